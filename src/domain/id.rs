@@ -1,0 +1,161 @@
+//! Identifiers: each kind is a type, so that one cannot stand in for another.
+//!
+//! An identifier becomes the value of a header on the way to the upstream, so it must fit
+//! [`HEADER_VALUE_BYTES_MAX`] bytes once percent-encoded.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+
+/// The longest value of a principal header, in bytes, after percent-encoding.
+pub const HEADER_VALUE_BYTES_MAX: usize = 256;
+
+/// What is percent-encoded in a header value: everything that is not visible ASCII, and `%` itself, so
+/// that decoding gives back the original (RFC 3986, section 2.1).
+pub const HEADER_VALUE_ESCAPES: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Nothing stands there.
+    #[error("it is empty")]
+    Empty,
+    /// Encoded as a header value it would not fit.
+    #[error("it takes {found} bytes as a header value, where at most {HEADER_VALUE_BYTES_MAX} fit")]
+    TooLong {
+        /// The length in bytes after percent-encoding.
+        found: usize,
+    },
+    /// A control character stands in it.
+    #[error("it holds a control character")]
+    Control,
+    /// A name that appears in configuration and metrics has a stricter form.
+    #[error("expected lower-case letters, digits and inner hyphens, at most 63 of them")]
+    NotAName,
+}
+
+fn free_text(text: &str) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(IdError::Control);
+    }
+    let found: usize = utf8_percent_encode(text, HEADER_VALUE_ESCAPES)
+        .map(str::len)
+        .sum();
+    if found > HEADER_VALUE_BYTES_MAX {
+        return Err(IdError::TooLong { found });
+    }
+    Ok(())
+}
+
+/// The form of a DNS label (RFC 1123, section 2.1), lower case.
+fn label(text: &str) -> Result<(), IdError> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good = (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if good { Ok(()) } else { Err(IdError::NotAName) }
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The identifier as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                $check(text)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// The name of an API: a product guarded. A lower-case label, since it is a metrics label as well.
+    ApiName,
+    label
+);
+identifier!(
+    /// The name of a plan: a lower-case label.
+    PlanName,
+    label
+);
+identifier!(
+    /// An environment of a product, such as `live` or `test`: a lower-case label.
+    Environment,
+    label
+);
+identifier!(
+    /// The id of an API key (never the key).
+    KeyId,
+    free_text
+);
+identifier!(
+    /// The id of an organization.
+    OrganizationId,
+    free_text
+);
+identifier!(
+    /// The id of a project.
+    ProjectId,
+    free_text
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_lower_case_label() {
+        for good in ["a", "cortex-edr", "v2", &"a".repeat(63)] {
+            assert!(good.parse::<ApiName>().is_ok(), "{good}");
+        }
+        for bad in ["", "A", "-a", "a-", "a_b", "a b", "ä", &"a".repeat(64)] {
+            assert_eq!(bad.parse::<ApiName>(), Err(IdError::NotAName), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_fits_a_header_value_once_encoded() {
+        assert!("x".repeat(256).parse::<OrganizationId>().is_ok());
+        assert_eq!(
+            "x".repeat(257).parse::<OrganizationId>(),
+            Err(IdError::TooLong { found: 257 })
+        );
+        assert_eq!(
+            "ü".repeat(43).parse::<OrganizationId>(),
+            Err(IdError::TooLong { found: 258 })
+        );
+        assert_eq!("a\r\nb".parse::<OrganizationId>(), Err(IdError::Control));
+        assert_eq!("".parse::<OrganizationId>(), Err(IdError::Empty));
+    }
+}

@@ -1,0 +1,161 @@
+//! What is known of an API key.
+
+use std::{fmt, str::FromStr};
+
+use ipnet::IpNet;
+
+use super::{
+    ApiName, Environment, KeyHash, KeyHint, KeyId, OrganizationId, PlanName, ProjectId, ScopeSet, Timestamp,
+};
+
+/// What kind of subject a principal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// An application, by its API key.
+    ApiKey,
+    /// Trusted automation of an organization, by its service key.
+    ServiceKey,
+    /// A project, by a signature made with its secret.
+    Project,
+    /// Nobody: the route asks for no credential.
+    Anonymous,
+}
+
+impl PrincipalKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::User,
+        Self::ApiKey,
+        Self::ServiceKey,
+        Self::Project,
+        Self::Anonymous,
+    ];
+
+    /// The stable code: what headers, metadata and configuration say.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::ApiKey => "api_key",
+            Self::ServiceKey => "service_key",
+            Self::Project => "project",
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// What an API key stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// An application.
+    ApiKey,
+    /// Trusted automation of an organization.
+    ServiceKey,
+}
+
+impl KeyKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::ApiKey, Self::ServiceKey];
+
+    /// The kind of principal that such a key proves.
+    #[must_use]
+    pub fn principal(self) -> PrincipalKind {
+        match self {
+            Self::ApiKey => PrincipalKind::ApiKey,
+            Self::ServiceKey => PrincipalKind::ServiceKey,
+        }
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.principal().code())
+    }
+}
+
+impl FromStr for KeyKind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.principal().code() == text)
+            .ok_or("expected `api_key` or `service_key`")
+    }
+}
+
+/// The record of one API key. The key itself is nowhere in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key's id.
+    pub id: KeyId,
+    /// The SHA-256 of the key.
+    pub hash: KeyHash,
+    /// What lists show of the key.
+    pub hint: KeyHint,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it stands for.
+    pub kind: KeyKind,
+    /// The APIs that it serves; to every other API it is unknown.
+    pub apis: Vec<ApiName>,
+    /// The organization that it belongs to.
+    pub organization: OrganizationId,
+    /// The one project that it is confined to; `None` reaches every project of the organization.
+    pub project: Option<ProjectId>,
+    /// The environment that it is for, where the API has environments.
+    pub environment: Option<Environment>,
+    /// What it may do, as given: implied scopes are not written out.
+    pub scopes: ScopeSet,
+    /// Its own plan.
+    pub plan: Option<PlanName>,
+    /// The addresses that it may be used from; empty is everywhere.
+    pub sources: Vec<IpNet>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// From when on it is refused.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// The key that it replaces.
+    pub rotated_from: Option<KeyId>,
+}
+
+/// Whether a key is good at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStatus {
+    /// It may be used.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+impl KeyStatus {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl KeyRecord {
+    /// Whether the key is good at `now`. A key that is both revoked and expired counts as revoked.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> KeyStatus {
+        if self.revoked.is_some() {
+            KeyStatus::Revoked
+        } else if self.expires.is_some_and(|expires| expires <= now) {
+            KeyStatus::Expired
+        } else {
+            KeyStatus::Active
+        }
+    }
+}
