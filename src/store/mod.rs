@@ -1,7 +1,11 @@
 //! Where keys are kept: the trait, its implementations, and the cache in front of them.
 
+pub mod cached;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod sqlite;
 
+pub use cached::CachedKeys;
 pub use sqlite::SqliteStore;
 
 use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
