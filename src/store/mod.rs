@@ -1,5 +1,13 @@
 //! Where keys are kept: the trait, its implementations, and the cache in front of them.
 
+pub mod cached;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod sqlite;
+
+pub use cached::CachedKeys;
+pub use sqlite::SqliteStore;
+
 use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
 
 /// Counts the changes of a store: greater is later. 0 stands before the first change.
@@ -33,12 +41,15 @@ pub enum StoreError {
     /// What it holds makes no sense to this program.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
-    /// A key with this id or hash is there already.
+    /// A key with this id, hash or predecessor is there already.
     #[error("a key with this {0} is there already")]
     Exists(&'static str),
     /// No key has this id.
     #[error("no key has the id {0}")]
     NotFound(KeyId),
+    /// The key is revoked, so nothing may replace it.
+    #[error("the key {0} is revoked")]
+    Revoked(KeyId),
 }
 
 /// Which keys a list shows.
@@ -48,13 +59,14 @@ pub struct KeyFilter {
     pub api: Option<ApiName>,
 }
 
-/// Keeps key records. A change is durable before it is acknowledged, and writes its version into the change
-/// table within its own transaction.
+/// Keeps key records, their times to the millisecond. A change is durable before it is acknowledged, and
+/// writes its version into the change table within its own transaction.
 pub trait KeyStore: Send + Sync + std::fmt::Debug + 'static {
     /// The key with this hash.
     fn find(&self, hash: KeyHash) -> impl Future<Output = Result<Found, StoreError>> + Send;
 
-    /// The changes after `since`, in order.
+    /// The changes after `since`, in order: all of them, or the first of very many. None means that there are
+    /// no more.
     fn changes(&self, since: Version) -> impl Future<Output = Result<Vec<Change>, StoreError>> + Send;
 
     /// The version of the last change.
@@ -70,7 +82,7 @@ pub trait KeyStore: Send + Sync + std::fmt::Debug + 'static {
     fn insert(&self, records: &[KeyRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Adds the key that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
-    /// earlier anyway): both, or nothing.
+    /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot.
     fn rotate(
         &self,
         old: &KeyId,

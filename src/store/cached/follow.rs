@@ -1,0 +1,91 @@
+//! Following the change table: what makes a change known here that another process has made.
+
+use std::time::Duration;
+
+use super::super::{Change, KeyStore, StoreError, Version};
+use super::CachedKeys;
+
+/// How far the change table is known: its last change, or none while it is empty.
+type Mark = Option<Change>;
+
+impl<S: KeyStore> CachedKeys<S> {
+    /// Reads the store's changes every so often, for ever, and lets go of what they have made stale. A change
+    /// is in force here as soon as the next poll has read it.
+    ///
+    /// While the store cannot be read, what is remembered is served until its time to live ends; that is
+    /// logged when it begins and when it ends.
+    pub async fn follow(&self, every: Duration) {
+        let mut mark = None;
+        let mut failing = false;
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let polled = match mark {
+                None => self.start_over().await,
+                Some(mark) => self.catch_up(mark).await,
+            };
+            match polled {
+                Ok(reached) => {
+                    mark = Some(reached);
+                    if failing {
+                        tracing::info!("the store's changes can be read again");
+                    }
+                    failing = false;
+                }
+                Err(error) => {
+                    self.shared.meters.errors.increment(1);
+                    if !failing {
+                        tracing::error!(%error, "the store's changes cannot be read: revocations wait for the cache's time to live");
+                    }
+                    failing = true;
+                }
+            }
+        }
+    }
+
+    /// Raises the fences of all keys that changed after `mark`.
+    async fn catch_up(&self, mut mark: Mark) -> Result<Mark, StoreError> {
+        loop {
+            // The last change known is read again: if it is not there as it was, this is another history.
+            let since = mark.map_or(Version(0), |change| before(change.version));
+            let read = self.shared.store.changes(since).await?;
+            let news = match (mark, read.split_first()) {
+                (None, _) => read.as_slice(),
+                (Some(known), Some((first, rest))) if *first == known => rest,
+                (Some(_), _) => {
+                    tracing::warn!(
+                        "an older state of the store was restored: everything remembered is forgotten"
+                    );
+                    return self.start_over().await;
+                }
+            };
+            for change in news {
+                self.shared.fences.raise(change);
+            }
+            match news.last() {
+                None => return Ok(mark),
+                Some(last) => mark = Some(*last),
+            }
+        }
+    }
+
+    /// Takes the store's present state as the beginning, and forgets what was read before it.
+    async fn start_over(&self) -> Result<Mark, StoreError> {
+        let version = self.shared.store.version().await?;
+        let mark = if version == Version(0) {
+            None
+        } else {
+            let read = self.shared.store.changes(before(version)).await?;
+            read.first().copied()
+        };
+        // After the version was read: whatever is loaded from here on knows all changes up to it, and those
+        // after it are read next.
+        self.shared.fences.forget();
+        Ok(mark)
+    }
+}
+
+fn before(version: Version) -> Version {
+    Version(version.0.saturating_sub(1))
+}

@@ -1,0 +1,133 @@
+//! Opening the file: made for its owner alone, configured, and brought up to date.
+
+use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::time::Instant;
+
+use super::failure::{Failure, is_busy};
+
+/// Connections of one process: each is a thread.
+const CONNECTIONS_MAX: u32 = 4;
+/// The pause before a lock is tried again that SQLite itself does not wait for.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
+pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqlitePool, Failure> {
+    if path.is_dir() {
+        return Err(Failure::new("it is a folder, where a file was expected"));
+    }
+    create_private(path)?;
+    let pool = connect(path, patience).await?;
+    migrate(&pool).await?;
+    Ok(pool)
+}
+
+/// Makes the file where it is missing. SQLite gives its write-ahead log the mode of the file.
+///
+/// A file that is there is left alone: closing a second handle to it would drop the locks that this process
+/// holds on it (POSIX, `fcntl`).
+fn create_private(path: &Path) -> io::Result<()> {
+    let created = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match created {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Connects. SQLite does not wait for a lock while it switches a fresh file to WAL, so that is tried again.
+async fn connect(path: &Path, patience: Duration) -> Result<SqlitePool, sqlx::Error> {
+    let file = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(patience);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        // Longer than the wait for a lock, so that a lock is told as such.
+        .acquire_timeout(patience * 2)
+        // A connection to a file does not go stale.
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false);
+    let deadline = Instant::now() + patience;
+    loop {
+        match pool.clone().connect_with(file.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Brings the schema up to date under the write lock, so that of several processes one does it and the
+/// others find it done. With nothing to do there is no lock: a long import keeps no server from starting.
+async fn migrate(pool: &SqlitePool) -> Result<(), Failure> {
+    let ours = MIGRATOR.iter().map(|migration| migration.version).max();
+    let found = schema_version(pool).await?;
+    if found > ours {
+        return Err(Failure::new(
+            "a newer version of this program has written it: upgrade this program",
+        ));
+    }
+    if found == ours {
+        return Ok(());
+    }
+    let mut change = pool.begin_with("BEGIN IMMEDIATE").await?;
+    // `run` would make this future one that no task can be spawned from.
+    MIGRATOR.run_direct(None, &mut *change, false).await?;
+    change.commit().await?;
+    Ok(())
+}
+
+/// The number of the last migration that the file has seen; `None` for a fresh one.
+async fn schema_version(pool: &SqlitePool) -> Result<Option<i64>, sqlx::Error> {
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_one(pool)
+            .await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(pool)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pool = open(&folder.path().join("keys.db"), Duration::from_secs(5))
+            .await
+            .expect("it opens");
+        let setting = async |pragma: &'static str| {
+            let value: String = sqlx::query_scalar(pragma).fetch_one(&pool).await.expect("read");
+            value
+        };
+        assert_eq!(setting("PRAGMA journal_mode").await, "wal");
+        // 2 is FULL.
+        assert_eq!(
+            setting("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await,
+            "2"
+        );
+        assert_eq!(
+            setting("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await,
+            "1"
+        );
+    }
+}

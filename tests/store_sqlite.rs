@@ -1,0 +1,264 @@
+//! What can be wrong with an SQLite file, and what the operator is told.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    os::unix::fs::{FileExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use doorward::domain::{KeyHash, KeyKind, KeyRecord, ScopeSet, Timestamp};
+use doorward::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+/// Short, since some tests wait for all of it.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("keys.db")
+    }
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path(), PATIENCE).await.expect("it opens")
+    }
+
+    /// Another program that does to the file what `statement` says.
+    async fn tamper(&self, statement: &'static str) -> SqliteConnection {
+        let file = SqliteConnectOptions::new()
+            .filename(self.path())
+            .create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&file).await.expect("it opens");
+        sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .expect("done");
+        connection
+    }
+}
+
+async fn refusal(path: &Path) -> String {
+    let error = SqliteStore::open(path, PATIENCE)
+        .await
+        .expect_err("it cannot be used");
+    let text = error.to_string();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{text}");
+    text.strip_prefix(&format!("the store is unavailable: {}: ", path.display()))
+        .unwrap_or_else(|| panic!("it does not name the file: {text}"))
+        .to_owned()
+}
+
+fn record(number: u32) -> KeyRecord {
+    KeyRecord {
+        id: format!("key_{number}").parse().expect("an id"),
+        hash: KeyHash::of(&number.to_string()),
+        hint: "sk_live_...".parse().expect("a hint"),
+        name: "x".repeat(200),
+        kind: KeyKind::ApiKey,
+        apis: vec!["cortex-edr".parse().expect("a name")],
+        organization: "acme".parse().expect("an id"),
+        project: None,
+        environment: None,
+        scopes: ScopeSet::default(),
+        plan: None,
+        sources: Vec::new(),
+        created: Timestamp::UNIX_EPOCH,
+        expires: None,
+        revoked: None,
+        rotated_from: None,
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_made_for_its_owner_alone() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1)]).await.expect("inserted");
+    for name in ["keys.db", "keys.db-wal", "keys.db-shm"] {
+        let file = std::fs::metadata(scene.folder.path().join(name)).expect("it is there");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let scene = Scene::new();
+    assert_eq!(
+        refusal(&scene.folder.path().join("none/keys.db")).await,
+        "its folder does not exist: create it first"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_is_no_file() {
+    let scene = Scene::new();
+    assert_eq!(
+        refusal(scene.folder.path()).await,
+        "it is a folder, where a file was expected"
+    );
+}
+
+#[tokio::test]
+async fn another_kind_of_file_is_left_alone() {
+    let scene = Scene::new();
+    let text = "listen: 127.0.0.1:9191\n".repeat(100);
+    std::fs::write(scene.path(), &text).expect("written");
+    assert_eq!(refusal(&scene.path()).await, "it is not an SQLite database");
+    assert_eq!(std::fs::read_to_string(scene.path()).expect("read"), text);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_unavailable_and_not_empty() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let records: Vec<KeyRecord> = (0..500).map(record).collect();
+    store.insert(&records).await.expect("inserted");
+    store.close().await;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(scene.path())
+        .expect("it opens");
+    let length = usize::try_from(file.metadata().expect("read").len()).expect("it is small");
+    file.write_all_at(&vec![0xAB; length - 4096], 4096)
+        .expect("written");
+
+    let damage = format!(
+        "the store is unavailable: {}: it is damaged: restore it from a backup",
+        scene.path().display()
+    );
+    match SqliteStore::open(&scene.path(), PATIENCE).await {
+        Err(error) => assert_eq!(error.to_string(), damage),
+        Ok(store) => {
+            let error = store.find(record(1).hash).await.expect_err("it cannot be read");
+            assert_eq!(error.to_string(), damage);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_a_newer_version_asks_for_an_upgrade() {
+    let scene = Scene::new();
+    scene.open().await.close().await;
+    scene
+        .tamper("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, x'00', 0)")
+        .await;
+    assert_eq!(
+        refusal(&scene.path()).await,
+        "a newer version of this program has written it: upgrade this program"
+    );
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    let scene = Scene::new();
+    scene
+        .tamper("CREATE TABLE keys (id INTEGER); INSERT INTO keys VALUES (1)")
+        .await;
+    assert!(refusal(&scene.path()).await.contains("table keys already exists"));
+    let mut connection = scene.tamper("SELECT 1").await;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut connection)
+        .await
+        .expect("read");
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn a_lock_held_for_too_long_is_told_and_reading_goes_on() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1)]).await.expect("inserted");
+    let locked = "another process holds a lock on it for too long";
+
+    let writer = scene.tamper("BEGIN IMMEDIATE").await;
+    let error = store
+        .insert(&[record(2)])
+        .await
+        .expect_err("someone else is writing");
+    assert!(error.to_string().ends_with(locked), "{error}");
+    assert!(
+        store
+            .find(record(1).hash)
+            .await
+            .expect("an answer")
+            .record
+            .is_some()
+    );
+    scene.open().await.close().await;
+    drop(writer);
+    store.insert(&[record(2)]).await.expect("the lock is gone");
+    store.close().await;
+
+    // In this mode of locking not even readers get in.
+    let _owner = scene
+        .tamper("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE mine (id)")
+        .await;
+    assert_eq!(refusal(&scene.path()).await, locked);
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_named() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1)]).await.expect("inserted");
+    for (statement, complaint) in [
+        (
+            "UPDATE keys SET kind = 'master'",
+            "column kind: expected `api_key` or `service_key`",
+        ),
+        (
+            "UPDATE keys SET kind = 'api_key', sources = '10.0.0.0/8 ten'",
+            "column sources: ",
+        ),
+        (
+            "UPDATE keys SET sources = '', created = 9223372036854775807",
+            "column created: ",
+        ),
+        (
+            "UPDATE keys SET created = 0, project = ''",
+            "column project: it is empty",
+        ),
+        (
+            "UPDATE keys SET project = NULL, apis = 'Über'",
+            "column apis: expected lower-case",
+        ),
+        (
+            "UPDATE keys SET apis = 'x', hint = CAST(x'FF' AS TEXT)",
+            "column hint: ",
+        ),
+    ] {
+        scene.tamper(statement).await;
+        let expected = format!("the store holds something unreadable: key \"key_1\", {complaint}");
+        let found = store.find(record(1).hash).await.expect_err("it makes no sense");
+        assert!(found.to_string().starts_with(&expected), "{found}");
+        let listed = store.list(&KeyFilter::default()).await;
+        assert!(matches!(listed, Err(StoreError::Corrupt(_))), "{listed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_open_a_fresh_file_at_once_and_all_succeed() {
+    for _ in 0..10 {
+        let scene = Scene::new();
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let path = scene.path();
+                tokio::spawn(async move { SqliteStore::open(&path, SqliteStore::PATIENCE).await })
+            })
+            .collect();
+        for (number, opened) in (0..).zip(opening) {
+            let store = opened.await.expect("no panic").expect("it opens");
+            store.insert(&[record(number)]).await.expect("inserted");
+        }
+    }
+}
