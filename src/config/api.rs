@@ -1,8 +1,24 @@
 //! `apis`: the products guarded, and their routes.
 
-use crate::domain::{ApiName, Environment, Implications, PrincipalKind, RoutePattern, Scope};
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroU8,
+};
 
-use super::{Credential, Denials, PrincipalHeaders};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Credential, Denials, KeyPlace, PrincipalHeaders,
+    credential::{self, RawCredential},
+    denials::RawDenials,
+    place::Place,
+    principal_headers::RawPrincipalHeaders,
+    problem::Report,
+    route::{self, RawRoute},
+    text::{Format, Text, names},
+};
+use crate::domain::{ApiName, Environment, HeaderName, Implications, PrincipalKind, RoutePattern, Scope};
 
 /// One product guarded.
 #[derive(Debug, Clone)]
@@ -40,7 +56,8 @@ pub enum ClientAddress {
 }
 
 /// A way in which two parsers can read a path differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Ambiguity {
     /// `%2f`, `%5c` or `\`: is it a separator?
     EncodedSeparator,
@@ -74,4 +91,169 @@ pub enum Access {
     Optional,
     /// What is presented is ignored and taken out; the principal is anonymous.
     Public,
+}
+
+/// One product guarded.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Api")]
+pub(super) struct RawApi {
+    /// Its name, in keys, metrics and logs.
+    name: Text<ApiName>,
+    /// Its hosts. A request belongs to the API that has its host.
+    #[schemars(length(min = 1))]
+    hosts: Vec<Text<Host>>,
+    /// How the client's address is told. Without it, keys that are confined to addresses are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_address: Option<RawClientAddress>,
+    /// What paths may hold although two parsers could read it differently.
+    #[serde(default)]
+    ambiguous_paths: RawAmbiguousPaths,
+    /// What proves who is asking. An API without any can have public routes only.
+    #[serde(default)]
+    credentials: Vec<RawCredential>,
+    /// What a key without any scope may do.
+    #[serde(default)]
+    unscoped_keys: RawUnscopedKeys,
+    /// Which scope implies which others: `admin: [write]`.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = names::<Scope>()))]
+    scopes: BTreeMap<Text<Scope>, Vec<Text<Scope>>>,
+    /// Under which names the upstream reads who is asking.
+    #[serde(default)]
+    principal_headers: RawPrincipalHeaders,
+    /// How it refuses.
+    #[serde(default)]
+    denials: RawDenials,
+    /// What is required for which requests, in any order: the most specific rule counts. A request that no
+    /// rule matches is refused.
+    #[schemars(length(min = 1))]
+    routes: Vec<RawRoute>,
+}
+
+/// How the client's address is told.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ClientAddress")]
+enum RawClientAddress {
+    /// It is the peer of Envoy's connection.
+    Peer,
+    /// It is so many entries from the end of `x-forwarded-for`: the number of trusted proxies, Envoy included.
+    Hops(NonZeroU8),
+}
+
+/// What paths may hold although two parsers could read it differently.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "AmbiguousPaths")]
+struct RawAmbiguousPaths {
+    /// What is not refused.
+    allow: Vec<Ambiguity>,
+}
+
+/// What a key without any scope may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "UnscopedKeys")]
+enum RawUnscopedKeys {
+    /// Nothing that needs a scope.
+    #[default]
+    None,
+    /// Everything: it is not narrowed.
+    All,
+}
+
+/// Checks all APIs, each with its place in the list.
+pub(super) fn check(raw: &[(usize, RawApi)], at: &Place<'_>, report: &mut Report<'_>) -> Vec<Api> {
+    let mut names: HashMap<&ApiName, usize> = HashMap::new();
+    let mut hosts: HashMap<&str, usize> = HashMap::new();
+    let mut checked = Vec::with_capacity(raw.len());
+    for (index, api) in raw {
+        let api_at = at.item(*index);
+        if let Some(first) = names.insert(&api.name.value, *index) {
+            let message = format!(
+                "found `{}` again, expected each name once: {at}[{first}] has it",
+                api.name.value
+            );
+            report.add(&api_at.field("name"), message);
+        }
+        let hosts_at = api_at.field("hosts");
+        for (place, host) in api.hosts.iter().enumerate() {
+            if let Some(first) = hosts.insert(&host.value.0, *index) {
+                let message = format!(
+                    "found `{}` again, expected each host once: {at}[{first}] has it",
+                    host.value.0
+                );
+                report.add(&hosts_at.item(place), message);
+            }
+        }
+        checked.push(api.check(&api_at, report));
+    }
+    checked
+}
+
+impl RawApi {
+    fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> Api {
+        let credentials = credential::check(&self.credentials, &at.field("credentials"), report);
+        let headers = credential_headers(&credentials);
+        Api {
+            name: self.name.value.clone(),
+            hosts: self.hosts.iter().map(|host| host.value.0.clone()).collect(),
+            client_address: self.client_address.as_ref().map(|address| match address {
+                RawClientAddress::Peer => ClientAddress::Peer,
+                RawClientAddress::Hops(count) => ClientAddress::Hops(count.get().into()),
+            }),
+            ambiguous_paths: self.ambiguous_paths.allow.clone(),
+            unscoped_keys_grant_all: self.unscoped_keys == RawUnscopedKeys::All,
+            implications: self.check_scopes(&at.field("scopes"), report),
+            principal_headers: self
+                .principal_headers
+                .check(&headers, &at.field("principal_headers"), report),
+            denials: self.denials.check(&at.field("denials"), report),
+            routes: route::check(&self.routes, &credentials, &at.field("routes"), report),
+            credentials,
+        }
+    }
+
+    fn check_scopes(&self, at: &Place<'_>, report: &mut Report<'_>) -> Implications {
+        let direct = self.scopes.iter().map(|(scope, implied)| {
+            let implied = implied.iter().map(|scope| scope.value.clone()).collect();
+            (scope.value.clone(), implied)
+        });
+        Implications::close(&direct.collect()).unwrap_or_else(|scope| {
+            let message = format!("found that `{scope}` implies itself, expected no circle");
+            report.add(&at.field(scope.as_str()), message);
+            Implications::default()
+        })
+    }
+}
+
+/// The headers in which credentials come.
+fn credential_headers<'c>(credentials: &'c [Credential]) -> Vec<&'c HeaderName> {
+    let places = credentials.iter().flat_map(|Credential::ApiKey(key)| &key.from);
+    let name = |place: &'c KeyPlace| match place {
+        KeyPlace::Header { name, .. } => Some(name),
+        KeyPlace::Query { .. } => None,
+    };
+    places.filter_map(name).collect()
+}
+
+/// A host in lower case, without port or final dot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Host(String);
+
+impl Format for Host {
+    const NAME: &'static str = "host";
+    const WHAT: &'static str = "a host such as `api.example.com`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let host = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(legal);
+        if host.len() <= 253 && host.split('.').all(is_label) {
+            Ok(Self(host))
+        } else {
+            Err("expected a host such as `api.example.com`, in ASCII, without scheme, port, path and wildcard".to_owned())
+        }
+    }
 }

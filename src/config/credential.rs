@@ -1,6 +1,18 @@
 //! `credentials`: what an API accepts as proof of who is asking.
 
-use crate::domain::{Environment, HeaderName, KeyPrefix};
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    key_place::{KeyPlace, RawKeyPlace},
+    place::Place,
+    problem::Report,
+    text::{Text, names},
+    wording::one_of,
+};
+use crate::domain::{Environment, KeyPrefix};
 
 /// One kind of credential that an API accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,29 +42,125 @@ pub struct PrefixRule {
 }
 
 /// Whether keys need a checksum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ChecksumRule {
     /// A key without one is refused without a look-up.
+    #[default]
     Required,
     /// Keys made elsewhere are accepted as well.
     Optional,
 }
 
-/// A place in the request where a key may stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyPlace {
-    /// A header: the key is its whole value, or what follows the scheme.
-    Header {
-        /// Its name.
-        name: HeaderName,
-        /// The authentication scheme before the key (RFC 9110, section 11.1), compared without case.
-        scheme: Option<String>,
-    },
-    /// A query parameter.
-    Query {
-        /// Its name.
-        name: String,
-        /// The environments whose keys may stand here; empty is all.
-        environments: Vec<Environment>,
-    },
+/// A kind of credential that an API accepts.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Credential")]
+pub(super) enum RawCredential {
+    /// API keys.
+    ApiKey(RawApiKey),
+}
+
+/// The form of an API's keys and where they stand in a request.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ApiKey")]
+pub(super) struct RawApiKey {
+    /// How keys begin, where the product has no environments. Either this or `prefixes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<Text<KeyPrefix>>,
+    /// How keys begin, by environment. Either this or `prefix`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = names::<Environment>()))]
+    prefixes: BTreeMap<Text<Environment>, Text<KeyPrefix>>,
+    /// Whether keys made elsewhere, without Doorward's checksum, are accepted.
+    #[serde(default)]
+    checksum: ChecksumRule,
+    /// Where a key may stand. A request that fills more than one place is refused as ambiguous.
+    #[schemars(length(min = 1))]
+    from: Vec<RawKeyPlace>,
+}
+
+/// Checks the credentials of one API together: no prefix and no place serves two of them.
+pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'_>) -> Vec<Credential> {
+    let mut prefixes: Vec<KeyPrefix> = Vec::new();
+    let mut places: Vec<KeyPlace> = Vec::new();
+    let mut checked = Vec::with_capacity(raw.len());
+    for (index, RawCredential::ApiKey(key)) in raw.iter().enumerate() {
+        let at = at.item(index);
+        let at = at.field("api_key");
+        let key = key.check(&at, report);
+        for rule in &key.prefixes {
+            if prefixes.contains(&rule.prefix) {
+                report.add(&at, "found the same prefix twice, expected each once in an API");
+            }
+            prefixes.push(rule.prefix.clone());
+        }
+        for (index, place) in key.from.iter().enumerate() {
+            if places.iter().any(|other| other.overlaps(place)) {
+                let message = "found a place that is listed already, expected each once (a header either with schemes or without)";
+                report.add(&at.field("from").item(index), message);
+            }
+            places.push(place.clone());
+        }
+        checked.push(Credential::ApiKey(key));
+    }
+    checked
+}
+
+impl RawApiKey {
+    fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> ApiKeyCredential {
+        if self.prefix.is_some() != self.prefixes.is_empty() {
+            let found = if self.prefix.is_some() { "both" } else { "neither" };
+            report.add(
+                at,
+                format!("found {found} of `prefix` and `prefixes`, expected exactly one"),
+            );
+        }
+        let plain = self.prefix.iter().map(|prefix| PrefixRule {
+            prefix: prefix.value.clone(),
+            environment: None,
+        });
+        let by_environment = self.prefixes.iter().map(|(environment, prefix)| PrefixRule {
+            prefix: prefix.value.clone(),
+            environment: Some(environment.value.clone()),
+        });
+        let mut prefixes: Vec<PrefixRule> = plain.chain(by_environment).collect();
+        prefixes.sort_by_key(|rule| Reverse(rule.prefix.as_str().len()));
+        let from_at = at.field("from");
+        let from = self.from.iter().enumerate();
+        let from = from
+            .map(|(index, place)| place.check(&prefixes, &from_at.item(index), report))
+            .collect();
+        ApiKeyCredential {
+            prefixes,
+            checksum: self.checksum,
+            from,
+        }
+    }
+}
+
+/// The environments listed; each must be among those `known`.
+pub(super) fn check_environments<'e>(
+    listed: &[Text<Environment>],
+    known: impl Iterator<Item = &'e Environment>,
+    at: &Place<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Environment> {
+    let known: Vec<&Environment> = known.collect();
+    for (index, environment) in listed.iter().enumerate() {
+        if !known.contains(&&environment.value) {
+            let names: Vec<&str> = known.iter().map(|environment| environment.as_str()).collect();
+            let expected = match names.as_slice() {
+                [] => "no environment, since `prefixes` names none".to_owned(),
+                names => format!("{}, which `prefixes` names", one_of(names)),
+            };
+            let message = format!("found `{}`, expected {expected}", environment.value);
+            report.add(&at.item(index), message);
+        }
+    }
+    listed
+        .iter()
+        .map(|environment| environment.value.clone())
+        .collect()
 }

@@ -1,6 +1,22 @@
 //! `listen`: where Doorward can be reached.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    place::Place,
+    problem::Report,
+    text::{Format, Text},
+};
+
+/// The longest path of a Unix socket on Linux, in bytes.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// The addresses of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,4 +59,210 @@ pub enum Transport {
         /// The authorities of which a client needs a certificate, PEM.
         client_ca: PathBuf,
     },
+}
+
+/// The addresses of one process.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Listen")]
+pub(super) struct RawListen {
+    /// Where Envoy asks.
+    #[schemars(length(min = 1))]
+    check: Vec<RawCheckListener>,
+    /// Where metrics and health are read over HTTP: `IP:PORT`, or `off`.
+    telemetry: Text<TelemetryAddress>,
+}
+
+/// An address on which Envoy asks.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "CheckListener")]
+enum RawCheckListener {
+    /// A Unix socket (`unix:PATH`) or an address that only this machine can reach (`127.0.0.1:9191`).
+    Address(Text<CheckAddress>),
+    /// An address, and how it is protected.
+    Protected(RawProtected),
+}
+
+/// An address, and how it is protected.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ProtectedCheckListener")]
+struct RawProtected {
+    /// `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`.
+    address: Text<CheckAddress>,
+    /// TLS in both directions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls: Option<RawTls>,
+    /// Whether an address that others can reach may go without TLS, because something else protects it.
+    #[serde(default)]
+    insecure: bool,
+}
+
+/// TLS in both directions. The files are read again when they change.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CheckTls")]
+struct RawTls {
+    /// Doorward's certificate chain, PEM.
+    certificate: Text<PathBuf>,
+    /// Its private key, PEM.
+    key: Text<PathBuf>,
+    /// The authorities of which a client needs a certificate, PEM.
+    client_ca: Text<PathBuf>,
+}
+
+impl Default for RawListen {
+    fn default() -> Self {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            check: vec![RawCheckListener::Address(CheckAddress::Tcp(address(9191)).into())],
+            telemetry: TelemetryAddress(Some(address(9193))).into(),
+        }
+    }
+}
+
+impl RawListen {
+    /// Paths are relative to `folder`.
+    pub(super) fn check(&self, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> Listen {
+        let telemetry = self.telemetry.value.0;
+        let mut check: Vec<CheckListener> = Vec::with_capacity(self.check.len());
+        for (index, raw) in self.check.iter().enumerate() {
+            let at = at.field("check");
+            let listener = raw.check(folder, &at.item(index), report);
+            if let Some(first) = check.iter().position(|other| other.address == listener.address) {
+                let message = format!(
+                    "found {} again, expected it once: {at}[{first}] has it",
+                    listener.address
+                );
+                report.add(&at.item(index), message);
+            }
+            if telemetry.map(CheckAddress::Tcp).as_ref() == Some(&listener.address) {
+                report.add(
+                    &at.item(index),
+                    "found the address of `listen.telemetry`, expected another",
+                );
+            }
+            check.push(listener);
+        }
+        Listen { check, telemetry }
+    }
+}
+
+impl RawCheckListener {
+    fn check(&self, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> CheckListener {
+        let (address, tls, insecure) = match self {
+            Self::Address(address) => (address, None, false),
+            Self::Protected(raw) => (&raw.address, raw.tls.as_ref(), raw.insecure),
+        };
+        let message = match (&address.value, tls) {
+            (CheckAddress::Tcp(_), Some(_)) if insecure => {
+                Some("found `tls` and `insecure: true`, expected one of them".to_owned())
+            }
+            (CheckAddress::Unix(_), Some(_)) => {
+                Some("found `tls` on a Unix socket, expected none: the socket's mode protects it".to_owned())
+            }
+            (CheckAddress::Tcp(tcp), None) if !insecure && !tcp.ip().to_canonical().is_loopback() => {
+                Some(format!(
+                    "found {tcp}, which others can reach, without protection; expected \
+                 `{{ address: {address}, tls: {{ certificate: …, key: …, client_ca: … }} }}`, or \
+                 `{{ address: {address}, insecure: true }}` where something else protects it",
+                    address = quoted_for_yaml(tcp),
+                ))
+            }
+            _ => None,
+        };
+        if let Some(message) = message {
+            report.add(at, message);
+        }
+        CheckListener {
+            address: address.value.within(folder, at, report),
+            transport: tls.map_or(Transport::Plain, |tls| tls.within(folder)),
+        }
+    }
+}
+
+/// An IPv6 address begins with a bracket, which YAML would take for a list.
+fn quoted_for_yaml(address: &SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.to_string(),
+        SocketAddr::V6(address) => format!("\"{address}\""),
+    }
+}
+
+impl RawTls {
+    fn within(&self, folder: &Path) -> Transport {
+        Transport::MutualTls {
+            certificate: folder.join(&self.certificate.value),
+            key: folder.join(&self.key.value),
+            client_ca: folder.join(&self.client_ca.value),
+        }
+    }
+}
+
+impl CheckAddress {
+    fn within(&self, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> Self {
+        let Self::Unix(path) = self else {
+            return self.clone();
+        };
+        let path = folder.join(path);
+        let length = path.as_os_str().len();
+        if length > SOCKET_PATH_BYTES_MAX {
+            let message = format!(
+                "found a path of {length} bytes, expected {SOCKET_PATH_BYTES_MAX} at most for a Unix socket"
+            );
+            report.add(at, message);
+        }
+        Self::Unix(path)
+    }
+}
+
+impl fmt::Display for CheckAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Format for CheckAddress {
+    const NAME: &'static str = "check-address";
+    const WHAT: &'static str = "an address such as `127.0.0.1:9191` or `unix:/run/doorward/check.sock`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let address = match text.strip_prefix("unix:") {
+            Some(path) => PathBuf::read(path).ok().map(Self::Unix),
+            None => text.parse().ok().map(Self::Tcp),
+        };
+        address.ok_or_else(|| {
+            "expected `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`, such as `127.0.0.1:9191`".to_owned()
+        })
+    }
+}
+
+/// Where metrics and health are read, if anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TelemetryAddress(Option<SocketAddr>);
+
+impl fmt::Display for TelemetryAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl Format for TelemetryAddress {
+    const NAME: &'static str = "telemetry-address";
+    const WHAT: &'static str = "an address such as `127.0.0.1:9193`, or `off`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let address = text.parse().map(|address| Self(Some(address)));
+        address.map_err(|_| "expected `IP:PORT`, `[IPv6]:PORT` or `off`, such as `127.0.0.1:9193`".to_owned())
+    }
 }

@@ -1,26 +1,61 @@
 //! Configuration: file and environment → a raw tree → [`Config`], made of domain types.
 //!
-//! One file per section. Whoever holds a [`Config`] holds something that was checked whole.
+//! One file per section: each has the section as it is written (`Raw…`, which also makes the JSON Schema) and as
+//! it is checked. Whoever holds a [`Config`] holds something that was checked whole.
+//!
+//! The way through: [`load`] reads the file into a tree that knows its lines, puts the environment's overrides
+//! into it, checks its shape against the schema, and has each section check what its values mean. All
+//! [`Problem`]s are reported together.
 
 pub mod api;
 pub mod cache;
 pub mod credential;
 pub mod denials;
+mod duration;
+mod find;
+mod key_place;
 pub mod listen;
+mod load;
+mod overrides;
+mod place;
 pub mod principal_headers;
+mod problem;
+mod reserved_headers;
+mod route;
+mod shape;
 pub mod shutdown;
 pub mod store;
+mod template;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
+mod wording;
+mod yaml;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use api::{Access, Ambiguity, Api, ClientAddress, Route};
 pub use cache::CacheLimits;
-pub use credential::{ApiKeyCredential, ChecksumRule, Credential, KeyPlace, PrefixRule};
+pub use credential::{ApiKeyCredential, ChecksumRule, Credential, PrefixRule};
 pub use denials::{Denials, Hole, Part, Template};
+pub use find::{NotFound, find};
+pub use key_place::KeyPlace;
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
+pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
+pub use problem::{ConfigErrors, Origin, Problem};
 pub use shutdown::Shutdown;
 pub use store::StoreLocation;
+
+use self::{
+    api::RawApi, cache::RawCache, duration::Span, listen::RawListen, place::Place, problem::Report,
+    shutdown::RawShutdown, text::Text,
+};
 
 /// All that one process of Doorward is told, checked.
 #[derive(Debug, Clone)]
@@ -42,10 +77,76 @@ pub struct Config {
 }
 
 /// How Envoy is told that the answer could not be found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Outage {
     /// By `error_response`, which Envoy honours from 1.37 on.
+    #[default]
     ErrorResponse,
     /// By a gRPC error, for older ones.
     GrpcError,
+}
+
+/// The configuration of Doorward. Relative paths are relative to the folder of the file. The environment can
+/// override every value: `DOORWARD_CACHE__POSITIVE=30s` sets `cache.positive`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Doorward")]
+struct RawConfig {
+    /// Where Doorward can be reached.
+    #[serde(default)]
+    listen: RawListen,
+    /// Where keys are kept: `sqlite:PATH`, a file that is made if it is not there.
+    #[serde(default = "default_store")]
+    store: Text<StoreLocation>,
+    /// How much of the store is remembered, and for how long.
+    #[serde(default)]
+    cache: RawCache,
+    /// How Envoy is told that the answer could not be found out.
+    #[serde(default)]
+    outage: Outage,
+    /// The time that one Check may take before it is answered as unavailable. Keep it below the timeout of
+    /// Envoy's `ext_authz`, which is 200ms unless set. At most 1 minute.
+    #[serde(default = "default_budget")]
+    budget: Text<Span>,
+    /// How a process ends without dropping a Check.
+    #[serde(default)]
+    shutdown: RawShutdown,
+    /// The products guarded.
+    #[schemars(length(min = 1))]
+    apis: Vec<RawApi>,
+}
+
+fn default_store() -> Text<StoreLocation> {
+    StoreLocation::default().into()
+}
+
+fn default_budget() -> Text<Span> {
+    Text::of_ms(150)
+}
+
+impl RawConfig {
+    /// Checks what the values mean. `apis` are those whose shape is right, each with its place in the list;
+    /// they stand in for `self.apis`.
+    fn check(&self, apis: &[(usize, RawApi)], folder: &Path, report: &mut Report<'_>) -> Config {
+        let at = Place::Root;
+        Config {
+            listen: self.listen.check(folder, &at.field("listen"), report),
+            store: self.store.value.within(folder),
+            cache: self.cache.check(&at.field("cache"), report),
+            outage: self.outage,
+            budget: self.budget.within(1..=60_000, &at.field("budget"), report),
+            shutdown: self.shutdown.check(&at.field("shutdown"), report),
+            apis: api::check(apis, &at.field("apis"), report),
+        }
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of the configuration file.
+#[must_use]
+pub fn schema() -> Value {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<RawConfig>()
+        .to_value()
 }

@@ -1,6 +1,10 @@
 //! `principal_headers`: under which names the upstream reads who is asking.
 
-use crate::domain::HeaderName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{place::Place, problem::Report, reserved_headers, text::Text};
+use crate::domain::{HeaderName, header_name::folds_to};
 
 /// The names of the principal headers. All differ, even after folding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,5 +41,99 @@ impl PrincipalHeaders {
             &self.plan,
             &self.credential,
         ]
+    }
+}
+
+/// Under which names the upstream reads who is asking. Whatever a client sends under one of these names, or one
+/// that an application could take for it, never reaches the upstream.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "PrincipalHeaders")]
+pub(super) struct RawPrincipalHeaders {
+    /// The principal's id.
+    id: Text<HeaderName>,
+    /// Its kind: `api_key`, `service_key`, `anonymous`, ….
+    kind: Text<HeaderName>,
+    /// Its organization.
+    organization: Text<HeaderName>,
+    /// Its project, if it is confined to one.
+    project: Text<HeaderName>,
+    /// Its environment, if it has one.
+    environment: Text<HeaderName>,
+    /// Its scopes and all that they imply, with spaces between.
+    scopes: Text<HeaderName>,
+    /// Its plan, if it has one.
+    plan: Text<HeaderName>,
+    /// The id of the credential that proved it, never the credential.
+    credential: Text<HeaderName>,
+}
+
+impl Default for RawPrincipalHeaders {
+    fn default() -> Self {
+        let name = |name| HeaderName::from_static(name).into();
+        Self {
+            id: name("x-principal-id"),
+            kind: name("x-principal-kind"),
+            organization: name("x-principal-organization"),
+            project: name("x-principal-project"),
+            environment: name("x-principal-environment"),
+            scopes: name("x-principal-scopes"),
+            plan: name("x-principal-plan"),
+            credential: name("x-principal-credential"),
+        }
+    }
+}
+
+/// The fields, in the order of [`PrincipalHeaders::all`].
+const FIELDS: [&str; 8] = [
+    "id",
+    "kind",
+    "organization",
+    "project",
+    "environment",
+    "scopes",
+    "plan",
+    "credential",
+];
+
+impl RawPrincipalHeaders {
+    /// `credentials` are the headers in which credentials come.
+    pub(super) fn check(
+        &self,
+        credentials: &[&HeaderName],
+        at: &Place<'_>,
+        report: &mut Report<'_>,
+    ) -> PrincipalHeaders {
+        let headers = PrincipalHeaders {
+            id: self.id.value.clone(),
+            kind: self.kind.value.clone(),
+            organization: self.organization.value.clone(),
+            project: self.project.value.clone(),
+            environment: self.environment.value.clone(),
+            scopes: self.scopes.value.clone(),
+            plan: self.plan.value.clone(),
+            credential: self.credential.value.clone(),
+        };
+        let named = || FIELDS.into_iter().zip(headers.all());
+        for (index, (field, name)) in named().enumerate() {
+            let folds = |other: &str| folds_to(name.as_str(), other);
+            let twin = named().take(index).find(|(_, other)| folds(other.as_str()));
+            let fault = if let Some((other, _)) = twin {
+                Some(format!(
+                    "expected a name that no application takes for that of `{other}`"
+                ))
+            } else if credentials.iter().any(|header| folds(header.as_str()))
+                || folds("authorization")
+                || folds("cookie")
+            {
+                Some("expected a header in which no credential comes".to_owned())
+            } else {
+                reserved_headers::fault(name).map(str::to_owned)
+            };
+            if let Some(fault) = fault {
+                report.add(&at.field(field), format!("found `{name}`, {fault}"));
+            }
+        }
+        headers
     }
 }

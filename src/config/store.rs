@@ -1,10 +1,56 @@
 //! `store`: where keys are kept.
 
-use std::path::PathBuf;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::text::Format;
 
 /// The place where keys are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreLocation {
     /// An SQLite file, made if it is not there: `sqlite:PATH`.
     Sqlite(PathBuf),
+}
+
+impl StoreLocation {
+    /// The same place, its path relative to `folder` if it is relative at all.
+    pub(super) fn within(&self, folder: &Path) -> Self {
+        let Self::Sqlite(path) = self;
+        Self::Sqlite(folder.join(path))
+    }
+}
+
+impl Default for StoreLocation {
+    fn default() -> Self {
+        Self::Sqlite(PathBuf::from("doorward.db"))
+    }
+}
+
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Sqlite(path) = self;
+        write!(f, "sqlite:{}", path.display())
+    }
+}
+
+impl Format for StoreLocation {
+    const NAME: &'static str = "store";
+    const WHAT: &'static str = "a store such as `sqlite:doorward.db`";
+    // The location of a database server holds its password.
+    const IS_SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("sqlite:") {
+            // `sqlite://file` would mean `/file`, which nobody expects.
+            Some(path) if !path.is_empty() && !path.starts_with("//") && !path.contains('\0') => {
+                Ok(Self::Sqlite(PathBuf::from(path)))
+            }
+            _ => Err(
+                "expected `sqlite:PATH`, such as `sqlite:doorward.db` or `sqlite:/var/lib/doorward/keys.db`"
+                    .to_owned(),
+            ),
+        }
+    }
 }

@@ -12,6 +12,16 @@ pub struct HeaderName(Box<str>);
 pub struct HeaderNameError;
 
 impl HeaderName {
+    /// A name that the program itself chooses, in lower case.
+    #[must_use]
+    pub fn from_static(name: &'static str) -> Self {
+        debug_assert!(
+            name.parse().as_ref() == Ok(&Self(name.into())),
+            "{name:?} is no header name"
+        );
+        Self(name.into())
+    }
+
     /// The name as text, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,175 @@
+//! `credentials[].api_key.from`: where in a request a key may stand.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    PrefixRule,
+    credential::check_environments,
+    place::Place,
+    problem::Report,
+    reserved_headers,
+    text::{Format, Text},
+};
+use crate::domain::{Environment, HeaderName, header_name::folds_to};
+
+/// A place in the request where a key may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A header: the key is its whole value, or what follows the scheme.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// The authentication scheme before the key (RFC 9110, section 11.1), compared without case.
+        scheme: Option<String>,
+    },
+    /// A query parameter.
+    Query {
+        /// Its name.
+        name: String,
+        /// The environments whose keys may stand here; empty is all.
+        environments: Vec<Environment>,
+    },
+}
+
+/// A place in the request where a key may stand. It is taken out before the request goes on.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "KeyPlace")]
+pub(super) enum RawKeyPlace {
+    /// A header.
+    Header(RawHeaderPlace),
+    /// A query parameter.
+    Query(RawQueryPlace),
+}
+
+/// A header: the key is its whole value, or what follows the scheme.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "HeaderPlace")]
+pub(super) struct RawHeaderPlace {
+    /// Its name.
+    name: Text<HeaderName>,
+    /// The authentication scheme before the key, such as `Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scheme: Option<Text<AuthScheme>>,
+}
+
+/// A query parameter. Its value ends up in logs, so let it be for test keys only.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "QueryPlace")]
+pub(super) struct RawQueryPlace {
+    /// Its name.
+    name: Text<QueryName>,
+    /// The environments whose keys may stand here; all if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    environments: Vec<Text<Environment>>,
+}
+
+impl RawKeyPlace {
+    pub(super) fn check(&self, prefixes: &[PrefixRule], at: &Place<'_>, report: &mut Report<'_>) -> KeyPlace {
+        match self {
+            Self::Header(raw) => {
+                raw.check(&at.field("header"), report);
+                KeyPlace::Header {
+                    name: raw.name.value.clone(),
+                    scheme: raw.scheme.as_ref().map(|scheme| scheme.value.0.clone()),
+                }
+            }
+            Self::Query(raw) => {
+                let known = prefixes.iter().filter_map(|rule| rule.environment.as_ref());
+                let at = at.field("query");
+                KeyPlace::Query {
+                    name: raw.name.value.0.clone(),
+                    environments: check_environments(
+                        &raw.environments,
+                        known,
+                        &at.field("environments"),
+                        report,
+                    ),
+                }
+            }
+        }
+    }
+}
+
+impl RawHeaderPlace {
+    fn check(&self, at: &Place<'_>, report: &mut Report<'_>) {
+        let name = &self.name.value;
+        let fault = if name.as_str() == "authorization" && self.scheme.is_none() {
+            Some("expected a `scheme` with it, such as `Bearer`")
+        } else if folds_to(name.as_str(), "cookie") {
+            Some("expected a header of its own for the key")
+        } else {
+            reserved_headers::fault(name)
+        };
+        if let Some(fault) = fault {
+            report.add(&at.field("name"), format!("found `{name}`, {fault}"));
+        }
+    }
+}
+
+impl KeyPlace {
+    /// Whether one request could fill both places with one and the same text.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Query { name: one, .. }, Self::Query { name: two, .. }) => one == two,
+            (
+                Self::Header {
+                    name: one,
+                    scheme: scheme_one,
+                },
+                Self::Header {
+                    name: two,
+                    scheme: scheme_two,
+                },
+            ) => {
+                let same_scheme = match (scheme_one, scheme_two) {
+                    (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
+                    _ => true,
+                };
+                one == two && same_scheme
+            }
+            _ => false,
+        }
+    }
+}
+
+/// An authentication scheme: a token (RFC 9110, section 11.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AuthScheme(String);
+
+impl Format for AuthScheme {
+    const NAME: &'static str = "auth-scheme";
+    const WHAT: &'static str = "an authentication scheme such as `Bearer`";
+    // `Bearer sk_live_…` may have been pasted whole.
+    const IS_SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if (1..=32).contains(&text.len()) && text.bytes().all(legal) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected one word of at most 32 letters, digits, `-` and `_`, such as `Bearer`".to_owned())
+        }
+    }
+}
+
+/// The name of a query parameter that is never percent-encoded: of RFC 3986's unreserved characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct QueryName(String);
+
+impl Format for QueryName {
+    const NAME: &'static str = "query-name";
+    const WHAT: &'static str = "the name of a query parameter, such as `api_key`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected 1 to 64 letters, digits, `-`, `.`, `_` and `~`, which need no encoding".to_owned())
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What is wrong with a configuration: all of it at once, each with its place.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::{place::Place, tree::Node};
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// The file as a whole.
+    File {},
+    /// A place in the file.
+    Line {
+        /// Its line, from 1 on.
+        line: usize,
+        /// Its column in characters, from 1 on.
+        column: usize,
+    },
+    /// An environment variable.
+    Variable {
+        /// Its name.
+        variable: String,
+    },
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// Where the value was written.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Which value it is, such as `apis[0].routes[2].match`; empty for the whole configuration.
+    pub path: String,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of the file as a whole.
+    pub(super) fn of_file(message: impl Into<String>) -> Self {
+        Self {
+            origin: Origin::File {},
+            path: String::new(),
+            message: message.into(),
+        }
+    }
+
+    /// A problem of the value at `place`, written at `origin`.
+    pub(super) fn new(origin: &Origin, place: &Place<'_>, message: impl Into<String>) -> Self {
+        Self {
+            origin: origin.clone(),
+            path: place.to_string(),
+            message: message.into(),
+        }
+    }
+
+    /// Whether it lies at `place` or within.
+    pub(super) fn is_within(&self, place: &Place<'_>) -> bool {
+        self.path
+            .strip_prefix(&place.to_string())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    }
+}
+
+/// Collects what the checks of the sections find.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    root: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Report<'a> {
+    /// An empty report on the configuration `root`.
+    pub(super) fn new(root: &'a Node) -> Self {
+        Self {
+            root,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is
+    /// around it.
+    pub(super) fn add(&mut self, place: &Place<'_>, message: impl Into<String>) {
+        let (Ok(node) | Err(node)) = self.root.locate(place);
+        self.problems.push(Problem::new(&node.origin, place, message));
+    }
+
+    /// Where `place` was written, to follow its path in a sentence: ` (line 12)`.
+    pub(super) fn line_of(&self, place: &Place<'_>) -> String {
+        let (Ok(node) | Err(node)) = self.root.locate(place);
+        match &node.origin {
+            Origin::File {} => String::new(),
+            Origin::Line { line, .. } => format!(" (line {line})"),
+            Origin::Variable { variable } => format!(" (${variable})"),
+        }
+    }
+
+    /// What was found.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+}
+
+/// Everything that is wrong with a configuration, in the order of the file; what came from the environment
+/// stands last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors {
+    file: PathBuf,
+    problems: Vec<Problem>,
+}
+
+impl ConfigErrors {
+    /// Sorts `problems`, which were found in `file`.
+    pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
+        problems.sort_unstable();
+        problems.dedup();
+        Self {
+            file: file.to_owned(),
+            problems,
+        }
+    }
+
+    /// The file that was read.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What is wrong; never empty.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+/// One line for each problem, and a last one with their number.
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.problems {
+            match &problem.origin {
+                Origin::File {} => write!(f, "{}: ", self.file.display())?,
+                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
+                Origin::Variable { variable } => write!(f, "${variable}: ")?,
+            }
+            if !problem.path.is_empty() {
+                write!(f, "{}: ", problem.path)?;
+            }
+            writeln!(f, "{}", problem.message)?;
+        }
+        match self.problems.len() {
+            1 => f.write_str("1 error"),
+            count => write!(f, "{count} errors"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

@@ -1,0 +1,147 @@
+//! `routes`: what is required for which requests.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Access, Credential, Route, credential::check_environments, place::Place, problem::Report, text::Text,
+};
+use crate::domain::{Environment, Method, MethodSet, PrincipalKind, RoutePattern, Scope, Segment};
+
+/// What is required for some requests.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Route")]
+pub(super) struct RawRoute {
+    /// Which requests: methods with commas between, or none for all of them, and a path in which `{name}` stands
+    /// for one segment and a final `/**` for any number, as in `GET /v1/scans/**`.
+    #[serde(rename = "match")]
+    pattern: Text<RoutePattern>,
+    /// Whether everybody may call it. What is presented is ignored and taken out.
+    #[serde(default, skip_serializing_if = "is_false")]
+    public: bool,
+    /// Whether a credential can be left out. What is presented is verified, and what is bad refused. The
+    /// requirements below hold for everybody: where the route needs scopes or names principals, whoever presents
+    /// nothing is refused for lack of them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    optional: bool,
+    /// The kinds of principal that may call it; all if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    principals: Vec<Text<PrincipalKind>>,
+    /// The environments whose credentials may call it; all if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    environments: Vec<Text<Environment>>,
+    /// The scopes that the principal needs, all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<Text<Scope>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Checks the routes of one API.
+pub(super) fn check(
+    raw: &[RawRoute],
+    credentials: &[Credential],
+    at: &Place<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Route> {
+    let rules = credentials
+        .iter()
+        .flat_map(|Credential::ApiKey(key)| &key.prefixes);
+    let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
+    let routes = raw.iter().enumerate().map(|(index, raw)| {
+        let at = at.item(index);
+        let route = raw.check(&environments, &at, report);
+        if credentials.is_empty() && route.access != Access::Public {
+            report.add(&at, "found a route that needs a credential in an API without `credentials`, expected `public: true`");
+        }
+        route
+    });
+    let routes: Vec<Route> = routes.collect();
+    check_twins(&routes, at, report);
+    routes
+}
+
+impl RawRoute {
+    fn check(&self, environments: &[&Environment], at: &Place<'_>, report: &mut Report<'_>) -> Route {
+        let access = match (self.public, self.optional) {
+            (false, false) => Access::Required,
+            (false, true) => Access::Optional,
+            (true, _) => Access::Public,
+        };
+        if self.public && self.optional {
+            report.add(at, "found `public` and `optional`, expected one of them");
+        }
+        if self.public {
+            let requirements = [
+                ("principals", self.principals.is_empty()),
+                ("environments", self.environments.is_empty()),
+                ("scopes", self.scopes.is_empty()),
+            ];
+            for (name, _) in requirements.into_iter().filter(|(_, is_empty)| !is_empty) {
+                let message =
+                    format!("found `{name}` on a public route, where they never apply, expected none");
+                report.add(&at.field(name), message);
+            }
+        }
+        let environments_at = at.field("environments");
+        let known = environments.iter().copied();
+        Route {
+            pattern: self.pattern.value.clone(),
+            access,
+            principals: self.principals.iter().map(|kind| kind.value).collect(),
+            environments: check_environments(&self.environments, known, &environments_at, report),
+            scopes: self.scopes.iter().map(|scope| scope.value.clone()).collect(),
+        }
+    }
+}
+
+/// What two patterns of equal specificity have in common: the literals of the path (`None` is a capture by
+/// whatever name), its end, and the method (`None` is every method).
+type Shape<'r> = (Vec<Option<&'r str>>, bool, Option<&'r Method>);
+
+/// Reports routes that match the same request with equal specificity. A rule for a method is more specific than
+/// one for all methods, and one for HEAD than one for GET that covers HEAD; so only rules that name the same
+/// method, or both none, can be twins.
+fn check_twins(routes: &[Route], at: &Place<'_>, report: &mut Report<'_>) {
+    let mut seen: HashMap<Shape<'_>, usize> = HashMap::with_capacity(routes.len());
+    for (index, route) in routes.iter().enumerate() {
+        let twin = shapes(&route.pattern).fold(None, |twin: Option<usize>, shape| {
+            let first = *seen.entry(shape).or_insert(index);
+            twin.or((first != index).then_some(first))
+        });
+        if let Some((first, other)) = twin.and_then(|first| Some((first, routes.get(first)?))) {
+            let at_route = at.item(index);
+            let line = report.line_of(&at.item(first));
+            let message = format!(
+                "found `{}`, expected a pattern for other requests: {at}[{first}]{line} is `{}`, \
+                 and neither is more specific",
+                route.pattern, other.pattern
+            );
+            report.add(&at_route.field("match"), message);
+        }
+    }
+}
+
+fn shapes(pattern: &RoutePattern) -> impl Iterator<Item = Shape<'_>> {
+    let path: Vec<Option<&str>> = pattern
+        .segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => Some(&**text),
+            Segment::Capture(_) => None,
+        })
+        .collect();
+    let methods: Vec<Option<&Method>> = match &pattern.methods {
+        MethodSet::Any => vec![None],
+        MethodSet::These(methods) => methods.iter().map(Some).collect(),
+    };
+    methods
+        .into_iter()
+        .map(move |method| (path.clone(), pattern.open_ended, method))
+}

@@ -1,0 +1,237 @@
+//! The structure of the tree, checked against the JSON Schema that `doorward config schema` prints.
+//!
+//! Serde stops at the first error; this walk finds them all, with their lines. It knows that part of JSON
+//! Schema which schemars makes of our own types.
+
+use serde_json::Value;
+
+use super::{
+    place::Place,
+    problem::Problem,
+    text::{self, Rule},
+    tree::{Content, Member, Node},
+    wording::{any_of, did_you_mean, found, nearest, unknown_field, written, wrong_type},
+};
+
+/// Everything in the tree that does not fit `schema`.
+pub(super) fn check(root: &Node, schema: &Value) -> Vec<Problem> {
+    let mut walk = Walk {
+        schema,
+        problems: Vec::new(),
+    };
+    walk.node(root, schema, &Place::Root);
+    walk.problems
+}
+
+struct Walk<'a> {
+    schema: &'a Value,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Walk<'a> {
+    fn node(&mut self, node: &Node, schema: &'a Value, at: &Place<'_>) {
+        let mut shapes = Vec::new();
+        self.alternatives(schema, &mut shapes);
+        let fitting: Vec<&Value> = shapes
+            .iter()
+            .copied()
+            .filter(|shape| admits(shape, node))
+            .collect();
+        let values: Vec<&Value> = fitting.iter().flat_map(|shape| allowed_values(shape)).collect();
+        match fitting.as_slice() {
+            [] => self.add(node, at, wrong_type(node, &shapes)),
+            _ if !values.is_empty() => self.one_of(node, &values, at),
+            [shape] => self.inside(node, shape, at),
+            tagged => self.tagged(node, tagged, at),
+        }
+    }
+
+    /// The shapes that a schema leaves to choose from; only one if it leaves no choice.
+    fn alternatives(&self, schema: &'a Value, shapes: &mut Vec<&'a Value>) {
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        if let Some(target) =
+            reference.and_then(|reference| self.schema.pointer(reference.trim_start_matches('#')))
+        {
+            return self.alternatives(target, shapes);
+        }
+        match schema
+            .get("oneOf")
+            .or(schema.get("anyOf"))
+            .and_then(Value::as_array)
+        {
+            Some(choices) => choices
+                .iter()
+                .for_each(|choice| self.alternatives(choice, shapes)),
+            None => shapes.push(schema),
+        }
+    }
+
+    fn inside(&mut self, node: &Node, shape: &'a Value, at: &Place<'_>) {
+        match &node.content {
+            Content::Mapping(members) => self.members(node, members, shape, at),
+            Content::List(items) => {
+                if items.is_empty() && shape.get("minItems").is_some() {
+                    self.add(
+                        node,
+                        at,
+                        "found an empty list, expected at least one entry".to_owned(),
+                    );
+                }
+                if let Some(schema) = shape.get("items") {
+                    for (index, item) in items.iter().enumerate() {
+                        self.node(item, schema, &at.item(index));
+                    }
+                }
+            }
+            Content::Text(text) => self.text(node, text, shape, at),
+            Content::Integer(value) => self.range(node, *value, shape, at),
+            Content::Null | Content::Boolean(_) | Content::Float(_) => {}
+        }
+    }
+
+    fn members(&mut self, node: &Node, members: &[Member], shape: &'a Value, at: &Place<'_>) {
+        let mut missing = required(shape);
+        missing.retain(|name| node.member(name).is_none());
+        for member in members {
+            let at = at.field(&member.key);
+            if let Some(schema) = shape.get("properties").and_then(|known| known.get(&member.key)) {
+                self.node(&member.node, schema, &at);
+                continue;
+            }
+            match shape.get("additionalProperties") {
+                None | Some(Value::Bool(true)) => {}
+                Some(Value::Bool(false)) => {
+                    let known = properties(shape);
+                    let meant = nearest(&member.key, &known);
+                    // A needed field that is misspelt is one mistake, not two.
+                    missing.retain(|name| meant != Some(*name));
+                    let message = unknown_field(&known, meant);
+                    self.problems.push(Problem::new(&member.origin, &at, message));
+                }
+                Some(schema) => {
+                    let fault =
+                        rule_of(shape.get("propertyNames")).and_then(|rule| (rule.fault)(&member.key));
+                    if let Some(fault) = fault {
+                        let message = format!("found the name {:?}, {fault}", member.key);
+                        self.problems.push(Problem::new(&member.origin, &at, message));
+                    }
+                    self.node(&member.node, schema, &at);
+                }
+            }
+        }
+        for name in missing {
+            self.add(node, at, format!("found no field `{name}`, which is needed"));
+        }
+    }
+
+    fn text(&mut self, node: &Node, text: &str, shape: &Value, at: &Place<'_>) {
+        let Some(rule) = rule_of(Some(shape)) else { return };
+        if let Some(fault) = (rule.fault)(text) {
+            self.add(
+                node,
+                at,
+                format!("found {}, {fault}", found(node, rule.is_secret)),
+            );
+        }
+    }
+
+    fn range(&mut self, node: &Node, value: i64, shape: &Value, at: &Place<'_>) {
+        let bound = |name| shape.get(name).and_then(Value::as_i64);
+        if let Some(least) = bound("minimum").filter(|least| value < *least) {
+            self.add(node, at, format!("found {value}, expected {least} at least"));
+        }
+        if let Some(most) = bound("maximum").filter(|most| value > *most) {
+            self.add(node, at, format!("found {value}, expected {most} at most"));
+        }
+    }
+
+    fn one_of(&mut self, node: &Node, values: &[&Value], at: &Place<'_>) {
+        let json = node.to_json();
+        if values.contains(&&json) {
+            return;
+        }
+        let listed: Vec<String> = values.iter().map(|value| written(value)).collect();
+        let known: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
+        let meant = json.as_str().and_then(|text| nearest(text, &known));
+        let message = format!(
+            "found {}, expected {}{}",
+            found(node, false),
+            any_of(&listed),
+            did_you_mean(meant)
+        );
+        self.add(node, at, message);
+    }
+
+    /// A mapping whose one key says which of `shapes` it has.
+    fn tagged(&mut self, node: &Node, shapes: &[&'a Value], at: &Place<'_>) {
+        let tags: Vec<&str> = shapes.iter().flat_map(|shape| required(shape)).collect();
+        let Content::Mapping(members) = &node.content else {
+            return;
+        };
+        let mut named = shapes
+            .iter()
+            .filter(|shape| required(shape).iter().any(|tag| node.member(tag).is_some()));
+        match (named.next(), named.next(), members.first()) {
+            (Some(shape), None, _) => self.members(node, members, shape, at),
+            (None, _, Some(member)) => {
+                let message = unknown_field(&tags, nearest(&member.key, &tags));
+                let at = at.field(&member.key);
+                self.problems.push(Problem::new(&member.origin, &at, message));
+            }
+            (found, ..) => {
+                let found = if found.is_some() { "several" } else { "none" };
+                let tags: Vec<String> = tags.iter().map(|tag| format!("`{tag}`")).collect();
+                let message = format!("found {found} of {}, expected exactly one", tags.join(", "));
+                self.add(node, at, message);
+            }
+        }
+    }
+
+    fn add(&mut self, node: &Node, at: &Place<'_>, message: String) {
+        self.problems.push(Problem::new(&node.origin, at, message));
+    }
+}
+
+/// Whether a shape is for values of this type.
+fn admits(shape: &Value, node: &Node) -> bool {
+    let is = |name: &str| {
+        matches!(
+            (&node.content, name),
+            (Content::Null, "null")
+                | (Content::Boolean(_), "boolean")
+                | (Content::Integer(_), "integer" | "number")
+                | (Content::Float(_), "number")
+                | (Content::Text(_), "string")
+                | (Content::List(_), "array")
+                | (Content::Mapping(_), "object")
+        )
+    };
+    match shape.get("type") {
+        Some(Value::String(name)) => is(name),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(is),
+        _ => true,
+    }
+}
+
+pub(super) fn allowed_values(shape: &Value) -> Vec<&Value> {
+    let several = shape.get("enum").and_then(Value::as_array).into_iter().flatten();
+    several.chain(shape.get("const")).collect()
+}
+
+pub(super) fn required(shape: &Value) -> Vec<&str> {
+    let names = shape.get("required").and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn properties(shape: &Value) -> Vec<&str> {
+    let known = shape.get("properties").and_then(Value::as_object);
+    known
+        .into_iter()
+        .flat_map(|known| known.keys())
+        .map(String::as_str)
+        .collect()
+}
+
+pub(super) fn rule_of(shape: Option<&Value>) -> Option<&'static Rule> {
+    text::rule_of(shape?.get("format")?.as_str()?)
+}

@@ -1,0 +1,223 @@
+//! Strings of the configuration that have a form of their own.
+
+use std::{borrow::Cow, fmt, path::PathBuf};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde_json::{Value, json};
+
+use super::{
+    api::Host,
+    denials::{ContentType, ReasonCode},
+    duration::Span,
+    key_place::{AuthScheme, QueryName},
+    listen::{CheckAddress, TelemetryAddress},
+    store::StoreLocation,
+    template::Text as TemplateText,
+    wording::one_of,
+};
+use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
+
+/// A form that a string can have. The schema names it as the string's `format`, and the check of the tree's
+/// shape applies it there, so that every badly formed string is found in one go.
+pub(super) trait Format: Sized {
+    /// Its name in the schema.
+    const NAME: &'static str;
+    /// What is expected where something else than a string stands.
+    const WHAT: &'static str;
+    /// Whether the string must not be shown, since a secret may stand in it.
+    const IS_SECRET: bool = false;
+
+    /// Reads the string; the error continues the sentence "found …, ".
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+/// A string as it is written, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<T> {
+    written: String,
+    pub(super) value: T,
+}
+
+impl<T> Text<T> {
+    /// The string as it is written.
+    pub(super) fn as_written(&self) -> &str {
+        &self.written
+    }
+}
+
+/// A value of the program's own: a default.
+impl<T: fmt::Display> From<T> for Text<T> {
+    fn from(value: T) -> Self {
+        Self {
+            written: value.to_string(),
+            value,
+        }
+    }
+}
+
+impl<'de, T: Format> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = String::deserialize(deserializer)?;
+        let value = T::read(&written).map_err(D::Error::custom)?;
+        Ok(Self { written, value })
+    }
+}
+
+impl<T> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.written)
+    }
+}
+
+impl<T: Format> JsonSchema for Text<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::NAME.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": T::NAME })
+    }
+}
+
+/// The schema of a mapping's keys.
+pub(super) fn names<T: Format>() -> Value {
+    json!({ "format": T::NAME })
+}
+
+/// What the check of the tree's shape knows of a format.
+pub(super) struct Rule {
+    name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) is_secret: bool,
+    /// What is wrong with a string, as a sentence after "found …, ".
+    pub(super) fault: fn(&str) -> Option<String>,
+}
+
+const fn rule<T: Format>() -> Rule {
+    Rule {
+        name: T::NAME,
+        what: T::WHAT,
+        is_secret: T::IS_SECRET,
+        fault: |text| T::read(text).err(),
+    }
+}
+
+const RULES: [Rule; 18] = [
+    rule::<ApiName>(),
+    rule::<AuthScheme>(),
+    rule::<CheckAddress>(),
+    rule::<ContentType>(),
+    rule::<Environment>(),
+    rule::<HeaderName>(),
+    rule::<Host>(),
+    rule::<KeyPrefix>(),
+    rule::<PathBuf>(),
+    rule::<PrincipalKind>(),
+    rule::<QueryName>(),
+    rule::<ReasonCode>(),
+    rule::<RoutePattern>(),
+    rule::<Scope>(),
+    rule::<Span>(),
+    rule::<StoreLocation>(),
+    rule::<TelemetryAddress>(),
+    rule::<TemplateText>(),
+];
+
+/// The rule of the format of this name; formats of JSON Schema's own have none.
+pub(super) fn rule_of(format: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.name == format)
+}
+
+/// Formats that are types of the domain: their errors say what is expected.
+macro_rules! domain_formats {
+    ($($type:ty, $name:literal, $what:literal, $lead:literal;)*) => {
+        $(impl Format for $type {
+            const NAME: &'static str = $name;
+            const WHAT: &'static str = $what;
+
+            fn read(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|error| format!(concat!($lead, "{}"), error))
+            }
+        })*
+    };
+}
+
+domain_formats! {
+    ApiName, "api-name", "a name such as `orders`", "";
+    Environment, "environment", "an environment such as `live`", "";
+    HeaderName, "header-name", "a header name", "but ";
+    RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`", "";
+    Scope, "scope", "a scope such as `read`", "but ";
+}
+
+impl Format for KeyPrefix {
+    const NAME: &'static str = "key-prefix";
+    const WHAT: &'static str = "a prefix such as `sk_live_`";
+    // Whoever pastes a whole key here must not find it in a log.
+    const IS_SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("but {error}"))
+    }
+}
+
+impl Format for PrincipalKind {
+    const NAME: &'static str = "principal-kind";
+    const WHAT: &'static str = "a kind of principal such as `api_key`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        // A route that anybody may call is public or optional, and says so.
+        let mut kinds = Self::ALL.into_iter().filter(|kind| *kind != Self::Anonymous);
+        let codes: Vec<&str> = kinds.clone().map(Self::code).collect();
+        let found = kinds.find(|kind| kind.code() == text);
+        found.ok_or_else(|| format!("expected {}", one_of(&codes)))
+    }
+}
+
+impl Format for PathBuf {
+    const NAME: &'static str = "file-path";
+    const WHAT: &'static str = "the path of a file";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.contains('\0') {
+            return Err("expected the path of a file".to_owned());
+        }
+        Ok(Self::from(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_of_the_schema_has_a_rule() {
+        fn formats(schema: &Value, found: &mut Vec<String>) {
+            match schema {
+                Value::Object(members) => {
+                    // Those of numbers are schemars' own.
+                    if let (Some(Value::String(format)), false) =
+                        (members.get("format"), members.contains_key("minimum"))
+                    {
+                        found.push(format.clone());
+                    }
+                    members.values().for_each(|value| formats(value, found));
+                }
+                Value::Array(items) => items.iter().for_each(|value| formats(value, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        formats(&crate::config::schema(), &mut found);
+        found.sort_unstable();
+        found.dedup();
+        let mut known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+        known.sort_unstable();
+        assert_eq!(found, known);
+    }
+}

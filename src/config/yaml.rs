@@ -1,0 +1,306 @@
+//! YAML text → the tree of nodes.
+//!
+//! The tree is built from the parser's events, not by a recursive loader, so that its depth and the growth
+//! by aliases are bounded before they cost anything.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+};
+
+use saphyr::{Scalar, ScalarStyle, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScanError, Span};
+
+use super::{
+    place::Place,
+    problem::{Origin, Problem},
+    tree::{Content, Member, Node},
+};
+
+/// The deepest nesting of lists and mappings.
+const DEPTH_MAX: usize = 32;
+/// The most nodes that aliases may add.
+const ALIAS_NODES_MAX: usize = 50_000;
+
+/// Reads the one document that `text` holds, null where it holds none; `None` if it cannot be read, which
+/// is noted in `problems`. All nodes come from `variable` if there is one, and from their lines otherwise.
+pub(super) fn read(text: &str, variable: Option<&str>, problems: &mut Vec<Problem>) -> Option<Node> {
+    let builder = Builder {
+        variable,
+        problems,
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        alias_nodes: 0,
+        root: None,
+    };
+    builder.run(text)
+}
+
+/// A list or mapping that is not closed yet.
+struct Open {
+    origin: Origin,
+    anchor: usize,
+    items: Items,
+}
+
+enum Items {
+    List(Vec<Node>),
+    Mapping {
+        members: Vec<Member>,
+        /// The lines of the keys.
+        seen: HashMap<String, usize>,
+        next: Next,
+    },
+}
+
+/// What a mapping waits for.
+enum Next {
+    Key,
+    Value {
+        key: String,
+        origin: Origin,
+    },
+    /// A value whose key is wrong already.
+    Nothing,
+}
+
+struct Builder<'a> {
+    variable: Option<&'a str>,
+    problems: &'a mut Vec<Problem>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    alias_nodes: usize,
+    root: Option<Node>,
+}
+
+/// The text cannot be read any further; the problem is noted.
+struct Unreadable;
+
+impl Builder<'_> {
+    fn run(mut self, text: &str) -> Option<Node> {
+        for event in Parser::new_from_str(text) {
+            let done = match event {
+                Ok((event, span)) => self.take(event, span),
+                Err(error) => self.unparsable(&error),
+            };
+            if done.is_err() {
+                return None;
+            }
+        }
+        if self.root.is_none() {
+            let origin = self.origin(Marker::new(0, 1, 0));
+            self.root = Some(Node {
+                origin,
+                content: Content::Null,
+            });
+        }
+        self.root
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Unreadable> {
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => {
+                self.fail(span.start, "found a second document, expected only one")
+            }
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+            Event::SequenceStart(anchor, tag) => {
+                self.collection(span.start, anchor, tag.as_deref(), Items::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                let items = Items::Mapping {
+                    members: Vec::new(),
+                    seen: HashMap::new(),
+                    next: Next::Key,
+                };
+                self.collection(span.start, anchor, tag.as_deref(), items)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(open) = self.open.pop() {
+                    let content = match open.items {
+                        Items::List(items) => Content::List(items),
+                        Items::Mapping { members, .. } => Content::Mapping(members),
+                    };
+                    let origin = open.origin;
+                    self.place(Node { origin, content }, open.anchor, span.start);
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let content = self.scalar(&text, style, tag.as_deref(), span.start)?;
+                let origin = self.origin(span.start);
+                self.place(Node { origin, content }, anchor, span.start);
+                Ok(())
+            }
+            Event::Alias(anchor) => self.alias(anchor, span.start),
+        }
+    }
+
+    fn collection(
+        &mut self,
+        mark: Marker,
+        anchor: usize,
+        tag: Option<&Tag>,
+        items: Items,
+    ) -> Result<(), Unreadable> {
+        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
+            return self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here");
+        }
+        if self.open.len() == DEPTH_MAX {
+            return self.fail(
+                mark,
+                &format!("found more than {DEPTH_MAX} lists and mappings within one another"),
+            );
+        }
+        let origin = self.origin(mark);
+        self.open.push(Open {
+            origin,
+            anchor,
+            items,
+        });
+        Ok(())
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        mark: Marker,
+    ) -> Result<Content, Unreadable> {
+        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
+            self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here")?;
+        }
+        let tag = tag.cloned().map(std::borrow::Cow::Owned);
+        match Scalar::parse_from_cow_and_metadata(text.into(), style, tag.as_ref()) {
+            Some(Scalar::Null) => Ok(Content::Null),
+            Some(Scalar::Boolean(value)) => Ok(Content::Boolean(value)),
+            Some(Scalar::Integer(value)) => Ok(Content::Integer(value)),
+            Some(Scalar::FloatingPoint(value)) if value.is_finite() => Ok(Content::Float(*value)),
+            Some(Scalar::String(text)) => Ok(Content::Text(text.into_owned())),
+            Some(Scalar::FloatingPoint(_)) | None => self
+                .fail(
+                    mark,
+                    "found a value that is not of its kind, expected a finite number, or quotes around it",
+                )
+                .map(|()| Content::Null),
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, mark: Marker) -> Result<(), Unreadable> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            return self.fail(mark, "found an alias (`*…`) within its own anchor");
+        };
+        self.alias_nodes = self.alias_nodes.saturating_add(count(node));
+        if self.alias_nodes > ALIAS_NODES_MAX {
+            return self.fail(
+                mark,
+                &format!("found aliases that add more than {ALIAS_NODES_MAX} values"),
+            );
+        }
+        if self.open.len() + depth(node) > DEPTH_MAX {
+            return self.fail(
+                mark,
+                &format!("found more than {DEPTH_MAX} lists and mappings within one another"),
+            );
+        }
+        let mut node = node.clone();
+        node.origin = self.origin(mark);
+        self.place(node, 0, mark);
+        Ok(())
+    }
+
+    /// Puts a complete node where it belongs.
+    fn place(&mut self, node: Node, anchor: usize, mark: Marker) {
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let origin = self.origin(mark);
+        match self.open.last_mut().map(|open| &mut open.items) {
+            None => self.root = Some(node),
+            Some(Items::List(items)) => items.push(node),
+            Some(Items::Mapping { members, seen, next }) => match mem::replace(next, Next::Key) {
+                Next::Value { key, origin } => members.push(Member { key, origin, node }),
+                Next::Nothing => {}
+                Next::Key => {
+                    *next = match key(node, mark, seen) {
+                        Ok(key) => Next::Value { key, origin },
+                        Err(message) => {
+                            self.problems.push(Problem::new(&origin, &Place::Root, message));
+                            Next::Nothing
+                        }
+                    };
+                }
+            },
+        }
+    }
+
+    fn origin(&self, mark: Marker) -> Origin {
+        match self.variable {
+            Some(name) => Origin::Variable {
+                variable: name.to_owned(),
+            },
+            None => Origin::Line {
+                line: mark.line(),
+                column: mark.col() + 1,
+            },
+        }
+    }
+
+    fn fail(&mut self, mark: Marker, message: &str) -> Result<(), Unreadable> {
+        let origin = self.origin(mark);
+        self.problems.push(Problem::new(&origin, &Place::Root, message));
+        Err(Unreadable)
+    }
+
+    fn unparsable(&mut self, error: &ScanError) -> Result<(), Unreadable> {
+        let hint = if error.info().contains("flow") {
+            "; a text with a brace, a bracket or a comma needs quotes here"
+        } else {
+            ""
+        };
+        let message = format!("this is not YAML: {}{hint}", error.info());
+        self.fail(*error.marker(), &message)
+    }
+}
+
+/// The key that `node` is, or why it is none.
+fn key(node: Node, mark: Marker, seen: &mut HashMap<String, usize>) -> Result<String, String> {
+    match node.content {
+        Content::Text(key) => match seen.insert(key.clone(), mark.line()) {
+            None => Ok(key),
+            Some(first) => Err(format!(
+                "found the key {key:?} again, expected it once: it stands in line {first} already"
+            )),
+        },
+        Content::List(_) | Content::Mapping(_) => {
+            Err("found a list or a mapping as key, expected a string".to_owned())
+        }
+        Content::Null | Content::Boolean(_) | Content::Integer(_) | Content::Float(_) => {
+            Err("found a key that is no string, expected quotes around it".to_owned())
+        }
+    }
+}
+
+fn children(node: &Node) -> Box<dyn Iterator<Item = &Node> + '_> {
+    match &node.content {
+        Content::List(items) => Box::new(items.iter()),
+        Content::Mapping(members) => Box::new(members.iter().map(|member| &member.node)),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn count(node: &Node) -> usize {
+    1 + children(node).map(count).sum::<usize>()
+}
+
+/// How many lists and mappings stand within one another; `0` for a scalar.
+fn depth(node: &Node) -> usize {
+    match node.content {
+        Content::List(_) | Content::Mapping(_) => 1 + children(node).map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
