@@ -193,7 +193,7 @@ impl fmt::Debug for KeyHash {
     }
 }
 
-/// What lists show of a key: its prefix and the first characters, such as `contox_sk_abc1...`.
+/// What lists show of a key: its prefix and the first characters, such as `acme_sk_abc1...`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct KeyHint(String);
@@ -260,10 +260,10 @@ mod tests {
 
     #[test]
     fn the_hint_is_the_prefix_and_four_characters() {
-        let prefix = prefix("contox_sk_");
+        let prefix = prefix("acme_sk_");
         let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(1));
         let hint = key.hint(&prefix);
-        assert_eq!(hint.as_str().len(), "contox_sk_abc1...".len());
+        assert_eq!(hint.as_str().len(), "acme_sk_abc1...".len());
         assert!(key.expose().starts_with(hint.as_str().trim_end_matches('.')));
     }
 

@@ -1,0 +1,54 @@
+//! Verification of API keys: checksum, look-up, and whether the record is good for this API now.
+
+use crate::{
+    config::ChecksumRule,
+    domain::{ApiName, DenialReason, KeyHash, KeyRecord, KeyStatus, Timestamp, api_key},
+    store::{CachedKeys, KeyStore},
+};
+
+use super::{PresentedKey, Principal};
+use crate::check::refusal::Refusal;
+
+/// Proves a key. An unknown, an expired, a revoked key and one of another API cost the same look-up and look
+/// alike outside.
+pub(super) async fn verify<S: KeyStore>(
+    key: &PresentedKey<'_>,
+    api: &ApiName,
+    keys: &CachedKeys<S>,
+    now: Timestamp,
+) -> Result<Principal, Refusal> {
+    if key.checksum == ChecksumRule::Required && !api_key::is_well_formed(key.text, &key.rule.prefix) {
+        return Err(invalid("the key's checksum is wrong"));
+    }
+    let found = keys
+        .find(KeyHash::of(key.text))
+        .await
+        .map_err(|error| Refusal::unavailable(error.to_string()))?;
+    let record = found.ok_or_else(|| invalid("the key is unknown"))?;
+    judge(&record, key, api, now)?;
+    Ok(Principal::of_key(record))
+}
+
+fn judge(record: &KeyRecord, key: &PresentedKey<'_>, api: &ApiName, now: Timestamp) -> Result<(), Refusal> {
+    let told = |cause: &str| {
+        Refusal::denied(
+            DenialReason::CredentialInvalid,
+            format!("key {}: {cause}", record.id),
+        )
+    };
+    if !record.apis.contains(api) {
+        return Err(told("it is a key of another API"));
+    }
+    if record.environment != key.rule.environment {
+        return Err(told("its prefix is that of another environment"));
+    }
+    match record.status(now) {
+        KeyStatus::Active => Ok(()),
+        KeyStatus::Expired => Err(told("it is expired")),
+        KeyStatus::Revoked => Err(told("it was revoked")),
+    }
+}
+
+fn invalid(cause: &'static str) -> Refusal {
+    Refusal::denied(DenialReason::CredentialInvalid, cause)
+}

@@ -1,0 +1,127 @@
+//! The data plane: one Check, in nine stages, a file or folder for each.
+//!
+//! | stage | room |
+//! |---|---|
+//! | 1 parse | [`request`] |
+//! | 2 route | [`route`] |
+//! | 3 extract, 4 verify | [`authn`] |
+//! | 5 authorize | [`authz`] |
+//! | 6 admit | [`rate_limit`] |
+//! | 7 conclude | [`decision`] |
+//! | 8 render | [`response`] |
+//! | 9 record | [`record`] |
+//!
+//! Each stage takes what the one before it proved, by type: without a `Principal` there is no `Grant`, without a
+//! `Grant` no `Admission`, and nothing but an `Admission` is allowed.
+
+pub mod authn;
+pub mod authz;
+pub mod decision;
+pub mod rate_limit;
+pub mod record;
+pub mod refusal;
+pub mod request;
+pub mod response;
+pub mod route;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::{
+    config::{Config, Outage},
+    domain::Clock,
+    store::{CachedKeys, KeyStore},
+};
+
+use self::{
+    decision::{Decision, Seen},
+    record::Recorder,
+    route::Doors,
+};
+
+/// What of the configuration a Check depends on, made ready for it. Replaced as a whole by a reload.
+#[derive(Debug)]
+pub struct Policy {
+    doors: Doors,
+    recorder: Recorder,
+    outage: Outage,
+}
+
+impl Policy {
+    /// Makes a checked configuration ready: builds the tables of hosts and routes, and the metrics.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let doors = Doors::new(&config.apis);
+        let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
+        Self {
+            doors,
+            recorder,
+            outage: config.outage,
+        }
+    }
+}
+
+/// Answers Checks.
+#[derive(Debug)]
+pub struct Checker<S: KeyStore> {
+    policy: ArcSwap<Policy>,
+    keys: CachedKeys<S>,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S: KeyStore> Checker<S> {
+    /// A checker that follows `policy` and asks `keys` who is asking.
+    pub fn new(policy: Policy, keys: CachedKeys<S>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            policy: ArcSwap::from_pointee(policy),
+            keys,
+            clock,
+        }
+    }
+
+    /// Follows another policy from the next Check on; running ones end under the one they began with.
+    pub fn follow(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Answers one Check: decides, renders, records.
+    ///
+    /// # Errors
+    ///
+    /// Only for an outage, and only where the configuration says `outage: grpc_error`.
+    pub async fn check(&self, call: &CheckRequest) -> Result<CheckResponse, Status> {
+        let began = Instant::now();
+        let policy = self.policy();
+        let decision = self.decide(&policy, call).await;
+        let response = response::render(&decision, policy.outage);
+        policy.recorder.record(&decision, began.elapsed());
+        response
+    }
+
+    /// Decides one Check. A refusal ends it at the stage that gives it.
+    pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r CheckRequest) -> Decision<'r> {
+        let mut seen = Seen::default();
+        let judged = async {
+            let request = seen.request(request::parse(call)?);
+            let api = seen.api(policy.doors.api(&request)?);
+            let route = seen.route(api.route(&request)?);
+            let credential = authn::extract(&request, api, route)?;
+            let principal =
+                seen.principal(authn::verify(credential, api, &self.keys, self.clock.now()).await?);
+            let grant = authz::authorize(principal, &request, api, route)?;
+            Ok(rate_limit::admit(grant))
+        }
+        .await;
+        decision::conclude(seen, judged)
+    }
+}

@@ -1,0 +1,113 @@
+//! Stage 9, record: decision → metrics, and a line in the audit log for each refusal.
+//!
+//! Counters are resolved when the configuration is loaded, so that recording is an index and an addition.
+//! Labels are the names of APIs and the closed set of reasons: bounded, whatever clients send.
+
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+
+use crate::domain::{ApiName, DenialReason, OrganizationId, UNAVAILABLE};
+
+use super::{
+    authn::Principal,
+    decision::{Decision, Verdict},
+};
+
+/// Counts Checks by API, decision and reason.
+pub const CHECKS: &str = "doorward_checks_total";
+/// Measures how long Checks take, in seconds.
+pub const CHECK_SECONDS: &str = "doorward_check_duration_seconds";
+
+/// The label of Checks that belong to no API; no API can have this name.
+const NO_API: &str = "-";
+/// The most of a text from the client that an audit line shows, in bytes.
+const SHOWN_BYTES_MAX: usize = 256;
+
+/// The counters of every API.
+#[derive(Debug)]
+pub struct Recorder {
+    by_api: Vec<Counters>,
+    no_api: Counters,
+}
+
+#[derive(Debug)]
+struct Counters {
+    allowed: Counter,
+    denied: [Counter; DenialReason::ALL.len()],
+    unavailable: Counter,
+    seconds: Histogram,
+}
+
+impl Counters {
+    fn new(api: &str) -> Self {
+        let checks = |decision: &'static str, reason: &'static str| counter!(CHECKS, "api" => api.to_owned(), "decision" => decision, "reason" => reason);
+        Self {
+            allowed: checks("allowed", ""),
+            denied: DenialReason::ALL.map(|reason| checks("denied", reason.code())),
+            unavailable: checks("unavailable", UNAVAILABLE),
+            seconds: histogram!(CHECK_SECONDS, "api" => api.to_owned()),
+        }
+    }
+}
+
+impl Recorder {
+    /// Resolves the counters of these APIs, in their order.
+    pub fn new<'a>(apis: impl Iterator<Item = &'a ApiName>) -> Self {
+        describe_counter!(CHECKS, "Checks, by API, decision and reason of refusal.");
+        describe_histogram!(CHECK_SECONDS, Unit::Seconds, "How long Checks took.");
+        Self {
+            by_api: apis.map(|name| Counters::new(name.as_str())).collect(),
+            no_api: Counters::new(NO_API),
+        }
+    }
+
+    /// Records one decision and how long it took.
+    pub fn record(&self, decision: &Decision<'_>, took: Duration) {
+        let counters = decision
+            .seen
+            .api
+            .and_then(|api| self.by_api.get(api.index))
+            .unwrap_or(&self.no_api);
+        counters.seconds.record(took.as_secs_f64());
+        match &decision.verdict {
+            Verdict::Allowed(_) => counters.allowed.increment(1),
+            Verdict::Denied { reason, cause } => {
+                if let Some(counter) = counters.denied.get(*reason as usize) {
+                    counter.increment(1);
+                }
+                audit(decision, reason.code(), cause);
+            }
+            Verdict::Unavailable { cause } => {
+                counters.unavailable.increment(1);
+                audit(decision, UNAVAILABLE, cause);
+            }
+        }
+    }
+}
+
+/// Writes the line of one refusal: who, what, why. Query and headers are left out, since a credential may stand
+/// in them.
+fn audit(decision: &Decision<'_>, reason: &'static str, cause: &str) {
+    let seen = &decision.seen;
+    let principal = seen.principal.as_ref();
+    tracing::info!(
+        target: "doorward::audit",
+        reason,
+        cause,
+        api = seen.api.map(|api| api.config.name.as_str()),
+        route = seen.route.map(|route| tracing::field::display(&route.pattern)),
+        method = seen.request.map(|request| shown(request.method)),
+        host = seen.request.map(|request| shown(request.host)),
+        path = seen.request.map(|request| shown(request.path)),
+        peer = seen.request.and_then(|request| request.peer).map(tracing::field::display),
+        principal = principal.and_then(Principal::id),
+        organization = principal.and_then(Principal::organization).map(OrganizationId::as_str),
+        "refused"
+    );
+}
+
+fn shown(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(SHOWN_BYTES_MAX))
+        .unwrap_or_default()
+}

@@ -1,0 +1,265 @@
+//! Stage 1, parse: `CheckRequest` → [`InboundRequest`], which borrows from it. Every size is bounded.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use envoy_types::{
+    ext_authz::v3::pb::{Address, CheckRequest, HeaderValue},
+    pb::envoy::service::auth::v3::{AttributeContext, attribute_context::HttpRequest},
+};
+
+use crate::domain::{DenialReason, route_pattern::PATH_BYTES_MAX};
+
+use super::refusal::Refusal;
+
+/// The most headers of a request. Envoy's own default is 100.
+const HEADERS_MAX: usize = 256;
+/// The most that all names and values of a request's headers may occupy, in bytes. Envoy's own default is 60 KiB.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// The longest host, in bytes (RFC 1035, section 2.3.4), with room for a port.
+const HOST_BYTES_MAX: usize = 262;
+/// The longest method, in bytes.
+const METHOD_BYTES_MAX: usize = 32;
+
+/// The context extension by which a route of Envoy says which API it belongs to.
+const API_EXTENSION: &str = "api";
+
+/// What a client asks for, as Envoy tells it. It owns nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct InboundRequest<'r> {
+    /// The method.
+    pub method: &'r str,
+    /// The `:authority`, as it came.
+    pub host: &'r str,
+    /// The path, as it came: without query and without percent-decoding.
+    pub path: &'r str,
+    /// What stands after the first `?`.
+    pub query: &'r str,
+    /// The headers.
+    pub headers: Headers<'r>,
+    /// The address of Envoy's peer.
+    pub peer: Option<IpAddr>,
+    /// The API that Envoy's route claims to belong to. It can only make a rule tighter.
+    pub claimed_api: Option<&'r str>,
+}
+
+/// The headers of a request, in both forms that Envoy may use: a map of joined values, or with
+/// `encode_raw_headers` a list of raw ones. Should both be filled, both are looked at, so that a name in both
+/// counts as sent twice.
+#[derive(Clone, Copy)]
+pub struct Headers<'r> {
+    joined: &'r HashMap<String, String>,
+    raw: &'r [HeaderValue],
+}
+
+impl<'r> Headers<'r> {
+    /// Name and value of each header.
+    pub fn iter(&self) -> impl Iterator<Item = (&'r str, &'r [u8])> + use<'r> {
+        let joined = self
+            .joined
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let raw = self.raw.iter().map(|header| {
+            let value = if header.raw_value.is_empty() {
+                header.value.as_bytes()
+            } else {
+                &header.raw_value
+            };
+            (header.key.as_str(), value)
+        });
+        joined.chain(raw)
+    }
+
+    /// The values of the header with this name, which has to be in lower case.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
+        self.iter()
+            .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+}
+
+/// Shows how many there are: values can be credentials.
+impl std::fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Headers({})", self.joined.len() + self.raw.len())
+    }
+}
+
+/// Reads a Check.
+///
+/// # Errors
+///
+/// `request_malformed` if something indispensable is missing or larger than its bound.
+pub fn parse(call: &CheckRequest) -> Result<InboundRequest<'_>, Refusal> {
+    let context = call
+        .attributes
+        .as_ref()
+        .ok_or_else(|| malformed("the Check has no attributes"))?;
+    let http = context
+        .request
+        .as_ref()
+        .and_then(|request| request.http.as_ref())
+        .ok_or_else(|| malformed("the Check has no HTTP request: Doorward guards HTTP only"))?;
+    let request = read(context, http);
+    bound(&request)?;
+    Ok(request)
+}
+
+fn read<'r>(context: &'r AttributeContext, http: &'r HttpRequest) -> InboundRequest<'r> {
+    let (path, query) = http.path.split_once('?').unwrap_or((&http.path, ""));
+    InboundRequest {
+        method: &http.method,
+        host: &http.host,
+        path,
+        query,
+        headers: Headers {
+            joined: &http.headers,
+            raw: http.header_map.as_ref().map_or(&[], |map| map.headers.as_slice()),
+        },
+        peer: peer(context),
+        claimed_api: context.context_extensions.get(API_EXTENSION).map(String::as_str),
+    }
+}
+
+fn peer(context: &AttributeContext) -> Option<IpAddr> {
+    match context.source.as_ref()?.address.as_ref()?.address.as_ref()? {
+        Address::SocketAddress(socket) => socket.address.parse().ok(),
+        Address::Pipe(_) | Address::EnvoyInternalAddress(_) => None,
+    }
+}
+
+fn bound(request: &InboundRequest<'_>) -> Result<(), Refusal> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if request.method.is_empty()
+        || request.method.len() > METHOD_BYTES_MAX
+        || !request.method.bytes().all(token)
+    {
+        return Err(malformed("the method is no token of at most 32 bytes"));
+    }
+    if request.host.is_empty() || request.host.len() > HOST_BYTES_MAX {
+        return Err(malformed("the host is empty or too long"));
+    }
+    if request.path.len() > PATH_BYTES_MAX {
+        return Err(malformed("the path is longer than 8 KiB"));
+    }
+    let (mut count, mut bytes) = (0, request.query.len());
+    for (name, value) in request.headers.iter() {
+        count += 1;
+        bytes += name.len() + value.len();
+    }
+    if count > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        return Err(malformed(
+            "more than 256 headers, or more than 64 KiB of headers and query",
+        ));
+    }
+    Ok(())
+}
+
+fn malformed(cause: &'static str) -> Refusal {
+    Refusal::denied(DenialReason::RequestMalformed, cause)
+}
+
+/// The parameters of a query, name and value as they came, in order.
+pub fn query_parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+#[cfg(test)]
+mod tests {
+    use envoy_types::pb::envoy::{
+        config::core::v3::HeaderMap, service::auth::v3::attribute_context::Request,
+    };
+
+    use super::*;
+    use crate::check::refusal::RefusalKind;
+
+    fn call(edit: impl FnOnce(&mut HttpRequest)) -> CheckRequest {
+        let mut http = HttpRequest {
+            method: "GET".into(),
+            host: "a.example".into(),
+            path: "/".into(),
+            ..Default::default()
+        };
+        edit(&mut http);
+        let request = Request {
+            http: Some(http),
+            ..Default::default()
+        };
+        let attributes = AttributeContext {
+            request: Some(request),
+            ..Default::default()
+        };
+        CheckRequest {
+            attributes: Some(attributes),
+        }
+    }
+
+    fn refused(call: &CheckRequest) -> bool {
+        match parse(call) {
+            Ok(_) => false,
+            Err(refusal) => {
+                assert_eq!(refusal.kind, RefusalKind::Denied(DenialReason::RequestMalformed));
+                true
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_check_is_malformed() {
+        assert!(refused(&CheckRequest::default()));
+        assert!(refused(&CheckRequest {
+            attributes: Some(AttributeContext::default())
+        }));
+    }
+
+    #[test]
+    fn what_is_missing_or_too_large_is_malformed() {
+        assert!(!refused(&call(|_| ())));
+        assert!(refused(&call(|http| http.method.clear())));
+        assert!(refused(&call(|http| http.method = "GET /".into())));
+        assert!(refused(&call(|http| http.host.clear())));
+        assert!(refused(&call(|http| http.host = "a".repeat(263))));
+        assert!(refused(
+            &call(|http| http.path = format!("/{}", "a".repeat(8192)))
+        ));
+        assert!(refused(&call(
+            |http| http.path = format!("/?{}", "a".repeat(70_000))
+        )));
+        assert!(refused(&call(|http| {
+            http.headers.insert("x-large".into(), "a".repeat(70 * 1024));
+        })));
+        assert!(refused(&call(|http| {
+            let many = (0..257).map(|n| HeaderValue {
+                key: format!("x-{n}"),
+                ..Default::default()
+            });
+            http.header_map = Some(HeaderMap {
+                headers: many.collect(),
+            });
+        })));
+    }
+
+    #[test]
+    fn both_forms_of_headers_are_read() {
+        let call = call(|http| {
+            http.headers.insert("x-a".into(), "joined".into());
+            let raw = HeaderValue {
+                key: "x-a".into(),
+                raw_value: vec![0xff],
+                ..Default::default()
+            };
+            http.header_map = Some(HeaderMap { headers: vec![raw] });
+        });
+        let request = parse(&call).expect("a request");
+        let values: Vec<&[u8]> = request.headers.values("x-a").collect();
+        assert_eq!(values, [b"joined".as_slice(), &[0xff]]);
+    }
+
+    #[test]
+    fn a_query_falls_into_its_parameters() {
+        let pairs: Vec<_> = query_parameters("a=1&&b&c=x=y&a=").collect();
+        assert_eq!(pairs, [("a", "1"), ("b", ""), ("c", "x=y"), ("a", "")]);
+    }
+}

@@ -1,0 +1,213 @@
+//! Stage 8, render: decision → `CheckResponse`.
+//!
+//! An empty `CheckResponse` allows the request, and so does one whose status is OK with a denial inside
+//! (measured on Envoy 1.36 to 1.40). So no response is built by leaving something out: each of the three
+//! answers is written whole, in one place.
+
+mod denial_body;
+mod principal_headers;
+
+use std::{borrow::Cow, collections::HashMap};
+
+use envoy_types::{
+    ext_authz::v3::pb::{
+        CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
+        HttpStatus, OkHttpResponse,
+    },
+    pb::google::{
+        protobuf::{BoolValue, Struct, Value, value::Kind},
+        rpc,
+    },
+};
+use tonic::{Code, Status};
+
+use crate::{
+    config::{Api, Credential, Denials, KeyPlace, Outage},
+    domain::{DenialReason, OrganizationId, PlanName, UNAVAILABLE},
+};
+
+use super::{
+    authn::Principal,
+    decision::{Decision, Seen, Verdict},
+    route::GuardedApi,
+};
+
+/// The status of an answer that could not be found out (RFC 9110, section 15.6.4).
+const SERVICE_UNAVAILABLE: u16 = 503;
+/// What a 401 asks for where no scheme has a name: a status of 401 has to ask for something.
+const DEFAULT_SCHEME: &str = "ApiKey";
+
+/// Puts a decision into Envoy's words.
+///
+/// # Errors
+///
+/// A gRPC error for an outage, where the operator chose that way of telling Envoy.
+pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, Status> {
+    match &decision.verdict {
+        Verdict::Allowed(admission) => Ok(allowed(&decision.seen, admission.grant().principal())),
+        Verdict::Denied { reason, .. } => Ok(denied(decision, *reason)),
+        Verdict::Unavailable { .. } => match outage {
+            Outage::ErrorResponse => Ok(unavailable(decision)),
+            Outage::GrpcError => Err(Status::unavailable("the decision could not be found out")),
+        },
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "a decision is written whole, the field that Envoy no longer reads included"
+)]
+fn allowed(seen: &Seen<'_>, principal: &Principal) -> CheckResponse {
+    let changes = principal_headers::changes(seen, principal);
+    CheckResponse {
+        status: Some(grpc_status(Code::Ok)),
+        dynamic_metadata: Some(metadata(seen, None)),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: changes.set,
+            headers_to_remove: changes.remove,
+            query_parameters_to_remove: changes.remove_parameters,
+            query_parameters_to_set: Vec::new(),
+            response_headers_to_add: Vec::new(),
+            dynamic_metadata: None,
+        })),
+    }
+}
+
+fn denied(decision: &Decision<'_>, reason: DenialReason) -> CheckResponse {
+    let status = decision
+        .denials()
+        .map_or_else(|| reason.status(), |denials| denials.status(reason));
+    let mut response = refusal(decision, reason.code(), status);
+    if reason.is_unauthenticated() {
+        response.headers.push(set_header(
+            "www-authenticate",
+            challenges(decision.seen.api, reason),
+        ));
+    }
+    CheckResponse {
+        status: Some(grpc_status(if reason.is_unauthenticated() {
+            Code::Unauthenticated
+        } else {
+            Code::PermissionDenied
+        })),
+        dynamic_metadata: Some(metadata(&decision.seen, Some(reason.code()))),
+        http_response: Some(HttpResponse::DeniedResponse(response)),
+    }
+}
+
+fn unavailable(decision: &Decision<'_>) -> CheckResponse {
+    CheckResponse {
+        status: Some(grpc_status(Code::Unavailable)),
+        dynamic_metadata: Some(metadata(&decision.seen, Some(UNAVAILABLE))),
+        http_response: Some(HttpResponse::ErrorResponse(refusal(
+            decision,
+            UNAVAILABLE,
+            SERVICE_UNAVAILABLE,
+        ))),
+    }
+}
+
+fn refusal(decision: &Decision<'_>, code: &'static str, status: u16) -> DeniedHttpResponse {
+    let denials = decision
+        .denials()
+        .map_or_else(|| Cow::Owned(Denials::default()), Cow::Borrowed);
+    DeniedHttpResponse {
+        status: Some(HttpStatus {
+            code: i32::from(status),
+        }),
+        headers: vec![set_header("content-type", denials.content_type.clone())],
+        body: denial_body::render(&denials, &decision.seen, code, status),
+    }
+}
+
+/// A header that replaces whatever stands there. Both fields are needed: Envoy up to 1.40 looks at the older
+/// `append` alone, its successors at `append_action` alone.
+#[expect(deprecated, reason = "every released Envoy reads the older field")]
+fn set_header(name: &str, value: String) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_owned(),
+            value,
+            raw_value: Vec::new(),
+        }),
+        append: Some(BoolValue { value: false }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
+        keep_empty_value: false,
+    }
+}
+
+fn grpc_status(code: Code) -> rpc::Status {
+    rpc::Status {
+        code: code as i32,
+        message: String::new(),
+        details: Vec::new(),
+    }
+}
+
+/// What Envoy's access log can show of a Check.
+fn metadata(seen: &Seen<'_>, reason: Option<&'static str>) -> Struct {
+    let principal = seen.principal.as_ref();
+    let members = [
+        ("api", seen.api.map(|api| api.config.name.as_str())),
+        ("principal_id", principal.and_then(Principal::id)),
+        (
+            "principal_kind",
+            principal.map(|principal| principal.kind().code()),
+        ),
+        (
+            "organization",
+            principal
+                .and_then(Principal::organization)
+                .map(OrganizationId::as_str),
+        ),
+        ("plan", principal.and_then(Principal::plan).map(PlanName::as_str)),
+        ("reason", reason),
+    ];
+    let fields: HashMap<String, Value> = members
+        .into_iter()
+        .filter_map(|(name, text)| {
+            let value = Value {
+                kind: Some(Kind::StringValue(text?.to_owned())),
+            };
+            Some((name.to_owned(), value))
+        })
+        .collect();
+    Struct { fields }
+}
+
+/// The challenges that go with a 401 (RFC 9110, section 11.6.1): one for each scheme that the API accepts. With
+/// `Bearer`, a credential that was presented in vain is told apart (RFC 6750, section 3.1).
+fn challenges(api: Option<&GuardedApi>, reason: DenialReason) -> String {
+    let Some(api) = api else {
+        return DEFAULT_SCHEME.to_owned();
+    };
+    let realm = &api.config.name;
+    let mut challenges: Vec<String> = Vec::new();
+    for scheme in schemes(&api.config) {
+        let in_vain = reason != DenialReason::CredentialMissing && scheme.eq_ignore_ascii_case("bearer");
+        let error = if in_vain { ", error=\"invalid_token\"" } else { "" };
+        let challenge = format!("{scheme} realm=\"{realm}\"{error}");
+        if !challenges.contains(&challenge) {
+            challenges.push(challenge);
+        }
+    }
+    challenges.join(", ")
+}
+
+fn schemes(api: &Api) -> Vec<&str> {
+    let places = api
+        .credentials
+        .iter()
+        .flat_map(|Credential::ApiKey(key)| &key.from);
+    let named: Vec<&str> = places
+        .filter_map(|place| match place {
+            KeyPlace::Header { scheme, .. } => scheme.as_deref(),
+            KeyPlace::Query { .. } => None,
+        })
+        .collect();
+    if named.is_empty() {
+        vec![DEFAULT_SCHEME]
+    } else {
+        named
+    }
+}

@@ -1,0 +1,131 @@
+//! What the upstream reads: each principal header is set or removed, forgeries go, the credential goes.
+//!
+//! Envoy sets before it removes, so a name never stands in both lists. It removes by exact name, so every
+//! spelling that an application might fold to one of our names is listed as it came.
+
+use std::borrow::Cow;
+
+use envoy_types::ext_authz::v3::pb::HeaderValueOption;
+use percent_encoding::utf8_percent_encode;
+
+use crate::{
+    check::{
+        authn::{Principal, presented_by_header, presented_by_parameter},
+        decision::Seen,
+        request::{InboundRequest, query_parameters},
+        route::GuardedApi,
+    },
+    config::{Credential, KeyPlace},
+    domain::{HeaderName, Scope, header_name::folds_to, id::HEADER_VALUE_ESCAPES},
+};
+
+use super::set_header;
+
+/// Headers by which a framework may take the request for one of another method than was decided upon.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
+/// What Envoy has to change in the request before it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Headers to set.
+    pub(super) set: Vec<HeaderValueOption>,
+    /// Headers to remove.
+    pub(super) remove: Vec<String>,
+    /// Query parameters to remove, spelled as they came.
+    pub(super) remove_parameters: Vec<String>,
+}
+
+/// What has to be changed in a request that is allowed.
+pub(super) fn changes(seen: &Seen<'_>, principal: &Principal) -> Changes {
+    let (Some(request), Some(api)) = (seen.request, seen.api) else {
+        return Changes::default();
+    };
+    let mut changes = Changes::default();
+    let values = values(principal, api);
+    for (name, value) in &values {
+        match value {
+            Some(value) => changes
+                .set
+                .push(set_header(name.as_str(), value.as_ref().to_owned())),
+            None => changes.remove.push(name.to_string()),
+        }
+    }
+    for (name, value) in request.headers.iter() {
+        let ours = values
+            .iter()
+            .any(|(own, _)| name.eq_ignore_ascii_case(own.as_str()));
+        let forged = values.iter().any(|(own, _)| folds_to(name, own.as_str()));
+        if !ours && (forged || overrides_method(name) || presents_credential(name, value, api)) {
+            changes.remove.push(name.to_owned());
+        }
+    }
+    changes.remove_parameters = credential_parameters(&request, api);
+    changes
+}
+
+/// Each principal header with its value, if the principal has one.
+fn values<'a>(principal: &'a Principal, api: &'a GuardedApi) -> [(&'a HeaderName, Option<Cow<'a, str>>); 8] {
+    let names = &api.config.principal_headers;
+    let encoded = |text: &'a str| Cow::from(utf8_percent_encode(text, HEADER_VALUE_ESCAPES));
+    [
+        (&names.id, principal.id().map(encoded)),
+        (&names.kind, Some(principal.kind().code().into())),
+        (
+            &names.organization,
+            principal.organization().map(|id| encoded(id.as_str())),
+        ),
+        (&names.project, principal.project().map(|id| encoded(id.as_str()))),
+        (
+            &names.environment,
+            principal.environment().map(|name| name.as_str().into()),
+        ),
+        (&names.scopes, scopes(principal, api)),
+        (&names.plan, principal.plan().map(|name| name.as_str().into())),
+        (
+            &names.credential,
+            principal.key().map(|record| encoded(record.id.as_str())),
+        ),
+    ]
+}
+
+/// The scopes held and implied, with spaces between. Scopes are visible ASCII already.
+fn scopes<'a>(principal: &'a Principal, api: &'a GuardedApi) -> Option<Cow<'a, str>> {
+    let held = principal.scopes().filter(|held| !held.is_empty())?;
+    let all: Vec<&str> = api
+        .config
+        .implications
+        .expand(held)
+        .into_iter()
+        .map(Scope::as_str)
+        .collect();
+    Some(all.join(" ").into())
+}
+
+fn overrides_method(name: &str) -> bool {
+    METHOD_OVERRIDES.iter().any(|own| folds_to(name, own))
+}
+
+fn places(api: &GuardedApi) -> impl Iterator<Item = &KeyPlace> {
+    api.config
+        .credentials
+        .iter()
+        .flat_map(|Credential::ApiKey(key)| &key.from)
+}
+
+fn presents_credential(name: &str, value: &[u8], api: &GuardedApi) -> bool {
+    places(api).any(|place| presented_by_header(name, value, place))
+}
+
+fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<String> {
+    let mut spelled: Vec<String> = Vec::new();
+    for place in places(api) {
+        let KeyPlace::Query { name, .. } = place else {
+            continue;
+        };
+        let found =
+            query_parameters(request.query).filter(|(spelling, _)| presented_by_parameter(spelling, name));
+        spelled.extend(found.map(|(spelling, _)| spelling.to_owned()));
+    }
+    spelled.dedup();
+    spelled
+}

@@ -1,0 +1,124 @@
+//! Stage 2, route: request → the API by its host, the route by method and path. No match is a denial.
+
+mod path;
+mod table;
+
+use std::{borrow::Cow, collections::HashMap};
+
+use crate::{
+    config::{Api, Route},
+    domain::DenialReason,
+};
+
+use super::{refusal::Refusal, request::InboundRequest};
+
+pub use table::RouteTable;
+
+/// Every API, found by the request's host.
+#[derive(Debug)]
+pub struct Doors {
+    by_host: HashMap<Box<str>, usize>,
+    apis: Vec<GuardedApi>,
+}
+
+/// One API with its routes made ready to be found.
+#[derive(Debug)]
+pub struct GuardedApi {
+    /// Its place among the APIs, by which stage 9 finds its counters.
+    pub index: usize,
+    /// What the configuration says of it.
+    pub config: Api,
+    table: RouteTable,
+}
+
+impl Doors {
+    /// Makes the APIs of a checked configuration ready.
+    #[must_use]
+    pub fn new(apis: &[Api]) -> Self {
+        let mut by_host = HashMap::new();
+        let ready = |(index, api): (usize, &Api)| {
+            by_host.extend(api.hosts.iter().map(|host| (host.as_str().into(), index)));
+            let table = RouteTable::new(api.routes.iter().map(|route| &route.pattern));
+            GuardedApi {
+                index,
+                config: api.clone(),
+                table,
+            }
+        };
+        let apis = apis.iter().enumerate().map(ready).collect();
+        Self { by_host, apis }
+    }
+
+    /// The API that guards the request's host.
+    ///
+    /// # Errors
+    ///
+    /// `route_unknown` if there is none, or if Envoy's route claims to belong to another.
+    pub fn api(&self, request: &InboundRequest<'_>) -> Result<&GuardedApi, Refusal> {
+        let unknown = |cause| Refusal::denied(DenialReason::RouteUnknown, cause);
+        let api = self
+            .by_host
+            .get(hostname(request.host).as_ref())
+            .and_then(|index| self.apis.get(*index))
+            .ok_or_else(|| unknown("no API has this host"))?;
+        match request.claimed_api {
+            Some(name) if name != api.config.name.as_str() => Err(unknown(
+                "the API named in context_extensions does not have this host",
+            )),
+            _ => Ok(api),
+        }
+    }
+}
+
+impl GuardedApi {
+    /// The route that the request takes.
+    ///
+    /// # Errors
+    ///
+    /// `request_malformed` if two parsers could read the path differently, `route_unknown` if no route matches.
+    pub fn route(&self, request: &InboundRequest<'_>) -> Result<&Route, Refusal> {
+        path::examine(request.path, &self.config.ambiguous_paths)
+            .map_err(|problem| Refusal::denied(DenialReason::RequestMalformed, problem.to_string()))?;
+        self.table
+            .find(request.method, request.path)
+            .and_then(|index| self.config.routes.get(index))
+            .ok_or_else(|| Refusal::denied(DenialReason::RouteUnknown, "no route has this method and path"))
+    }
+}
+
+/// The host of an `:authority` (RFC 3986, section 3.2): without port and final dot, in lower case.
+fn hostname(authority: &str) -> Cow<'_, str> {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_no_port_no_final_dot_and_no_case() {
+        let cases = [
+            ("api.example.com", "api.example.com"),
+            ("API.Example.COM:8443", "api.example.com"),
+            ("api.example.com.", "api.example.com"),
+            ("api.example.com.:80", "api.example.com"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("api.example.com@evil", "api.example.com@evil"),
+            ("evil@api.example.com", "evil@api.example.com"),
+            ("", ""),
+        ];
+        for (authority, expected) in cases {
+            assert_eq!(hostname(authority), expected, "{authority}");
+        }
+    }
+}

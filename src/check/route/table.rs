@@ -1,0 +1,249 @@
+//! The table of routes: a tree of segments, so that finding a route costs what the path is long, however many
+//! routes there are.
+//!
+//! Only routes for the request's method compete, and the path decides before the method: from left to right a
+//! literal beats `{name}`, which beats `/**`; of two routes with the same path the one that names the method
+//! wins. The tree is searched in just this order, and a branch that ends nowhere is left for the next best.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use percent_encoding::percent_decode_str;
+
+use crate::domain::{MethodSet, RoutePattern, Segment};
+
+/// Finds the route of a request. It knows routes by their place in the list that it was made from.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    root: Node,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    literals: HashMap<Box<str>, Node>,
+    capture: Option<Box<Node>>,
+    /// The routes whose path ends here.
+    exact: Methods,
+    /// The routes whose path goes on from here by `/**`.
+    open_ended: Methods,
+}
+
+/// The routes of one path, by method.
+#[derive(Debug, Default)]
+struct Methods {
+    named: Vec<(Box<str>, usize)>,
+    any: Option<usize>,
+}
+
+impl Methods {
+    fn add(&mut self, methods: &MethodSet, index: usize) {
+        match methods {
+            MethodSet::Any => self.any = Some(index),
+            MethodSet::These(names) => {
+                self.named
+                    .extend(names.iter().map(|name| (name.as_str().into(), index)));
+            }
+        }
+    }
+
+    fn find(&self, method: &str) -> Option<usize> {
+        let named = |wanted: &str| {
+            self.named
+                .iter()
+                .find(|(name, _)| **name == *wanted)
+                .map(|(_, index)| *index)
+        };
+        named(method)
+            .or_else(|| if method == "HEAD" { named("GET") } else { None })
+            .or(self.any)
+    }
+}
+
+impl RouteTable {
+    /// Builds the table. The patterns are those of a checked configuration: no two of them match the same
+    /// request with equal specificity.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a RoutePattern>) -> Self {
+        let mut root = Node::default();
+        for (index, pattern) in patterns.into_iter().enumerate() {
+            let mut node = &mut root;
+            for segment in &pattern.segments {
+                node = match segment {
+                    Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                    Segment::Capture(_) => node.capture.get_or_insert_default(),
+                };
+            }
+            let methods = if pattern.open_ended {
+                &mut node.open_ended
+            } else {
+                &mut node.exact
+            };
+            methods.add(&pattern.methods, index);
+        }
+        Self { root }
+    }
+
+    /// The place of the best route for this method and path. The path must have passed the examination: it
+    /// begins with a slash and decodes to UTF-8.
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Option<usize> {
+        self.root.find(method, Some(path.strip_prefix('/')?))
+    }
+}
+
+impl Node {
+    /// Searches below this node; `rest` is what of the path is left, `None` after its last segment.
+    fn find(&self, method: &str, rest: Option<&str>) -> Option<usize> {
+        let Some(rest) = rest else {
+            return self.exact.find(method).or_else(|| self.open_ended.find(method));
+        };
+        let (segment, rest) = match rest.split_once('/') {
+            Some((segment, rest)) => (segment, Some(rest)),
+            None => (rest, None),
+        };
+        self.literal(segment)
+            .and_then(|node| node.find(method, rest))
+            .or_else(|| {
+                let node = self.capture.as_ref().filter(|_| !segment.is_empty())?;
+                node.find(method, rest)
+            })
+            .or_else(|| self.open_ended.find(method))
+    }
+
+    fn literal(&self, segment: &str) -> Option<&Node> {
+        let text: Cow<'_, str> = if segment.contains('%') {
+            percent_decode_str(segment).decode_utf8().ok()?
+        } else {
+            segment.into()
+        };
+        self.literals.get(text.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn patterns(texts: &[&str]) -> Vec<RoutePattern> {
+        texts.iter().map(|text| text.parse().expect(text)).collect()
+    }
+
+    /// What the table finds, as the text of the pattern.
+    fn found<'a>(texts: &[&'a str], method: &str, path: &str) -> Option<&'a str> {
+        RouteTable::new(&patterns(texts))
+            .find(method, path)
+            .map(|index| texts[index])
+    }
+
+    #[test]
+    fn the_most_specific_path_wins_from_left_to_right() {
+        let routes = ["/**", "/a/**", "/a/{x}", "/a/b", "/a/{x}/c", "/a/b/{y}", "/{x}/b"];
+        for (path, expected) in [
+            ("/", "/**"),
+            ("/z/z/z", "/**"),
+            ("/a", "/a/**"),
+            ("/a/", "/a/**"),
+            ("/a/b", "/a/b"),
+            ("/a/z", "/a/{x}"),
+            ("/a/z/c", "/a/{x}/c"),
+            ("/a/b/c", "/a/b/{y}"),
+            ("/a/z/d", "/a/**"),
+            ("/z/b", "/{x}/b"),
+            ("/a/%62", "/a/b"),
+        ] {
+            assert_eq!(found(&routes, "GET", path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_routes_for_the_method_compete() {
+        let routes = ["GET /a/b", "/a/{x}", "POST /a/**"];
+        assert_eq!(found(&routes, "GET", "/a/b"), Some("GET /a/b"));
+        assert_eq!(found(&routes, "POST", "/a/b"), Some("/a/{x}"));
+        assert_eq!(found(&routes, "POST", "/a/b/c"), Some("POST /a/**"));
+        assert_eq!(found(&routes, "GET", "/a/b/c"), None);
+        assert_eq!(found(&routes, "get", "/a/b"), Some("/a/{x}"));
+    }
+
+    #[test]
+    fn get_covers_head_unless_head_is_named() {
+        assert_eq!(found(&["GET /a", "/a"], "HEAD", "/a"), Some("GET /a"));
+        assert_eq!(found(&["GET /a", "HEAD /a"], "HEAD", "/a"), Some("HEAD /a"));
+        assert_eq!(found(&["POST /a"], "HEAD", "/a"), None);
+    }
+
+    #[test]
+    fn a_trailing_slash_makes_another_path_and_a_capture_is_never_empty() {
+        assert_eq!(found(&["/a"], "GET", "/a/"), None);
+        assert_eq!(found(&["/a/"], "GET", "/a"), None);
+        assert_eq!(found(&["/a/{x}"], "GET", "/a/"), None);
+        assert_eq!(found(&["/a/{x}/"], "GET", "/a/b/"), Some("/a/{x}/"));
+        assert_eq!(found(&["/"], "GET", "/"), Some("/"));
+    }
+
+    /// The rule of precedence said in another way: of all patterns that match, the greatest by this key.
+    fn naive(patterns: &[RoutePattern], method: &str, path: &str) -> Option<usize> {
+        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let rank = |pattern: &RoutePattern| -> Option<(Vec<u8>, u8)> {
+            let fits = pattern.segments.len() <= parts.len()
+                && (pattern.open_ended || pattern.segments.len() == parts.len());
+            let mut key = Vec::new();
+            for (segment, part) in pattern.segments.iter().zip(&parts) {
+                key.push(match segment {
+                    Segment::Literal(text) if **text == **part => 3,
+                    Segment::Capture(_) if !part.is_empty() => 2,
+                    _ => return None,
+                });
+            }
+            key.push(if pattern.open_ended { 1 } else { 4 });
+            let names = |wanted: &str| match &pattern.methods {
+                MethodSet::Any => false,
+                MethodSet::These(methods) => methods.iter().any(|name| name.as_str() == wanted),
+            };
+            let by_method = match () {
+                () if names(method) => 3,
+                () if method == "HEAD" && names("GET") => 2,
+                () if pattern.methods == MethodSet::Any => 1,
+                () => return None,
+            };
+            fits.then_some((key, by_method))
+        };
+        let ranked = patterns
+            .iter()
+            .enumerate()
+            .filter_map(|(index, pattern)| Some((rank(pattern)?, index)));
+        ranked.max().map(|(_, index)| index)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn the_table_agrees_with_the_naive_rule_in_any_order(
+            texts in proptest::collection::vec("((GET|POST|HEAD|GET,POST) )?(/([ab]|\\{x\\})){0,3}(/|/[ab]|/\\*\\*)", 1..12),
+            method in "GET|POST|HEAD|PUT",
+            path in "(/[abc]){0,4}/?",
+        ) {
+            let mut patterns: Vec<RoutePattern> = Vec::new();
+            for pattern in texts.iter().filter_map(|text| text.parse::<RoutePattern>().ok()) {
+                let ambiguous = |other: &RoutePattern| other.same_path(&pattern) && share_method(other, &pattern);
+                if !patterns.iter().any(ambiguous) {
+                    patterns.push(pattern);
+                }
+            }
+            let expected = naive(&patterns, &method, &path);
+            prop_assert_eq!(RouteTable::new(&patterns).find(&method, &path), expected);
+            patterns.reverse();
+            let reversed = RouteTable::new(&patterns).find(&method, &path);
+            prop_assert_eq!(reversed.map(|index| patterns.len() - 1 - index), expected);
+        }
+    }
+
+    fn share_method(one: &RoutePattern, two: &RoutePattern) -> bool {
+        match (&one.methods, &two.methods) {
+            (MethodSet::Any, MethodSet::Any) => true,
+            (MethodSet::These(one), MethodSet::These(two)) => one.iter().any(|method| two.contains(method)),
+            _ => false,
+        }
+    }
+}
