@@ -3,6 +3,16 @@
 //! The rooms in reading order. A room may use those above it and none below
 //! (ARCHITECTURE.md says why, `tests/tidy.rs` enforces it).
 
-pub mod config;
+#![warn(rustdoc::all)]
+
 pub mod domain;
+
+pub mod config;
+
+pub mod telemetry;
+
 pub mod store;
+
+pub mod check;
+
+pub mod server;

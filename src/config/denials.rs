@@ -140,6 +140,20 @@ impl Default for RawDenials {
     }
 }
 
+impl Default for Denials {
+    /// What an API has that says nothing about its refusals, and a request that belongs to no API.
+    fn default() -> Self {
+        let raw = RawDenials::default();
+        Self {
+            content_type: raw.content_type.value.0,
+            // The default is a template by the tests of this file.
+            body: Template::read_object(&raw.body.0).unwrap_or(Template::Object(Vec::new())),
+            reasons: BTreeMap::new(),
+            route_unknown_status: raw.route_unknown,
+        }
+    }
+}
+
 impl RawDenials {
     pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> Denials {
         let mut reasons = BTreeMap::new();

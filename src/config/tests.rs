@@ -79,8 +79,8 @@ outage: grpc_error
 budget: 100ms
 shutdown: { drain: 0s, deadline: 1m }
 apis:
-  - name: cortex-edr
-    hosts: [api.cortex-edr.com, API2.cortex-edr.com.]
+  - name: acme-api
+    hosts: [api.acme-api.com, API2.acme-api.com.]
     client_address: { hops: 1 }
     ambiguous_paths: { allow: [encoded_separator, empty_segment, path_parameter] }
     credentials:
@@ -133,8 +133,8 @@ fn every_field_can_be_set() {
     assert_eq!(
         hosts,
         Some(vec![
-            "api.cortex-edr.com".to_owned(),
-            "api2.cortex-edr.com".to_owned()
+            "api.acme-api.com".to_owned(),
+            "api2.acme-api.com".to_owned()
         ])
     );
 }

@@ -1,0 +1,110 @@
+//! Whether this process may be asked, over gRPC for Envoy and over HTTP for Kubernetes, and its metrics.
+//!
+//! Once ready, it stays ready until it ends: were health to fall with the store, every replica would leave at
+//! once and an outage of the store would become one of everything.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, http::StatusCode, routing::get};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
+
+use super::ServeError;
+
+/// The services whose health is told: the server as a whole, and the one that Envoy calls.
+const SERVICES: [&str; 2] = ["", "envoy.service.auth.v3.Authorization"];
+/// How often histograms are folded, so that they do not grow while nobody reads them.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Whether this process may be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Health {
+    ready: Arc<AtomicBool>,
+    reporter: HealthReporter,
+}
+
+impl Health {
+    /// Not ready yet.
+    pub(super) fn new() -> Self {
+        Self {
+            ready: Arc::default(),
+            reporter: HealthReporter::new(),
+        }
+    }
+
+    /// Says from now on that it is ready, or that it no longer is.
+    pub(super) async fn ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+        let status = if ready {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        for service in SERVICES {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+
+    /// The gRPC health service (`grpc.health.v1`).
+    pub(super) fn service(&self) -> HealthServer<HealthService> {
+        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+
+    fn readyz(&self) -> (StatusCode, &'static str) {
+        if self.ready.load(Ordering::Acquire) {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        }
+    }
+}
+
+/// Serves `/healthz`, `/readyz` and `/metrics` until the handle is dropped.
+pub(super) async fn serve(
+    address: SocketAddr,
+    health: Health,
+    metrics: PrometheusHandle,
+) -> Result<AbortOnDropHandle<()>, ServeError> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| ServeError::Listen {
+            address: address.to_string(),
+            field: "listen.telemetry",
+            error,
+        })?;
+    let rendered = metrics.clone();
+    let router = Router::new()
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(move || async move { health.readyz() }))
+        .route("/metrics", get(move || async move { rendered.render() }));
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        let upkeep = async {
+            let mut interval = tokio::time::interval(METRICS_UPKEEP);
+            loop {
+                interval.tick().await;
+                metrics.run_upkeep();
+            }
+        };
+        tokio::select! {
+            () = upkeep => {}
+            outcome = axum::serve(listener, router) => {
+                if let Err(error) = outcome {
+                    tracing::error!(%error, "telemetry can no longer be read");
+                }
+            }
+        }
+    })))
+}
