@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs every test, with the real parts. `tests/run.sh --help` tells what is run.
+set -euo pipefail
+export HOME=${HOME:-~} PATH
+PATH+=:$HOME/.cargo/bin
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The Envoys that are tested against: the oldest and the newest that is supported.
+envoys=(1.36.4 1.40.0)
+
+case $* in
+  "") ;;
+  --help)
+    cat <<END
+Usage: tests/run.sh
+
+Installs what is missing (a C compiler, the Envoys ${envoys[*]}), then checks the formatting, runs the
+lints, and runs all tests: units, properties, the store's contract, the command line, and Doorward behind
+real Envoys. Only loopback and temporary folders. The first build takes some minutes.
+END
+    exit
+    ;;
+  *) "$0" --help >&2; exit 64 ;;
+esac
+
+say() { printf '\n== %s\n' "$*"; }
+
+command -v cargo >/dev/null || { echo "run.sh: Rust is missing: install it as https://rustup.rs says" >&2; exit 1; }
+
+say "parts"
+command -v cc >/dev/null || tests/parts.sh cc
+for version in "${envoys[@]}"; do tests/parts.sh envoy "$version"; done
+
+say "formatting"
+cargo fmt --check
+
+say "lints"
+cargo clippy --locked --all-targets -- -D warnings
+
+say "tests"
+cargo test --locked --no-fail-fast
