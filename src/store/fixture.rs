@@ -10,7 +10,7 @@ pub(crate) fn record(number: u32) -> KeyRecord {
         hint: "sk_live_...".parse().expect("a hint"),
         name: format!("Key {number}"),
         kind: KeyKind::ApiKey,
-        apis: vec!["acme-api".parse().expect("a name")],
+        apis: vec!["payments".parse().expect("a name")],
         organization: "acme".parse().expect("an id"),
         project: None,
         environment: Some("live".parse().expect("a name")),

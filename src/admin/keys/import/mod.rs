@@ -1,0 +1,212 @@
+//! Keys made elsewhere, taken over by their hashes: one JSON object in each line.
+//!
+//! Everything is checked before anything is written, and written in one transaction. Whatever stands in a
+//! line, no problem repeats a text that could be a key.
+
+mod line;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::Hash,
+    io::{self, BufRead, Read},
+};
+
+use rand::CryptoRng;
+
+use crate::domain::{KeyId, KeyRecord, Timestamp};
+use crate::store::{KeyStore, StoreError};
+
+use super::{KeyError, Keys, Problem, new_id};
+
+/// The longest line, in bytes.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+/// The most problems that are told; the others are counted.
+const PROBLEMS_MAX: usize = 100;
+
+/// What is wrong with an import, by line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LineProblems {
+    /// The first of them, each with the number of its line.
+    pub first: Vec<(usize, Problem)>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl LineProblems {
+    fn add(&mut self, line: usize, problem: Problem) {
+        if self.first.len() < PROBLEMS_MAX {
+            self.first.push((line, problem));
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+impl fmt::Display for LineProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (line, problem)) in self.first.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "\n" };
+            write!(f, "{separator}line {line}: {problem}")?;
+        }
+        if self.more > 0 {
+            write!(f, "\nand {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: KeyStore> Keys<'_, S> {
+    /// Adds all keys of an import, or none of them. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Import`] with the problems of all lines, [`KeyError::Read`] or [`KeyError::Store`].
+    pub async fn import(
+        &self,
+        mut reader: impl BufRead,
+        rng: &mut impl CryptoRng,
+    ) -> Result<usize, KeyError> {
+        let now = self.now();
+        let mut gathered = Gathered::default();
+        let mut number = 0;
+        while let Some(text) =
+            next_line(&mut reader).map_err(|error| KeyError::Read { line: number, error })?
+        {
+            number += 1;
+            match text {
+                Line::TooLong => gathered.problems.add(number, too_long()),
+                Line::Whole(text) if text.trim_ascii().is_empty() => {}
+                Line::Whole(text) => gathered.take(number, self.read_line(text.trim_ascii(), now, rng)),
+            }
+        }
+        for (line, record) in gathered.lines.iter().zip(&gathered.records) {
+            for problem in self.already_there(record).await? {
+                gathered.problems.add(*line, problem);
+            }
+        }
+        if gathered.problems.first.is_empty() {
+            self.store.insert(&gathered.records).await?;
+            Ok(gathered.records.len())
+        } else {
+            gathered.problems.first.sort_by_key(|(line, _)| *line);
+            Err(KeyError::Import(gathered.problems))
+        }
+    }
+
+    fn read_line(
+        &self,
+        text: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<KeyRecord, Vec<Problem>> {
+        let imported = line::read(text)?;
+        let mut problems = imported.wanted.problems(self.apis, now);
+        problems.extend(imported.leaks());
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let fresh = || new_id(rng);
+        let id = imported
+            .id
+            .map_or_else(fresh, Ok)
+            .map_err(|problem| vec![problem])?;
+        let hint = match imported.hint {
+            Some(hint) => hint,
+            None => line::default_hint(self.apis, &imported.wanted).map_err(|problem| vec![problem])?,
+        };
+        Ok(imported.wanted.into_record(id, imported.hash, hint, now))
+    }
+
+    /// Which parts of the record's identity the store has already.
+    async fn already_there(&self, record: &KeyRecord) -> Result<Vec<Problem>, KeyError> {
+        let mut problems = Vec::new();
+        if let Some(other) = self.store.find(record.hash).await?.record {
+            let found = format!("the hash of the key {}", other.id);
+            problems.push(Problem::new("hash", found, "a key that the store does not have"));
+        }
+        match self.store.get(&record.id).await {
+            Ok(_) => problems.push(Problem::new(
+                "id",
+                "the id of another key",
+                "an id that the store does not have",
+            )),
+            Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(problems)
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Gathered {
+    records: Vec<KeyRecord>,
+    /// The number of each record's line.
+    lines: Vec<usize>,
+    hashes: HashMap<[u8; 32], usize>,
+    ids: HashMap<KeyId, usize>,
+    problems: LineProblems,
+}
+
+impl Gathered {
+    fn take(&mut self, line: usize, read: Result<KeyRecord, Vec<Problem>>) {
+        let record = match read {
+            Ok(record) => record,
+            Err(problems) => {
+                for problem in problems {
+                    self.problems.add(line, problem);
+                }
+                return;
+            }
+        };
+        let twins = [
+            (
+                "hash",
+                first_line(&mut self.hashes, *record.hash.as_bytes(), line),
+            ),
+            ("id", first_line(&mut self.ids, record.id.clone(), line)),
+        ];
+        for (field, first) in twins {
+            if first != line {
+                let found = format!("the same as in line {first}");
+                self.problems
+                    .add(line, Problem::new(field, found, "each key once"));
+            }
+        }
+        self.records.push(record);
+        self.lines.push(line);
+    }
+}
+
+/// The line in which this value stood first.
+fn first_line<K: Eq + Hash>(seen: &mut HashMap<K, usize>, value: K, line: usize) -> usize {
+    *seen.entry(value).or_insert(line)
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+}
+
+fn too_long() -> Problem {
+    Problem::new(
+        "line",
+        format!("more than {LINE_BYTES_MAX} bytes"),
+        "one JSON object for each key",
+    )
+}
+
+/// Reads up to the next line feed, and keeps no more than a line may hold.
+fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
+    let mut text = Vec::new();
+    let limit = LINE_BYTES_MAX as u64 + 1;
+    if reader.by_ref().take(limit).read_until(b'\n', &mut text)? == 0 {
+        return Ok(None);
+    }
+    if text.last() == Some(&b'\n') || text.len() <= LINE_BYTES_MAX {
+        return Ok(Some(Line::Whole(text)));
+    }
+    reader.skip_until(b'\n')?;
+    Ok(Some(Line::TooLong))
+}

@@ -1,0 +1,132 @@
+//! A key's record as a message of the admin API, and that message as JSON.
+//!
+//! In JSON, enumerations are their codes (`api_key`, `active`), times are RFC 3339, and what is absent is
+//! left out.
+
+use serde::{Serialize, Serializer};
+
+use crate::admin::proto::{
+    Key,
+    key::{Kind, Status},
+};
+use crate::domain::{KeyKind, KeyRecord, KeyStatus, Timestamp};
+
+impl Key {
+    /// The message about a key, as it is at `now`.
+    #[must_use]
+    pub fn of(record: &KeyRecord, now: Timestamp) -> Self {
+        let kind = match record.kind {
+            KeyKind::ApiKey => Kind::ApiKey,
+            KeyKind::ServiceKey => Kind::ServiceKey,
+        };
+        let status = match record.status(now) {
+            KeyStatus::Active => Status::Active,
+            KeyStatus::Expired => Status::Expired,
+            KeyStatus::Revoked => Status::Revoked,
+        };
+        Self {
+            id: record.id.to_string(),
+            hint: record.hint.as_str().to_owned(),
+            name: record.name.clone(),
+            kind: kind.into(),
+            apis: record.apis.iter().map(ToString::to_string).collect(),
+            organization: record.organization.to_string(),
+            project: record.project.as_ref().map(ToString::to_string),
+            environment: record.environment.as_ref().map(ToString::to_string),
+            scopes: record.scopes.iter().map(ToString::to_string).collect(),
+            plan: record.plan.as_ref().map(ToString::to_string),
+            sources: record.sources.iter().map(ToString::to_string).collect(),
+            status: status.into(),
+            created: Some(wire(record.created)),
+            expires: record.expires.map(wire),
+            revoked: record.revoked.map(wire),
+            rotated_from: record.rotated_from.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+fn wire(moment: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: moment.as_second(),
+        nanos: moment.subsec_nanosecond(),
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+pub(crate) fn kind<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    let kind = Kind::try_from(*number).unwrap_or_default();
+    code(kind.as_str_name(), "KIND_").serialize(serializer)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    let status = Status::try_from(*number).unwrap_or_default();
+    code(status.as_str_name(), "STATUS_").serialize(serializer)
+}
+
+fn code(name: &str, prefix: &str) -> String {
+    name.trim_start_matches(prefix).to_ascii_lowercase()
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
+pub(crate) fn time<S: Serializer>(
+    moment: &Option<prost_types::Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let moment = moment.map(|moment| Timestamp::new(moment.seconds, moment.nanos));
+    moment
+        .transpose()
+        .map_err(serde::ser::Error::custom)?
+        .serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::fixture::record;
+
+    #[test]
+    fn a_key_in_json_reads_as_it_is_written_in_an_import() {
+        let message = Key::of(&record(1), Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            serde_json::to_value(message).expect("JSON"),
+            json!({
+                "id": "key_1",
+                "hint": "sk_live_...",
+                "name": "Key 1",
+                "kind": "api_key",
+                "apis": ["payments"],
+                "organization": "acme",
+                "environment": "live",
+                "scopes": ["read"],
+                "sources": [],
+                "status": "active",
+                "created": "1970-01-01T00:00:00Z"
+            })
+        );
+    }
+
+    #[test]
+    fn a_moment_before_1970_keeps_its_time() {
+        let early: Timestamp = "1969-12-31T23:59:59.25Z".parse().expect("a moment");
+        let message = Key::of(
+            &KeyRecord {
+                expires: Some(early),
+                revoked: Some(early),
+                ..record(1)
+            },
+            Timestamp::UNIX_EPOCH,
+        );
+        let json = serde_json::to_value(message).expect("JSON");
+        assert_eq!(json["expires"], "1969-12-31T23:59:59.25Z");
+        assert_eq!(json["status"], "revoked");
+    }
+}

@@ -1,0 +1,157 @@
+//! Management of API keys over any store: create, rotate, revoke, look up, import.
+
+#[cfg(test)]
+pub(crate) mod fixture;
+mod import;
+pub(crate) mod message;
+mod new_key;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::{slice, time::Duration};
+
+use rand::CryptoRng;
+
+use crate::config::Api;
+use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, api_key::random_base62};
+use crate::store::{KeyFilter, KeyStore, StoreError};
+
+pub use import::LineProblems;
+pub use new_key::{NewKey, parse_moment, parse_network};
+pub use problem::{KeyError, Problem};
+
+/// The longest time in which a key and its successor both work.
+pub const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
+
+/// Manages the keys of the configured APIs in one store.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a, S> {
+    store: &'a S,
+    apis: &'a [Api],
+    clock: &'a dyn Clock,
+}
+
+/// A key that was just made: the only time that it is there in clear.
+#[derive(Debug)]
+pub struct Issued {
+    /// The key.
+    pub key: PlainKey,
+    /// What the store keeps of it.
+    pub record: KeyRecord,
+}
+
+impl<'a, S: KeyStore> Keys<'a, S> {
+    /// Manages the keys of `apis` in `store`.
+    #[must_use]
+    pub fn new(store: &'a S, apis: &'a [Api], clock: &'a dyn Clock) -> Self {
+        Self { store, apis, clock }
+    }
+
+    /// Makes a new key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Invalid`] with everything that the configuration does not allow, or [`KeyError::Store`].
+    pub async fn create(&self, wanted: NewKey, rng: &mut impl CryptoRng) -> Result<Issued, KeyError> {
+        let now = self.now();
+        let problems = wanted.problems(self.apis, now);
+        if !problems.is_empty() {
+            return Err(KeyError::Invalid(problems));
+        }
+        let prefix = new_key::common_prefix(self.apis, &wanted.apis, wanted.environment.as_ref())?;
+        let key = PlainKey::generate(prefix, rng);
+        let record = wanted.into_record(new_id(rng)?, key.hash(), key.hint(prefix), now);
+        self.store.insert(slice::from_ref(&record)).await?;
+        Ok(Issued { key, record })
+    }
+
+    /// Makes a key that replaces another one, with the same rights and the same end. Both work for the time
+    /// of the overlap, or until the old one expires if that is sooner.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Ended`] for a revoked or expired key, [`KeyError::Replaced`] for one that was rotated
+    /// before, [`KeyError::Invalid`] if the overlap is above [`OVERLAP_MAX`] or the API of the key has gone,
+    /// or [`KeyError::Store`].
+    pub async fn rotate(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Issued, KeyError> {
+        let now = self.now();
+        let overlap_ends = overlap_ends(now, overlap)?;
+        let old = self.store.get(id).await?;
+        let status = old.status(now);
+        if status != KeyStatus::Active {
+            return Err(KeyError::Ended { id: old.id, status });
+        }
+        let prefix = new_key::common_prefix(self.apis, &old.apis, old.environment.as_ref())?;
+        let key = PlainKey::generate(prefix, rng);
+        let record = KeyRecord {
+            id: new_id(rng)?,
+            hash: key.hash(),
+            hint: key.hint(prefix),
+            created: now,
+            rotated_from: Some(old.id.clone()),
+            ..old
+        };
+        match self.store.rotate(id, &record, overlap_ends).await {
+            Err(StoreError::Exists("predecessor")) => Err(KeyError::Replaced(id.clone())),
+            rotated => Ok(rotated.map(|()| Issued { key, record })?),
+        }
+    }
+
+    /// Revokes a key at once and for ever. One that is revoked already stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Store`], also where no key has this id.
+    pub async fn revoke(&self, id: &KeyId) -> Result<KeyRecord, KeyError> {
+        Ok(self.store.revoke(id, self.now()).await?)
+    }
+
+    /// What is known of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Store`], also where no key has this id.
+    pub async fn get(&self, id: &KeyId) -> Result<KeyRecord, KeyError> {
+        Ok(self.store.get(id).await?)
+    }
+
+    /// The keys that the filter lets through, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Invalid`] if no API has the name that the filter asks for, or [`KeyError::Store`].
+    pub async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, KeyError> {
+        if let Some(name) = &filter.api {
+            new_key::api(self.apis, name)?;
+        }
+        Ok(self.store.list(filter).await?)
+    }
+
+    fn now(&self) -> Timestamp {
+        new_key::to_the_millisecond(self.clock.now())
+    }
+}
+
+fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem> {
+    let problem = || {
+        let found = format!("{} hours", overlap.as_secs().div_ceil(3600));
+        Problem::new("overlap", found, "at most 90 days")
+    };
+    if overlap > OVERLAP_MAX {
+        return Err(problem());
+    }
+    let ends = now.checked_add(overlap).map_err(|_| problem())?;
+    Ok(new_key::to_the_millisecond(ends))
+}
+
+fn new_id(rng: &mut impl CryptoRng) -> Result<KeyId, Problem> {
+    let text = format!("key_{}", random_base62(20, rng));
+    text.parse()
+        .map_err(|error| Problem::new("id", problem::quoted(&text), format!("an id: {error}")))
+}

@@ -1,0 +1,220 @@
+//! What is wanted of a new key, and whether the configuration allows it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::config::{Api, Credential};
+use crate::domain::{
+    ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId, PlanName,
+    ProjectId, ScopeSet, Timestamp,
+};
+
+use super::problem::{Problem, named, quoted};
+
+/// The longest name, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+
+/// What is wanted of a new key; the fields of [`KeyRecord`] that its owner chooses.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The APIs that it serves, at least one.
+    pub apis: Vec<ApiName>,
+    /// What its owner calls it: 1 to 256 bytes without control characters.
+    pub name: String,
+    /// What it stands for.
+    pub kind: KeyKind,
+    /// The organization that it belongs to.
+    pub organization: OrganizationId,
+    /// The one project that it is confined to.
+    pub project: Option<ProjectId>,
+    /// The environment that it is for: one of the API's, if the API has any.
+    pub environment: Option<Environment>,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// Its own plan.
+    pub plan: Option<PlanName>,
+    /// From when on it is refused: a moment in the future.
+    pub expires: Option<Timestamp>,
+    /// The addresses that it may be used from; the API must say how a client's address is told.
+    pub sources: Vec<IpNet>,
+}
+
+impl NewKey {
+    /// Everything about the key that the configuration does not allow.
+    pub(super) fn problems(&self, configured: &[Api], now: Timestamp) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        problems.extend(name_problem(&self.name));
+        if self.apis.is_empty() {
+            problems.push(Problem::new("apis", "none", "the API that the key is for"));
+        }
+        for (at, name) in self.apis.iter().enumerate() {
+            if self.apis.iter().take(at).any(|other| other == name) {
+                problems.push(Problem::new("apis", format!("`{name}` twice"), "each API once"));
+                continue;
+            }
+            match api(configured, name) {
+                Ok(api) => {
+                    problems.extend(prefix(api, self.environment.as_ref()).err());
+                    problems.extend(self.source_problem(api));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if let Some(expires) = self.expires
+            && expires <= now
+        {
+            problems.push(Problem::new(
+                "expires",
+                expires.to_string(),
+                format!("a moment after {now}"),
+            ));
+        }
+        problems
+    }
+
+    fn source_problem(&self, api: &Api) -> Option<Problem> {
+        let first = self.sources.first()?;
+        api.client_address.is_none().then(|| {
+            Problem::new(
+                "sources",
+                first.to_string(),
+                format!(
+                    "none: the API `{}` does not declare `client_address`, so it cannot tell where a request comes from",
+                    api.name
+                ),
+            )
+        })
+    }
+
+    /// The record of a key with this identity.
+    pub(super) fn into_record(
+        self,
+        id: KeyId,
+        hash: KeyHash,
+        hint: KeyHint,
+        created: Timestamp,
+    ) -> KeyRecord {
+        KeyRecord {
+            id,
+            hash,
+            hint,
+            name: self.name,
+            kind: self.kind,
+            apis: self.apis,
+            organization: self.organization,
+            project: self.project,
+            environment: self.environment,
+            scopes: self.scopes,
+            plan: self.plan,
+            sources: self.sources,
+            created,
+            expires: self.expires,
+            revoked: None,
+            rotated_from: None,
+        }
+    }
+}
+
+fn name_problem(name: &str) -> Option<Problem> {
+    let found = if name.is_empty() {
+        "nothing".to_owned()
+    } else if name.len() > NAME_BYTES_MAX {
+        format!("{} bytes", name.len())
+    } else if name.chars().any(char::is_control) {
+        "a control character".to_owned()
+    } else {
+        return None;
+    };
+    let expected = format!("1 to {NAME_BYTES_MAX} bytes without control characters");
+    Some(Problem::new("name", found, expected))
+}
+
+/// The API of this name.
+pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
+    configured.iter().find(|api| api.name == *name).ok_or_else(|| {
+        let names = configured.iter().map(|api| &api.name);
+        let expected = format!("one of {}", named(names));
+        Problem::new("apis", quoted(name.as_str()), expected)
+    })
+}
+
+/// How an API's keys for this environment begin.
+pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&'a KeyPrefix, Problem> {
+    let rules = api.credentials.iter().flat_map(|credential| match credential {
+        Credential::ApiKey(credential) => &credential.prefixes,
+    });
+    if let Some(rule) = rules.clone().find(|rule| rule.environment.as_ref() == wanted) {
+        return Ok(&rule.prefix);
+    }
+    if rules.clone().next().is_none() {
+        let expected = "an API that accepts keys";
+        return Err(Problem::new("apis", quoted(api.name.as_str()), expected));
+    }
+    let found = wanted.map_or_else(|| "none".to_owned(), |environment| quoted(environment.as_str()));
+    let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
+    let expected = if environments.is_empty() {
+        format!("none: the API `{}` has no environments", api.name)
+    } else {
+        format!(
+            "one of {}, as the API `{}` has them",
+            named(environments),
+            api.name
+        )
+    };
+    Err(Problem::new("environment", found, expected))
+}
+
+/// How a key begins that serves all these APIs in this environment.
+pub(super) fn common_prefix<'a>(
+    configured: &'a [Api],
+    names: &[ApiName],
+    environment: Option<&Environment>,
+) -> Result<&'a KeyPrefix, Problem> {
+    let mut common = None;
+    for name in names {
+        let prefix = prefix(api(configured, name)?, environment)?;
+        if *common.get_or_insert(prefix) != prefix {
+            let found = named(names);
+            let expected = "APIs whose keys begin alike, as one key has one prefix";
+            return Err(Problem::new("apis", found, expected));
+        }
+    }
+    common.ok_or_else(|| Problem::new("apis", "none", "the API that the key is for"))
+}
+
+/// Reads a date (its beginning in UTC) or an RFC 3339 date and time.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn parse_moment(text: &str) -> Result<Timestamp, &'static str> {
+    const EXPECTED: &str =
+        "expected a date such as 2030-12-31, or a date and time such as 2030-12-31T23:59:59Z";
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(to_the_millisecond(moment));
+    }
+    // A date alone, exactly: jiff would read a date and time without an offset as well, and drop the time.
+    if text.len() != "2030-12-31".len() {
+        return Err(EXPECTED);
+    }
+    let date: jiff::civil::Date = text.parse().map_err(|_| EXPECTED)?;
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| EXPECTED)?;
+    Ok(midnight.timestamp())
+}
+
+/// Reads a network (CIDR), or a single address.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "expected a network such as 203.0.113.0/24 or 2001:db8::/32, or an address")
+}
+
+/// Cuts a time to what stores keep, so that an answer says what a later one will say.
+pub(super) fn to_the_millisecond(moment: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment)
+}

@@ -1,0 +1,112 @@
+//! Why a key cannot be made or changed, in sentences for whoever asked. No secret stands in them.
+
+use std::{fmt, io};
+
+use crate::domain::{KeyId, KeyStatus};
+use crate::store::StoreError;
+
+/// The longest text that is repeated to whoever wrote it: shorter than any key, which may stand in any field
+/// by mistake.
+const QUOTED_MAX: usize = 24;
+
+/// One field that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The field.
+    pub field: &'static str,
+    /// What stands there.
+    pub found: String,
+    /// What should.
+    pub expected: String,
+}
+
+impl Problem {
+    pub(super) fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            field,
+            found: found.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: found {}, expected {}",
+            self.field, self.found, self.expected
+        )
+    }
+}
+
+/// A text as a problem shows it: in quotes and escaped, or only its length where it might be a key.
+pub(super) fn quoted(text: &str) -> String {
+    if text.chars().count() <= QUOTED_MAX {
+        format!("{text:?}")
+    } else {
+        format!("a text of {} characters", text.chars().count())
+    }
+}
+
+/// Names in a row.
+pub(super) fn named<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// Why a key cannot be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Some fields are not as they should be.
+    #[error("{}", lines(.0))]
+    Invalid(Vec<Problem>),
+    /// A key that is no longer good is not replaced.
+    #[error("the key {id} is {}, so it cannot be rotated: create a new one", status.code())]
+    Ended {
+        /// The key.
+        id: KeyId,
+        /// What it is instead of active.
+        status: KeyStatus,
+    },
+    /// A key is replaced once.
+    #[error("the key {0} was rotated already: rotate the key that replaced it")]
+    Replaced(KeyId),
+    /// The lines of an import that cannot be taken over; nothing was.
+    #[error("nothing was imported\n{0}")]
+    Import(super::import::LineProblems),
+    /// The import cannot be read.
+    #[error("the import cannot be read after line {line}: {error}")]
+    Read {
+        /// The last line that was read.
+        line: usize,
+        /// What happened.
+        error: io::Error,
+    },
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for KeyError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Revoked(id) => Self::Ended {
+                id,
+                status: KeyStatus::Revoked,
+            },
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<Problem> for KeyError {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(vec![problem])
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

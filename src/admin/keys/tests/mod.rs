@@ -1,0 +1,289 @@
+mod import;
+
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::domain::{KeyKind, ManualClock, ScopeSet, api_key::is_well_formed};
+use crate::store::SqliteStore;
+
+use super::*;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A store, the APIs, and a clock that shows the beginning of 2030.
+struct Scene {
+    store: SqliteStore,
+    apis: Vec<Api>,
+    clock: ManualClock,
+    rng: StdRng,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE)
+            .await
+            .expect("it opens");
+        Self {
+            store,
+            apis: fixture::apis(),
+            clock: ManualClock::at(moment("2030-01-01")),
+            rng: StdRng::seed_from_u64(7),
+            _folder: folder,
+        }
+    }
+
+    async fn create(&mut self, wanted: NewKey) -> Result<Issued, KeyError> {
+        let keys = Keys::new(&self.store, &self.apis, &self.clock);
+        keys.create(wanted, &mut self.rng).await
+    }
+
+    async fn rotate(&mut self, id: &KeyId, overlap: Duration) -> Result<Issued, KeyError> {
+        let keys = Keys::new(&self.store, &self.apis, &self.clock);
+        keys.rotate(id, overlap, &mut self.rng).await
+    }
+
+    fn keys(&self) -> Keys<'_, SqliteStore> {
+        Keys::new(&self.store, &self.apis, &self.clock)
+    }
+}
+
+fn moment(text: &str) -> Timestamp {
+    parse_moment(text).expect("a moment")
+}
+
+fn for_api(api: &str, environment: Option<&str>) -> NewKey {
+    NewKey {
+        apis: vec![api.parse().expect("a name")],
+        name: "CI".to_owned(),
+        kind: KeyKind::ApiKey,
+        organization: "acme".parse().expect("an id"),
+        project: Some("apollo".parse().expect("an id")),
+        environment: environment.map(|name| name.parse().expect("a name")),
+        scopes: ScopeSet::new(vec!["read".parse().expect("a scope")]).expect("one scope"),
+        plan: Some("developer".parse().expect("a name")),
+        expires: None,
+        sources: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_created_key_has_its_apis_form_and_is_in_the_store() {
+    let mut scene = Scene::new().await;
+    let issued = scene
+        .create(for_api("payments", Some("test")))
+        .await
+        .expect("created");
+    let prefix = "sk_test_".parse().expect("a prefix");
+    assert!(is_well_formed(issued.key.expose(), &prefix));
+    let record = &issued.record;
+    assert_eq!(record.id.as_str().len(), "key_".len() + 20);
+    assert_eq!(record.created, moment("2030-01-01"));
+    let found = scene.store.find(issued.key.hash()).await.expect("an answer");
+    assert_eq!(found.record.as_ref(), Some(record));
+    assert_eq!(scene.keys().get(&record.id).await.expect("it is there"), *record);
+}
+
+#[tokio::test]
+async fn one_key_serves_apis_whose_keys_begin_alike() {
+    let mut scene = Scene::new().await;
+    let mut wanted = for_api("games", None);
+    wanted.apis.push("games-eu".parse().expect("a name"));
+    let issued = scene.create(wanted.clone()).await.expect("created");
+    assert!(issued.key.expose().starts_with("gm_"));
+
+    wanted.apis.push("library".parse().expect("a name"));
+    let error = scene.create(wanted).await.expect_err("one key has one prefix");
+    assert_eq!(
+        error.to_string(),
+        "apis: found `games`, `games-eu`, `library`, expected APIs whose keys begin alike, as one key has one prefix"
+    );
+}
+
+/// Where a key is wanted that the configuration does not allow, and what is said.
+const NOT_ALLOWED: [(&str, Option<&str>, &str); 5] = [
+    (
+        "paiments",
+        None,
+        "apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`",
+    ),
+    (
+        "open",
+        None,
+        "apis: found \"open\", expected an API that accepts keys",
+    ),
+    (
+        "payments",
+        None,
+        "environment: found none, expected one of `live`, `test`, as the API `payments` has them",
+    ),
+    (
+        "payments",
+        Some("prod"),
+        "environment: found \"prod\", expected one of `live`, `test`, as the API `payments` has them",
+    ),
+    (
+        "games",
+        Some("live"),
+        "environment: found \"live\", expected none: the API `games` has no environments",
+    ),
+];
+
+#[tokio::test]
+async fn what_the_configuration_does_not_allow_is_named() {
+    let mut scene = Scene::new().await;
+    for (api, environment, complaint) in NOT_ALLOWED {
+        let wanted = for_api(api, environment);
+        let error = scene.create(wanted).await.expect_err("it is not allowed");
+        assert_eq!(error.to_string(), complaint);
+    }
+    let all = scene.keys().list(&KeyFilter::default()).await.expect("a list");
+    assert_eq!(all, []);
+}
+
+#[tokio::test]
+async fn sources_need_an_api_that_knows_the_clients_address() {
+    let mut scene = Scene::new().await;
+    let sources = vec![parse_network("10.0.0.0/8").expect("a network")];
+    let wanted = NewKey {
+        sources: sources.clone(),
+        ..for_api("payments", Some("live"))
+    };
+    let error = scene.create(wanted).await.expect_err("it is not allowed");
+    assert_eq!(
+        error.to_string(),
+        "sources: found 10.0.0.0/8, expected none: the API `payments` does not declare `client_address`, so it cannot tell where a request comes from"
+    );
+    let wanted = NewKey {
+        sources,
+        ..for_api("games", None)
+    };
+    scene.create(wanted).await.expect("this API declares it");
+}
+
+#[tokio::test]
+async fn all_problems_of_a_key_are_told_at_once() {
+    let mut scene = Scene::new().await;
+    let wanted = NewKey {
+        apis: Vec::new(),
+        name: "a\u{1b}[2Jb".to_owned(),
+        expires: Some(moment("2030-01-01")),
+        ..for_api("games", None)
+    };
+    let error = scene.create(wanted).await.expect_err("nothing is right");
+    assert_eq!(
+        error.to_string(),
+        "name: found a control character, expected 1 to 256 bytes without control characters\n\
+         apis: found none, expected the API that the key is for\n\
+         expires: found 2030-01-01T00:00:00Z, expected a moment after 2030-01-01T00:00:00Z"
+    );
+    for (name, found) in [(String::new(), "nothing"), ("ü".repeat(129), "258 bytes")] {
+        let wanted = NewKey {
+            name,
+            ..for_api("games", None)
+        };
+        let error = scene.create(wanted).await.expect_err("it is no name");
+        let expected = format!("name: found {found}, expected 1 to 256 bytes without control characters");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_hands_on_everything_but_its_identity() {
+    let mut scene = Scene::new().await;
+    let wanted = NewKey {
+        expires: Some(moment("2031-01-01")),
+        ..for_api("payments", Some("live"))
+    };
+    let old = scene.create(wanted).await.expect("created");
+    scene.clock.advance(86_400);
+    let new = scene.rotate(&old.record.id, DAY).await.expect("rotated");
+    assert_ne!(new.key.hash(), old.key.hash());
+    assert_ne!(new.record.id, old.record.id);
+    assert_eq!(
+        new.record,
+        KeyRecord {
+            id: new.record.id.clone(),
+            hash: new.key.hash(),
+            hint: new.record.hint.clone(),
+            created: moment("2030-01-02"),
+            rotated_from: Some(old.record.id.clone()),
+            ..old.record.clone()
+        }
+    );
+    let ending = scene.keys().get(&old.record.id).await.expect("it is there");
+    assert_eq!(ending.expires, Some(moment("2030-01-03")));
+
+    let again = scene.rotate(&old.record.id, DAY).await.expect_err("once only");
+    assert!(matches!(again, KeyError::Replaced(id) if id == old.record.id));
+    scene
+        .rotate(&new.record.id, Duration::ZERO)
+        .await
+        .expect("rotated");
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_longer_good_is_not_rotated() {
+    let mut scene = Scene::new().await;
+    let wanted = NewKey {
+        expires: Some(moment("2030-01-02")),
+        ..for_api("payments", Some("live"))
+    };
+    let expiring = scene.create(wanted.clone()).await.expect("created").record.id;
+    let revoked = scene.create(wanted).await.expect("created").record.id;
+    scene.keys().revoke(&revoked).await.expect("revoked");
+    scene.clock.advance(86_400);
+    for (id, status) in [(expiring, "expired"), (revoked, "revoked")] {
+        let error = scene.rotate(&id, DAY).await.expect_err("it has ended");
+        let expected = format!("the key {id} is {status}, so it cannot be rotated: create a new one");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_overlap_is_at_most_ninety_days() {
+    let mut scene = Scene::new().await;
+    let id = scene
+        .create(for_api("games", None))
+        .await
+        .expect("created")
+        .record
+        .id;
+    let error = scene.rotate(&id, DAY * 91).await.expect_err("too long");
+    assert_eq!(
+        error.to_string(),
+        "overlap: found 2184 hours, expected at most 90 days"
+    );
+    scene.rotate(&id, DAY * 90).await.expect("rotated");
+}
+
+#[tokio::test]
+async fn a_list_for_an_unknown_api_is_an_error() {
+    let scene = Scene::new().await;
+    let filter = KeyFilter {
+        api: Some("paiments".parse().expect("a name")),
+    };
+    let error = scene.keys().list(&filter).await.expect_err("no such API");
+    assert!(error.to_string().starts_with("apis: found \"paiments\""));
+}
+
+#[test]
+fn a_moment_is_a_date_or_a_date_and_time() {
+    for (text, expected) in [
+        ("2030-12-31", "2030-12-31T00:00:00Z"),
+        ("2030-12-31T23:59:59+01:00", "2030-12-31T22:59:59Z"),
+        ("2030-12-31T23:59:59.1239Z", "2030-12-31T23:59:59.123Z"),
+    ] {
+        assert_eq!(moment(text).to_string(), expected);
+    }
+    for bad in [
+        "",
+        "tomorrow",
+        "90",
+        "2030-13-01",
+        "2030-12-31T23:59:59",
+        "2030-12-31 23:59",
+    ] {
+        assert!(parse_moment(bad).is_err(), "{bad}");
+    }
+}
