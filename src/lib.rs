@@ -4,6 +4,7 @@
 //! (ARCHITECTURE.md says why, `tests/tidy.rs` enforces it).
 
 pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod store;
