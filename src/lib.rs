@@ -16,3 +16,5 @@ pub mod check;
 pub mod admin;
 
 pub mod server;
+
+pub mod cli;

@@ -1,0 +1,175 @@
+//! What `doorward keys` is told.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use crate::admin::keys::{parse_moment, parse_network};
+use crate::domain::{
+    ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  doorward keys create --api payments --name CI --organization acme --environment live --scope read
+  doorward keys list --api payments
+  doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 24h
+  doorward keys revoke key_4fXq0TzLm2Ab9RkVw1Yc";
+
+const CREATE_EXAMPLES: &str = "\
+The key is shown once, on the first line of the answer; the store keeps only its hash.
+
+Examples:
+  doorward keys create --api payments --name 'CI of the shop' --organization acme \\
+      --environment live --scope scans:read --scope scans:write --expires 90d
+  doorward keys create --api payments --name Backup --organization acme --environment live \\
+      --kind service_key --source 203.0.113.0/24 --expires 2030-12-31 --output json";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  doorward keys list
+  doorward keys list --api payments --output json";
+
+const ROTATE_EXAMPLES: &str = "\
+The new key has the rights and the end of the old one. Both work for the time of the overlap, at most 90
+days; a revoked or expired key cannot be rotated, and no key twice.
+
+Examples:
+  doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 24h
+  doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 0s --output json";
+
+const REVOKE_EXAMPLES: &str = "\
+Every running server refuses the key within a second. It cannot be taken back.
+
+Example:
+  doorward keys revoke key_4fXq0TzLm2Ab9RkVw1Yc";
+
+const IMPORT_EXAMPLES: &str = "\
+Each line is a JSON object with `hash`, `api` (or `apis`), `name` and `organization`, and as needed with
+`hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires` and `sources`:
+
+  {\"hash\": \"sha256:9f86d081...\", \"api\": \"payments\", \"name\": \"CI\", \"organization\": \"acme\",
+   \"environment\": \"live\", \"scopes\": [\"read\"]}      (in one line)
+
+Either all keys are imported or none, and every problem is told with its line. Never put a key in clear into
+the file: `printf %s \"$KEY\" | sha256sum` gives its hash.
+
+Examples:
+  doorward keys import keys.jsonl
+  ./export-keys | doorward keys import -";
+
+/// Create, list, rotate and revoke API keys.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct KeysCommand {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How to answer: for people or for programs.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(super) output: Output,
+    #[command(subcommand)]
+    pub(super) action: Action,
+}
+
+/// How to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Text for people.
+    Table,
+    /// JSON for programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Make a new key and show it once.
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(Create),
+    /// Show all keys, oldest first.
+    #[command(after_help = LIST_EXAMPLES)]
+    List {
+        /// Only the keys that serve this API.
+        #[arg(long, value_name = "NAME")]
+        api: Option<ApiName>,
+    },
+    /// Show one key.
+    Get {
+        /// The key's id.
+        id: KeyId,
+    },
+    /// Replace a key by a new one, and let both work for a while.
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Rotate {
+        /// The key's id.
+        id: KeyId,
+        /// How long the old key goes on working, such as `24h`.
+        #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+        overlap: Duration,
+    },
+    /// Take a key back, at once and for ever.
+    #[command(after_help = REVOKE_EXAMPLES)]
+    Revoke {
+        /// The key's id.
+        id: KeyId,
+    },
+    /// Take over keys made elsewhere, by their hashes.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import {
+        /// The file with one JSON object in each line; `-` reads from standard input.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The API that the key is for; several, if their keys begin alike.
+    #[arg(long = "api", required = true, value_name = "NAME")]
+    pub(super) apis: Vec<ApiName>,
+    /// What its owner calls it.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) name: String,
+    /// The organization that it belongs to.
+    #[arg(long, value_name = "ID")]
+    pub(super) organization: OrganizationId,
+    /// The one project that it is confined to; otherwise it reaches all of the organization's.
+    #[arg(long, value_name = "ID")]
+    pub(super) project: Option<ProjectId>,
+    /// What it stands for: an application, or trusted automation of the organization.
+    #[arg(long, default_value = "api_key", value_name = "api_key|service_key")]
+    pub(super) kind: KeyKind,
+    /// The environment that it is for, where the API has environments.
+    #[arg(long, value_name = "NAME")]
+    pub(super) environment: Option<Environment>,
+    /// What it may do; can be given several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub(super) scopes: Vec<Scope>,
+    /// Its own plan.
+    #[arg(long, value_name = "NAME")]
+    pub(super) plan: Option<PlanName>,
+    /// When it expires: after a duration such as `90d`, or at a date or time in UTC.
+    #[arg(long, value_parser = parse_expiry, value_name = "DURATION|DATE")]
+    pub(super) expires: Option<Expiry>,
+    /// A network that it may be used from; can be given several times, otherwise it is everywhere.
+    #[arg(long = "source", value_parser = parse_network, value_name = "CIDR")]
+    pub(super) sources: Vec<IpNet>,
+}
+
+/// When a key expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// So long after its creation.
+    In(Duration),
+    /// At this moment.
+    At(Timestamp),
+}
+
+fn parse_expiry(text: &str) -> Result<Expiry, &'static str> {
+    if let Ok(duration) = humantime::parse_duration(text) {
+        return Ok(Expiry::In(duration));
+    }
+    parse_moment(text).map(Expiry::At).map_err(|_| {
+        "expected a duration such as 90d, a date such as 2030-12-31, or a date and time such as 2030-12-31T23:59:59Z"
+    })
+}

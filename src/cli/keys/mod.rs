@@ -1,0 +1,159 @@
+//! `doorward keys`: the keys in the store of the configuration.
+
+mod answer;
+mod arguments;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Write},
+    path::Path,
+};
+
+use rand::CryptoRng;
+
+use crate::admin::keys::{Issued, KeyError, Keys, NewKey, Problem};
+use crate::config::{Config, StoreLocation};
+use crate::domain::{Clock, ScopeSet, Timestamp};
+use crate::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
+
+use answer::Answer;
+use arguments::{Action, Create, Expiry};
+
+pub(crate) use arguments::KeysCommand;
+
+/// Why a command was not carried out, by what the process ends with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysFailure {
+    /// What was asked for could not be done (1).
+    #[error("{0}")]
+    Failed(String),
+    /// What was asked for makes no sense (64).
+    #[error("{0}")]
+    BadArgument(String),
+    /// The store cannot be reached (69).
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl From<KeyError> for KeysFailure {
+    fn from(error: KeyError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            KeyError::Invalid(_) => Self::BadArgument(sentence),
+            KeyError::Store(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => {
+                Self::Unreachable(sentence)
+            }
+            _ => Self::Failed(sentence),
+        }
+    }
+}
+
+impl From<io::Error> for KeysFailure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(format!("the answer cannot be written: {error}"))
+    }
+}
+
+/// Carries out a command on the store of the configuration, and writes the answer to `out`.
+///
+/// # Errors
+///
+/// [`KeysFailure`], with a sentence for whoever typed the command.
+pub(crate) async fn run(
+    command: KeysCommand,
+    config: &Config,
+    clock: &dyn Clock,
+    rng: &mut impl CryptoRng,
+    out: &mut impl Write,
+) -> Result<(), KeysFailure> {
+    let StoreLocation::Sqlite(path) = &config.store;
+    let store = SqliteStore::open(path, SqliteStore::PATIENCE)
+        .await
+        .map_err(KeyError::from)?;
+    let keys = Keys::new(&store, &config.apis, clock);
+    let answer = carry_out(command.action, &keys, clock.now(), rng).await;
+    store.close().await;
+    answer?.write(command.output, clock.now(), out)?;
+    Ok(())
+}
+
+async fn carry_out<S: KeyStore>(
+    action: Action,
+    keys: &Keys<'_, S>,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, KeysFailure> {
+    Ok(match action {
+        Action::Create(arguments) => {
+            let Issued { key, record } = keys.create(wanted(arguments, now)?, rng).await?;
+            Answer::Issued {
+                key,
+                record,
+                old_ends: None,
+            }
+        }
+        Action::List { api } => Answer::List(keys.list(&KeyFilter { api }).await?),
+        Action::Get { id } => Answer::Key(keys.get(&id).await?),
+        Action::Rotate { id, overlap } => {
+            let Issued { key, record } = keys.rotate(&id, overlap, rng).await?;
+            Answer::Issued {
+                key,
+                record,
+                // Whatever happens here must not lose the new key.
+                old_ends: keys.get(&id).await.ok().and_then(|old| old.expires),
+            }
+        }
+        Action::Revoke { id } => Answer::Revoked(keys.revoke(&id).await?),
+        Action::Import { file } => Answer::Imported(import(&file, keys, rng).await?),
+    })
+}
+
+fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
+    let invalid = |field, found, expected| {
+        KeyError::Invalid(vec![Problem {
+            field,
+            found,
+            expected,
+        }])
+    };
+    let expires = arguments
+        .expires
+        .map(|expiry| match expiry {
+            Expiry::At(moment) => Ok(moment),
+            Expiry::In(duration) => now.checked_add(duration).map_err(|_| {
+                let found = format!("{} days", duration.as_secs() / 86_400);
+                invalid("expires", found, "a time that calendars reach".to_owned())
+            }),
+        })
+        .transpose()?;
+    let found = format!("{} scopes", arguments.scopes.len());
+    let scopes = ScopeSet::new(arguments.scopes)
+        .map_err(|error| invalid("scopes", found, format!("fewer: {error}")))?;
+    Ok(NewKey {
+        apis: arguments.apis,
+        name: arguments.name,
+        kind: arguments.kind,
+        organization: arguments.organization,
+        project: arguments.project,
+        environment: arguments.environment,
+        scopes,
+        plan: arguments.plan,
+        expires,
+        sources: arguments.sources,
+    })
+}
+
+async fn import<S: KeyStore>(
+    file: &Path,
+    keys: &Keys<'_, S>,
+    rng: &mut impl CryptoRng,
+) -> Result<usize, KeysFailure> {
+    if file == Path::new("-") {
+        return Ok(keys.import(BufReader::new(io::stdin()), rng).await?);
+    }
+    let opened = File::open(file)
+        .map_err(|error| KeysFailure::BadArgument(format!("{} cannot be opened: {error}", file.display())))?;
+    Ok(keys.import(BufReader::new(opened), rng).await?)
+}

@@ -1,0 +1,307 @@
+use std::{path::PathBuf, time::Duration};
+
+use clap::Parser;
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::Value;
+
+use crate::admin::keys::{fixture, parse_moment};
+use crate::config::{CacheLimits, Listen, Outage, Shutdown};
+use crate::domain::{KeyHash, ManualClock};
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Root {
+    #[command(flatten)]
+    keys: KeysCommand,
+}
+
+/// An empty store, and a clock that shows the beginning of 2030.
+struct Scene {
+    config: Config,
+    clock: ManualClock,
+    rng: StdRng,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self {
+            config: config(folder.path().join("keys.db")),
+            clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
+            rng: StdRng::seed_from_u64(7),
+            folder,
+        }
+    }
+
+    /// Carries out the command that these words make.
+    async fn run(&mut self, words: &[&str]) -> Result<String, KeysFailure> {
+        let root = Root::try_parse_from(std::iter::once("keys").chain(words.iter().copied()))
+            .map_err(|error| KeysFailure::BadArgument(error.to_string()))?;
+        let mut out = Vec::new();
+        run(root.keys, &self.config, &self.clock, &mut self.rng, &mut out).await?;
+        Ok(String::from_utf8(out).expect("text"))
+    }
+
+    async fn json(&mut self, words: &[&str]) -> Value {
+        let words = [words, &["--output", "json"]].concat();
+        let answer = self.run(&words).await.expect("it can be done");
+        serde_json::from_str(&answer).expect("JSON")
+    }
+
+    async fn create(&mut self) -> Value {
+        self.json(&CREATE).await
+    }
+}
+
+const CREATE: [&str; 11] = [
+    "create",
+    "--api",
+    "payments",
+    "--name",
+    "CI",
+    "--organization",
+    "acme",
+    "--environment",
+    "live",
+    "--scope",
+    "read",
+];
+
+fn config(store: PathBuf) -> Config {
+    Config {
+        listen: Listen {
+            check: Vec::new(),
+            telemetry: None,
+        },
+        store: StoreLocation::Sqlite(store),
+        cache: CacheLimits {
+            positive: Duration::from_secs(1),
+            negative: Duration::from_secs(1),
+            capacity_bytes: 1,
+        },
+        outage: Outage::ErrorResponse,
+        budget: Duration::from_millis(150),
+        shutdown: Shutdown {
+            drain: Duration::ZERO,
+            deadline: Duration::ZERO,
+        },
+        apis: fixture::apis(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_alone_on_the_first_line() {
+    let mut scene = Scene::new();
+    let answer = scene.run(&CREATE).await.expect("created");
+    let lines: Vec<&str> = answer.lines().collect();
+    assert!(
+        lines[0].starts_with("sk_live_") && !lines[0].contains(' '),
+        "{answer}"
+    );
+    let listed = scene.json(&["list"]).await;
+    let id = text(&listed["keys"][0]["id"]);
+    assert_eq!(
+        lines[1..],
+        [format!(
+            "This is the only time that the key is shown: keep it now. Its id is {id}."
+        )]
+    );
+    let hash = hex::encode(KeyHash::of(lines[0]).as_bytes());
+    for words in [&["list"][..], &["get", &id], &["list", "--output", "json"]] {
+        let shown = scene.run(words).await.expect("shown");
+        assert!(
+            !shown.contains(lines[0]) && !shown.contains(&hash[..16]),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_argument_reaches_the_record() {
+    let mut scene = Scene::new();
+    let words = "create --api games --api games-eu --name Backup --organization acme --project apollo \
+                 --kind service_key --scope write --scope read --plan developer --expires 90d \
+                 --source 203.0.113.0/24 --source 2001:db8::1";
+    let created = scene.json(&words.split_whitespace().collect::<Vec<_>>()).await;
+    let id = text(&created["id"]);
+    let mut expected = serde_json::json!({
+        "id": id, "name": "Backup", "kind": "service_key", "apis": ["games", "games-eu"],
+        "organization": "acme", "project": "apollo", "scopes": ["read", "write"], "plan": "developer",
+        "sources": ["203.0.113.0/24", "2001:db8::1/128"], "status": "active",
+        "created": "2030-01-01T00:00:00Z", "expires": "2030-04-01T00:00:00Z"
+    });
+    let key = text(&created["key"]);
+    expected["hint"] = format!("{}...", &key[.."gm_".len() + 4]).into();
+    assert_eq!(created["record"], expected);
+    assert_eq!(scene.json(&["get", &id]).await, expected);
+}
+
+#[tokio::test]
+async fn a_list_is_a_table_that_nothing_breaks() {
+    let mut scene = Scene::new();
+    let header =
+        "HINT  ID  NAME  KIND  ENVIRONMENT  ORGANIZATION  PROJECT  SCOPES  PLAN  STATUS  CREATED  EXPIRES\n";
+    assert_eq!(scene.run(&["list"]).await.expect("a list"), header);
+    let first = text(&scene.create().await["id"]);
+    let second = scene
+        .json(&[
+            "create",
+            "--api",
+            "games",
+            "--name",
+            "\u{202e}gnirts",
+            "--organization",
+            "a\u{2028}b",
+            "--expires",
+            "2030-06-01",
+        ])
+        .await;
+    let (second, hint) = (text(&second["id"]), text(&second["record"]["hint"]));
+    scene.run(&["revoke", &first]).await.expect("revoked");
+
+    let table = scene.run(&["list"]).await.expect("a list");
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    assert!(lines[2].starts_with(&format!("{hint} ")), "{table}");
+    let kinds = lines[0].find("KIND").expect("the column");
+    for (line, id) in lines[1..].iter().zip([&first, &second]) {
+        assert!(line.contains(id.as_str()), "{table}");
+        assert!(line[kinds..].starts_with("api_key  "), "{table}");
+    }
+    assert!(lines[1].ends_with("revoked  2030-01-01T00:00:00Z  -"), "{table}");
+    assert!(
+        lines[2].contains("\\u{202e}gnirts") && lines[2].contains("a\\u{2028}b"),
+        "{table}"
+    );
+
+    let filtered = scene.json(&["list", "--api", "games"]).await;
+    assert_eq!(filtered["keys"].as_array().map(Vec::len), Some(1));
+    assert_eq!(text(&filtered["keys"][0]["id"]), second);
+}
+
+#[tokio::test]
+async fn one_key_is_shown_line_by_line() {
+    let mut scene = Scene::new();
+    let id = text(&scene.create().await["id"]);
+    let shown = scene.run(&["get", &id]).await.expect("shown");
+    assert!(shown.contains(&format!("ID            {id}\n")), "{shown}");
+    assert!(shown.contains("APIS          payments\n"), "{shown}");
+    assert!(shown.ends_with("ROTATED FROM  -\n"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_rotation_tells_the_end_of_the_old_key() {
+    let mut scene = Scene::new();
+    let old = text(&scene.create().await["id"]);
+    let answer = scene
+        .run(&["rotate", &old, "--overlap", "24h"])
+        .await
+        .expect("rotated");
+    let lines: Vec<&str> = answer.lines().collect();
+    assert!(lines[0].starts_with("sk_live_"), "{answer}");
+    assert_eq!(
+        lines[2],
+        format!("The old key {old} ends at 2030-01-02T00:00:00Z.")
+    );
+
+    let listed = scene.json(&["list"]).await;
+    assert_eq!(text(&listed["keys"][1]["rotated_from"]), old);
+    let new = text(&listed["keys"][1]["id"]);
+    let newer = scene.json(&["rotate", &new, "--overlap", "0s"]).await;
+    assert_eq!(text(&newer["record"]["rotated_from"]), new);
+    assert_ne!(text(&newer["key"]), lines[0]);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_told_since_when() {
+    let mut scene = Scene::new();
+    let id = text(&scene.create().await["id"]);
+    let answer = scene.run(&["revoke", &id]).await.expect("revoked");
+    assert_eq!(
+        answer,
+        format!("The key {id} is revoked since 2030-01-01T00:00:00Z.\n")
+    );
+    scene.clock.advance(60);
+    assert_eq!(scene.run(&["revoke", &id]).await.expect("no error"), answer);
+    assert_eq!(scene.json(&["get", &id]).await["status"], "revoked");
+}
+
+#[tokio::test]
+async fn a_file_is_imported() {
+    let mut scene = Scene::new();
+    let file = scene.folder.path().join("keys.jsonl");
+    let line = format!(
+        r#"{{"hash": "sha256:{}", "api": "games", "name": "CI", "organization": "acme"}}"#,
+        "0".repeat(64)
+    );
+    std::fs::write(&file, line).expect("written");
+    let path = file.to_str().expect("text");
+    assert_eq!(
+        scene.run(&["import", path]).await.expect("imported"),
+        "1 key was imported.\n"
+    );
+    let again = scene
+        .run(&["import", path])
+        .await
+        .expect_err("it is there already");
+    assert!(
+        matches!(&again, KeysFailure::Failed(told) if told.starts_with("nothing was imported\nline 1: hash: "))
+    );
+    let missing = scene.run(&["import", "/none"]).await;
+    assert!(
+        matches!(missing, Err(KeysFailure::BadArgument(told)) if told.starts_with("/none cannot be opened"))
+    );
+}
+
+#[tokio::test]
+async fn a_failure_says_whose_it_is() {
+    let mut scene = Scene::new();
+    let id = text(&scene.create().await["id"]);
+    for words in [
+        &["get", "key_0"][..],
+        &["revoke", "key_0"],
+        &["rotate", "key_0", "--overlap", "1h"],
+    ] {
+        let failure = scene.run(words).await.expect_err("no such key");
+        assert!(
+            matches!(&failure, KeysFailure::Failed(told) if told == "no key has the id key_0"),
+            "{failure}"
+        );
+    }
+    let with = |words: &[&'static str]| [&CREATE[..], words].concat();
+    for words in [
+        with(&["--api", "nowhere"]),
+        with(&["--expires", "0s"]),
+        with(&["--expires", "soon"]),
+        with(&["--expires", "9999999d"]),
+        with(&["--source", "here"]),
+        with(&["--scope", "a b"]),
+        with(&["--kind", "root"]),
+        with(&["--source", "10.0.0.0/8"]),
+        vec!["create", "--api", "payments"],
+        vec!["list", "--api", "nowhere"],
+        vec!["rotate", &id, "--overlap", "91d"],
+        vec!["rotate", &id],
+    ] {
+        let failure = scene.run(&words).await.expect_err("it makes no sense");
+        assert!(
+            matches!(failure, KeysFailure::BadArgument(_)),
+            "{words:?}: {failure}"
+        );
+    }
+    scene.config.store = StoreLocation::Sqlite("/none/keys.db".into());
+    let failure = scene.run(&["list"]).await.expect_err("there is no folder");
+    assert!(matches!(failure, KeysFailure::Unreachable(_)), "{failure}");
+}
+
+#[test]
+fn the_help_can_be_made() {
+    use clap::CommandFactory;
+    Root::command().debug_assert();
+}
