@@ -1,0 +1,276 @@
+//! A guarded door to knock at: two APIs, a store in a folder of its own, and a clock that stands still.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use doorward::{
+    check::{Checker, Policy},
+    config::Config,
+    domain::{KeyHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
+    store::{CachedKeys, KeyStore, SqliteStore},
+};
+use envoy_types::{
+    ext_authz::v3::pb::{
+        Address, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValue, HttpResponse, OkHttpResponse,
+    },
+    pb::envoy::{
+        config::core::v3::{self as core, HeaderMap, SocketAddress},
+        service::auth::v3::{
+            AttributeContext,
+            attribute_context::{HttpRequest, Peer, Request},
+        },
+    },
+};
+use rand::{SeedableRng, rngs::StdRng};
+use tempfile::TempDir;
+
+const CONFIG: &str = r#"
+apis:
+  - name: notes
+    hosts: [notes.example]
+    client_address: { hops: 2 }
+    credentials:
+      - api_key:
+          prefixes: { live: nt_live_, test: nt_test_ }
+          from:
+            - header: { name: authorization, scheme: Bearer }
+            - header: { name: authorization, scheme: ApiKey }
+            - header: { name: x-api-key }
+            - query: { name: api_key, environments: [test] }
+    scopes: { admin: [write], write: [read] }
+    denials:
+      body: { error: "{code}", say: "{reason} {status} {nothing}", needs: "{required_scopes}", extra: "{nothing}" }
+      reasons:
+        credential_missing: { code: { nested: ["{api}", "{provided_scopes}"] } }
+        credential_invalid: { code: "a \"quoted\" word" }
+        scope_missing: { nothing: 42 }
+    routes:
+      - { match: GET /notes/**, scopes: [read] }
+      - { match: POST /notes, scopes: [write] }
+      - { match: /status, public: true }
+      - { match: /hello, optional: true }
+      - { match: /services, principals: [service_key] }
+      - { match: /production, environments: [live] }
+  - name: other
+    hosts: [other.example]
+    unscoped_keys: all
+    credentials:
+      - api_key: { prefix: ot_, checksum: optional, from: [{ header: { name: x-other-key } }] }
+    principal_headers: { id: x-caller }
+    denials: { route_unknown: 403 }
+    routes:
+      - { match: "/a/**", scopes: [anything] }
+"#;
+
+/// When everything happens.
+pub const NOW: &str = "2026-01-02T03:04:05Z";
+
+/// A checker and what it needs.
+pub struct Door {
+    pub checker: Checker<SqliteStore>,
+    pub clock: Arc<ManualClock>,
+    pub store: SqliteStore,
+    _folder: TempDir,
+}
+
+impl Door {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE)
+            .await
+            .expect("a store");
+        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
+        let keys = CachedKeys::new(store.clone(), config.cache, Duration::from_secs(5));
+        let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
+        let checker = Checker::new(Policy::new(&config), keys, clock.clone());
+        Self {
+            checker,
+            clock,
+            store,
+            _folder: folder,
+        }
+    }
+
+    /// Puts a key into the store, changed as the test wants it, and returns it in clear.
+    pub async fn key(&self, prefix: &str, edit: impl FnOnce(&mut KeyRecord)) -> String {
+        let key = unknown_key(prefix, self.store.version().await.expect("a version").0);
+        self.record(&key, edit).await;
+        key
+    }
+
+    /// Puts the record of this key into the store.
+    pub async fn record(&self, key: &str, edit: impl FnOnce(&mut KeyRecord)) {
+        let number = self.store.version().await.expect("a version").0;
+        let environment = ["live", "test"]
+            .into_iter()
+            .find(|name| key.contains(&format!("_{name}_")));
+        let mut record = KeyRecord {
+            id: format!("key_{number}").parse().expect("an id"),
+            hash: KeyHash::of(key),
+            hint: "nt_...".parse().expect("a hint"),
+            name: "a key".into(),
+            kind: KeyKind::ApiKey,
+            apis: vec!["notes".parse().expect("a name")],
+            organization: "acme".parse().expect("an id"),
+            project: None,
+            environment: environment.map(|name| name.parse().expect("a name")),
+            scopes: scopes(&["read"]),
+            plan: None,
+            sources: Vec::new(),
+            created: Timestamp::UNIX_EPOCH,
+            expires: None,
+            revoked: None,
+            rotated_from: None,
+        };
+        edit(&mut record);
+        self.store.insert(&[record]).await.expect("a new key");
+    }
+
+    /// Knocks, and tells what Envoy is told.
+    pub async fn knock(&self, call: Call) -> CheckResponse {
+        self.checker
+            .check(&call.0)
+            .await
+            .expect("outages are told by error_response")
+    }
+
+    /// The reason of the refusal, or `allowed`.
+    pub async fn verdict(&self, call: Call) -> String {
+        let response = self.knock(call).await;
+        reason(&response).unwrap_or("allowed").to_owned()
+    }
+}
+
+/// A well-formed key that is in no store yet.
+pub fn unknown_key(prefix: &str, seed: u64) -> String {
+    let prefix = prefix.parse().expect("a prefix");
+    PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed))
+        .expose()
+        .to_owned()
+}
+
+pub fn scopes(names: &[&str]) -> ScopeSet {
+    let scopes = names.iter().map(|name| name.parse().expect("a scope")).collect();
+    ScopeSet::new(scopes).expect("few scopes")
+}
+
+/// A Check in the making.
+#[derive(Debug, Clone)]
+pub struct Call(pub CheckRequest);
+
+impl Call {
+    pub fn new(method: &str, host: &str, path: &str) -> Self {
+        let http = HttpRequest {
+            method: method.into(),
+            host: host.into(),
+            path: path.into(),
+            ..Default::default()
+        };
+        let request = Request {
+            http: Some(http),
+            ..Default::default()
+        };
+        Self(CheckRequest {
+            attributes: Some(AttributeContext {
+                request: Some(request),
+                ..Default::default()
+            }),
+        })
+    }
+
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", "notes.example", path)
+    }
+
+    fn attributes(&mut self) -> &mut AttributeContext {
+        self.0.attributes.as_mut().expect("a call has attributes")
+    }
+
+    fn http(&mut self) -> &mut HttpRequest {
+        let request = self.attributes().request.as_mut().expect("a call has a request");
+        request.http.as_mut().expect("a call has an HTTP request")
+    }
+
+    /// Adds a header the way Envoy does with `encode_raw_headers`: each apart.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let header = HeaderValue {
+            key: name.into(),
+            raw_value: value.as_ref().to_vec(),
+            ..Default::default()
+        };
+        self.http()
+            .header_map
+            .get_or_insert_with(HeaderMap::default)
+            .headers
+            .push(header);
+        self
+    }
+
+    /// Adds a header the way Envoy does without: as one joined value.
+    pub fn joined(mut self, name: &str, value: &str) -> Self {
+        self.http().headers.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn bearer(self, key: &str) -> Self {
+        self.header("authorization", format!("Bearer {key}"))
+    }
+
+    pub fn peer(mut self, address: &str) -> Self {
+        let socket = SocketAddress {
+            address: address.into(),
+            ..Default::default()
+        };
+        let address = core::Address {
+            address: Some(Address::SocketAddress(socket)),
+        };
+        self.attributes().source = Some(Peer {
+            address: Some(address),
+            ..Default::default()
+        });
+        self
+    }
+
+    pub fn extension(mut self, name: &str, value: &str) -> Self {
+        self.attributes()
+            .context_extensions
+            .insert(name.into(), value.into());
+        self
+    }
+}
+
+/// The reason in the dynamic metadata; the verdict that the response itself gives has to agree with it.
+pub fn reason(response: &CheckResponse) -> Option<&str> {
+    let metadata = response
+        .dynamic_metadata
+        .as_ref()
+        .expect("every answer has metadata");
+    let reason = metadata.fields.get("reason").map(|value| match &value.kind {
+        Some(envoy_types::pb::google::protobuf::value::Kind::StringValue(text)) => text.as_str(),
+        other => panic!("the reason is {other:?}"),
+    });
+    let code = response.status.as_ref().expect("every answer has a status").code;
+    match (&response.http_response, code) {
+        (Some(HttpResponse::OkResponse(_)), 0) => assert_eq!(reason, None),
+        (Some(HttpResponse::DeniedResponse(_)), 7 | 16) => {
+            assert!(reason.is_some_and(|r| r != "unavailable"))
+        }
+        (Some(HttpResponse::ErrorResponse(_)), 14) => assert_eq!(reason, Some("unavailable")),
+        other => panic!("an answer that is neither: {other:?}"),
+    }
+    reason
+}
+
+pub fn allowed(response: &CheckResponse) -> &OkHttpResponse {
+    match &response.http_response {
+        Some(HttpResponse::OkResponse(allowed)) => allowed,
+        other => panic!("it is not allowed: {other:?}"),
+    }
+}
+
+pub fn denied(response: &CheckResponse) -> &DeniedHttpResponse {
+    match &response.http_response {
+        Some(HttpResponse::DeniedResponse(denied)) => denied,
+        other => panic!("it is not denied: {other:?}"),
+    }
+}

@@ -1,0 +1,14 @@
+//! The data plane as a library: Checks in, answers out, with a real store and a clock that stands still.
+//! What Envoy makes of the answers is tested in `end_to_end`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
+
+mod allowed;
+mod credentials;
+mod door;
+mod properties;
+mod refusals;
