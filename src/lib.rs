@@ -3,6 +3,10 @@
 //! The rooms in reading order. A room may use those above it and none below
 //! (ARCHITECTURE.md says why, `tests/tidy.rs` enforces it).
 
-pub mod config;
 pub mod domain;
+
+pub mod config;
+
 pub mod store;
+
+pub mod cli;
