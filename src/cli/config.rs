@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{ConfigFile, Exit, Failure, Output, print};
+use super::{ConfigFile, Exit, Failure, Output, print, unwritable};
 use crate::config::{Config, find, schema};
 
 /// What is asked of the configuration.
@@ -57,7 +57,10 @@ pub(super) fn run(command: &ConfigCommand, env: &[(String, String)]) -> Result<E
     match command {
         ConfigCommand::Check(command) => check(command, env),
         ConfigCommand::Schema => print_json(&schema()).map(|()| Exit::Success),
-        ConfigCommand::Show(config) => print(&config.load(env)?.to_yaml()).map(|()| Exit::Success),
+        ConfigCommand::Show(config) => {
+            let shown = config.load(env)?.to_yaml().map_err(unwritable)?;
+            print(&shown).map(|()| Exit::Success)
+        }
     }
 }
 
@@ -81,9 +84,5 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure {
-        exit: Exit::Failure,
-        message: format!("cannot write the answer: {error}"),
-    })?;
-    print(&text)
+    print(&serde_json::to_string_pretty(value).map_err(unwritable)?)
 }

@@ -4,6 +4,7 @@ mod config;
 
 use std::{
     ffi::OsString,
+    fmt::Display,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -166,10 +167,15 @@ pub fn run(
 /// It cannot be written. Whoever has closed the pipe (`… | head`) has read enough, which is none.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure {
-            exit: Exit::Failure,
-            message: format!("cannot write the answer: {error}"),
-        }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(error)),
         _ => Ok(()),
+    }
+}
+
+/// The answer is known but cannot be written.
+pub(crate) fn unwritable(error: impl Display) -> Failure {
+    Failure {
+        exit: Exit::Failure,
+        message: format!("cannot write the answer: {error}"),
     }
 }

@@ -70,11 +70,9 @@ impl Problem {
         }
     }
 
-    /// Whether it lies at `place` or within.
-    pub(super) fn is_within(&self, place: &Place<'_>) -> bool {
-        self.path
-            .strip_prefix(&place.to_string())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    /// The part of the configuration in which it lies: a section, or one of the APIs (`apis[0]`).
+    pub(super) fn part(&self) -> &str {
+        self.path.split('.').next().unwrap_or_default()
     }
 }
 

@@ -343,7 +343,7 @@ mod tests {
             ),
             (
                 "client_address: { hops: 1.0 }",
-                "6:29 apis[0].client_address.hops: found the number 1, expected a whole number",
+                "6:29 apis[0].client_address.hops: found the number 1.0, expected a whole number",
             ),
             (
                 "denials: { route_unknown: 405 }",

@@ -146,15 +146,8 @@ impl Builder<'_> {
         tag: Option<&Tag>,
         items: Items,
     ) -> Result<(), Unreadable> {
-        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
-            return self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here");
-        }
-        if self.open.len() == DEPTH_MAX {
-            return self.fail(
-                mark,
-                &format!("found more than {DEPTH_MAX} lists and mappings within one another"),
-            );
-        }
+        self.check_tag(tag, mark)?;
+        self.check_depth(1, mark)?;
         let origin = self.origin(mark);
         self.open.push(Open {
             origin,
@@ -171,9 +164,7 @@ impl Builder<'_> {
         tag: Option<&Tag>,
         mark: Marker,
     ) -> Result<Content, Unreadable> {
-        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
-            self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here")?;
-        }
+        self.check_tag(tag, mark)?;
         let tag = tag.cloned().map(std::borrow::Cow::Owned);
         match Scalar::parse_from_cow_and_metadata(text.into(), style, tag.as_ref()) {
             Some(Scalar::Null) => Ok(Content::Null),
@@ -201,16 +192,27 @@ impl Builder<'_> {
                 &format!("found aliases that add more than {ALIAS_NODES_MAX} values"),
             );
         }
-        if self.open.len() + depth(node) > DEPTH_MAX {
-            return self.fail(
-                mark,
-                &format!("found more than {DEPTH_MAX} lists and mappings within one another"),
-            );
-        }
         let mut node = node.clone();
+        self.check_depth(depth(&node), mark)?;
         node.origin = self.origin(mark);
         self.place(node, 0);
         Ok(())
+    }
+
+    fn check_tag(&mut self, tag: Option<&Tag>, mark: Marker) -> Result<(), Unreadable> {
+        if tag.is_none_or(Tag::is_yaml_core_schema) {
+            return Ok(());
+        }
+        self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here")
+    }
+
+    /// Whether `more` lists and mappings may stand within one another here.
+    fn check_depth(&mut self, more: usize, mark: Marker) -> Result<(), Unreadable> {
+        if self.open.len() + more <= DEPTH_MAX {
+            return Ok(());
+        }
+        let message = format!("found more than {DEPTH_MAX} lists and mappings within one another");
+        self.fail(mark, &message)
     }
 
     /// Puts a complete node where it belongs.
