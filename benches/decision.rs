@@ -1,21 +1,16 @@
 //! One decision with a cached key, beside what no server of Envoy's can do without: decoding the request and
 //! encoding an answer.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a bench says what went wrong by ending"
-)]
+#![expect(clippy::expect_used, reason = "a bench says what went wrong by ending")]
 
 use std::{hint::black_box, path::Path, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
-    admin::keys,
+    admin::keys::{Keys, NewKey},
     check::{Checker, Policy, decision::Verdict},
     config::Config,
-    domain::{Clock, SystemClock},
+    domain::{KeyKind, ScopeSet, SystemClock},
     store::{CachedKeys, SqliteStore},
 };
 use envoy_types::{
@@ -79,6 +74,35 @@ fn call(key: Option<&str>) -> CheckRequest {
             ..Default::default()
         }),
     }
+}
+
+/// A checker with the example's configuration, and a key that may read.
+async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
+    let config = Config::load(&example, &[]).expect("the example is good").config;
+    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE)
+        .await
+        .expect("a store");
+    let wanted = NewKey {
+        apis: config.apis.iter().map(|api| api.name.clone()).collect(),
+        name: "bench".into(),
+        kind: KeyKind::ApiKey,
+        organization: "acme".parse().expect("an id"),
+        project: None,
+        environment: "live".parse().ok(),
+        scopes: ScopeSet::new(vec!["read".parse().expect("a scope")]).expect("one scope"),
+        plan: None,
+        expires: None,
+        sources: Vec::new(),
+    };
+    let keys = Keys::new(&store, &config.apis, &SystemClock);
+    let issued = keys
+        .create(wanted, &mut StdRng::seed_from_u64(1))
+        .await
+        .expect("a key");
+    let cached = CachedKeys::new(store.clone(), config.cache, config.budget);
+    let checker = Checker::new(Policy::new(&config), cached, Arc::new(SystemClock));
+    (checker, issued.key.expose().to_owned())
 }
 
 fn decide(criterion: &mut Criterion) {

@@ -187,7 +187,7 @@ unauthorized='refused("UNAUTHORIZED", "Invalid API key provided", ["read"], [])'
 echo "Envoy is at $url. A key that may read, and one for tests:"
 create_key --name "test reader" --environment test --scope read
 test_key=$key
-create_key --name reader --scope read
+create_key --name reader --environment live --scope read
 
 step "An allowed read: the upstream learns who asks, and does not see the key" \
   'status == 200 and seen("x-principal-kind") == ["api_key"] and seen("x-principal-organization") == ["acme"]
@@ -236,7 +236,7 @@ printf '\n%sOf %d steps, %d failed.%s\n' "$bold" "$steps" "$failed" "$plain"
 [[ ! $once ]] || exit "$((failed > 0))"
 
 echo "Now yours, with a key that may write:"
-create_key --name yours --scope write
+create_key --name yours --environment live --scope write
 cat <<END
 
   curl -H 'Host: api.cortex-edr.com' -H 'Authorization: Bearer $key' '$url/v1/scans'

@@ -1,2 +1,5 @@
 //! argv → command → exit code.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    doorward::cli::run(std::env::args_os(), std::env::vars_os()).into()
+}

@@ -1,4 +1,207 @@
-//! The command line.
+//! The command line: argv → command → exit code.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the root parser follows"))]
-pub(crate) mod keys;
+mod config;
+mod keys;
+mod serve;
+
+use std::{
+    ffi::OsString,
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigErrors, Loaded, NotFound, find};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Success,
+    /// It was denied, or it failed.
+    Failure,
+    /// The command line or the configuration is wrong.
+    Usage,
+    /// Something that it needs cannot be reached.
+    Unreachable,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        // 64 and 69 are EX_USAGE and EX_UNAVAILABLE of sysexits(3).
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 64,
+            Exit::Unreachable => 69,
+        })
+    }
+}
+
+/// Why a command ended before its time, told on standard error.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Failure {
+    /// How it ended.
+    pub(crate) exit: Exit,
+    /// What happened, and what to do next.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// The message is the cause in its own words.
+    pub(crate) fn new(exit: Exit, cause: impl Display) -> Self {
+        Self {
+            exit,
+            message: cause.to_string(),
+        }
+    }
+}
+
+impl From<NotFound> for Failure {
+    fn from(error: NotFound) -> Self {
+        Self::new(Exit::Usage, error)
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::new(Exit::Usage, errors)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(Exit::Failure, error)
+    }
+}
+
+/// Keeps the door: answers Envoy's question whether a request may pass.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  doorward config check doorward.yaml
+  doorward serve --config doorward.yaml
+  doorward keys create --api payments --name CI --organization acme --scope read
+
+Exit codes:
+  0   done
+  1   denied or failed
+  64  bad command line or configuration
+  69  something needed cannot be reached"
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer Envoy's Checks until SIGTERM or SIGINT.
+    Serve(serve::ServeCommand),
+    /// Check, describe and show the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Create, list, rotate and revoke API keys in the store of the configuration.
+    Keys(keys::KeysCommand),
+}
+
+/// `--config FILE`, as every command has it that needs a configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    // The help text is no documentation: it is not in Markdown.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration [default: $DOORWARD_CONFIG, ./doorward.yaml, /etc/doorward/doorward.yaml]"
+    )]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Finds the configuration and reads it.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is wrong.
+    pub(crate) fn load(&self, env: &[(String, String)]) -> Result<Loaded, Failure> {
+        let path = find(self.config.as_deref(), env)?;
+        Ok(Config::load(&path, env)?)
+    }
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command that `args` ask for, the program's name first, in the environment `env`.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Exit {
+    let command = match CommandLine::try_parse_from(args) {
+        Ok(CommandLine { command }) => command,
+        Err(error) => {
+            // Help and version are no errors. Whether they could be written changes nothing.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Success
+            };
+        }
+    };
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let env: Vec<(String, String)> = env
+        .into_iter()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect();
+    let done = match command {
+        Command::Serve(command) => serve::run(&command, env),
+        Command::Config(command) => config::run(&command, &env),
+        Command::Keys(command) => keys::run(command, &env),
+    };
+    done.unwrap_or_else(|failure| {
+        // Nothing is left to do if standard error is closed, too.
+        let _ = writeln!(io::stderr(), "{}", failure.message);
+        failure.exit
+    })
+}
+
+/// Writes an answer to standard output.
+///
+/// # Errors
+///
+/// It cannot be written. Whoever has closed the pipe (`… | head`) has read enough, which is none.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The answer is known but cannot be written.
+pub(crate) fn unwritable(error: impl Display) -> Failure {
+    Failure::new(Exit::Failure, format!("cannot write the answer: {error}"))
+}
+
+/// Runs what is asynchronous on threads of its own.
+///
+/// # Errors
+///
+/// The threads cannot be started, or `work` failed.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Runtime::new()?.block_on(work)
+}

@@ -257,3 +257,67 @@ impl Format for Host {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn a_host_is_a_bare_name() {
+        let cases = [
+            ("api.example.com", Some("api.example.com")),
+            ("API.Example.com.", Some("api.example.com")),
+            ("localhost", Some("localhost")),
+            ("my_service.default", Some("my_service.default")),
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("", None),
+            (".", None),
+            ("a..b", None),
+            ("https://a.test", None),
+            ("a.test:443", None),
+            ("a.test/v1", None),
+            ("*.a.test", None),
+            ("bücher.test", None),
+            ("a b", None),
+        ];
+        for (text, host) in cases {
+            assert_eq!(
+                Host::read(text).ok(),
+                host.map(|host| Host(host.to_owned())),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_host_belong_to_one_api() {
+        let text = "apis:\n  \
+            - { name: a, hosts: [a.test, A.test.], routes: [{ match: /, public: true }] }\n  \
+            - { name: a, hosts: [b.test, a.test], routes: [{ match: /, public: true }] }\n";
+        check(
+            text,
+            &[
+                "2:32 apis[0].hosts[1]: found `a.test` again, expected each host once: apis[0] has it",
+                "3:13 apis[1].name: found `a` again, expected each name once: apis[0] has it",
+                "3:32 apis[1].hosts[1]: found `a.test` again, expected each host once: apis[0] has it",
+            ],
+        );
+    }
+
+    #[test]
+    fn scopes_imply_one_another_in_no_circle() {
+        check(&api(&["scopes: { admin: [write], write: [read] }"]), &[]);
+        check(
+            &api(&["scopes: { a: [b], b: [c], c: [a] }"]),
+            &["6:18 apis[0].scopes.a: found that `a` implies itself, expected no circle"],
+        );
+        check(
+            &api(&["scopes: { 'a b': [], c: ['d e'] }"]),
+            &[
+                "6:15 apis[0].scopes.a b: found the name \"a b\", but a scope is",
+                "6:30 apis[0].scopes.c[0]: found \"d e\", but a scope is",
+            ],
+        );
+    }
+}

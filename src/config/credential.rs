@@ -164,3 +164,63 @@ pub(super) fn check_environments<'e>(
         .map(|environment| environment.value.clone())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{api, check, config};
+
+    fn with_key(fields: &str) -> String {
+        api(&[&format!("credentials: [{{ api_key: {{ {fields} }} }}]")])
+    }
+
+    #[test]
+    fn the_longest_prefix_comes_first() {
+        let fields = "prefixes: { a: sk_, b: sk_live_, c: sk_li }, from: [{ header: { name: x } }]";
+        let config = config(&with_key(fields));
+        let Some(Credential::ApiKey(key)) = config.apis.first().and_then(|api| api.credentials.first())
+        else {
+            panic!("no API key");
+        };
+        let prefixes: Vec<&str> = key.prefixes.iter().map(|rule| rule.prefix.as_str()).collect();
+        assert_eq!(prefixes, ["sk_live_", "sk_li", "sk_"]);
+        assert_eq!(key.checksum, ChecksumRule::Required);
+    }
+
+    #[test]
+    fn keys_have_one_prefix_or_one_for_each_environment() {
+        let from = "from: [{ header: { name: x } }]";
+        let at = "4:30 apis[0].credentials[0].api_key";
+        let cases = [
+            (format!("prefix: k, {from}"), None),
+            (format!("prefixes: {{ live: k }}, {from}"), None),
+            (from.to_owned(), Some(format!("{at}: found neither of `prefix` and `prefixes`"))),
+            (format!("prefix: k, prefixes: {{ live: l }}, {from}"), Some(format!("{at}: found both of `prefix` and `prefixes`"))),
+            (format!("prefixes: {{ live: k, test: k }}, {from}"), Some(format!("{at}: found the same prefix twice"))),
+            (
+                format!("prefixes: {{ Live: k }}, {from}"),
+                Some("4:44 apis[0].credentials[0].api_key.prefixes.Live: found the name \"Live\", expected lower-case".to_owned()),
+            ),
+            (
+                format!("prefix: 'k k', {from}"),
+                Some("4:40 apis[0].credentials[0].api_key.prefix: found 3 characters, but a prefix is 1 to 32".to_owned()),
+            ),
+        ];
+        for (fields, expected) in cases {
+            check(&with_key(&fields), expected.as_deref().as_slice());
+        }
+    }
+
+    #[test]
+    fn two_kinds_of_keys_share_no_prefix_and_no_place() {
+        let key = "{ api_key: { prefix: k, from: [{ header: { name: x } }] } }";
+        let text = api(&[&format!("credentials:\n      - {key}\n      - {key}")]);
+        check(
+            &text,
+            &[
+                "6:20 apis[0].credentials[1].api_key: found the same prefix twice",
+                "6:40 apis[0].credentials[1].api_key.from[0]: found a place that is listed already",
+            ],
+        );
+    }
+}

@@ -125,7 +125,6 @@ impl Default for RawDenials {
             ("status", "{status}"),
             ("detail", "{detail}"),
             ("reason", "{reason}"),
-            ("required_scopes", "{required_scopes}"),
             ("retry_after", "{retry_after}"),
         ];
         let members = members
@@ -283,5 +282,105 @@ impl Format for ReasonCode {
         let known: Vec<&str> = codes.clone().collect();
         let found = codes.find(|code| *code == text).map(Self);
         found.ok_or_else(|| format!("expected {}", one_of(&known)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{api, check, config};
+
+    #[test]
+    fn a_body_keeps_the_order_in_which_it_is_written() {
+        let config = config(&api(&[
+            "denials: { body: { z: 1, a: \"{status}\", m: [null, \"x {x}\"] }, reasons: { rate_limited: { x: 1 } } }",
+        ]));
+        let text = |parts: &[Part]| Template::Text(parts.to_vec());
+        let expected = Template::Object(vec![
+            ("z".to_owned(), Template::Scalar(json!(1))),
+            ("a".to_owned(), text(&[Part::Hole(Hole::Status)])),
+            (
+                "m".to_owned(),
+                Template::Array(vec![
+                    Template::Scalar(json!(null)),
+                    text(&[
+                        Part::Literal("x ".to_owned()),
+                        Part::Hole(Hole::Field("x".to_owned())),
+                    ]),
+                ]),
+            ),
+        ]);
+        assert_eq!(config.apis.first().map(|api| &api.denials.body), Some(&expected));
+    }
+
+    #[test]
+    fn every_hole_can_be_filled_and_every_field_fills_one() {
+        let body = "body: { a: \"{message}\" }";
+        let cases = [
+            (
+                format!("{body}, reasons: {{ rate_limited: {{ message: \"{{detail}}\" }} }}"),
+                vec![],
+            ),
+            (
+                "reasons: { unavailable: { title: Busy, detail: \"{status}\" } }".to_owned(),
+                vec![],
+            ),
+            (
+                body.to_owned(),
+                vec![
+                    "6:27 apis[0].denials.body.a: found the hole `{message}`, expected one of `reason`, `status`, `api`, \
+                      `retry_after`, `required_scopes`, `provided_scopes`, `title`, `detail`",
+                ],
+            ),
+            (
+                "body: { a: { b: [\"{oops\"] } }".to_owned(),
+                vec!["6:33 apis[0].denials.body.a.b[0]: found \"{oops\", expected holes such as `{detail}`"],
+            ),
+            (
+                "reasons: { rate_limited: { message: x } }".to_owned(),
+                vec!["6:52 apis[0].denials.reasons.rate_limited.message: found a field that fills nothing"],
+            ),
+            (
+                format!("{body}, reasons: {{ rate_limited: {{ message: \"{{message}}\" }} }}"),
+                vec![
+                    "6:78 apis[0].denials.reasons.rate_limited.message: found the hole of a field within a field",
+                ],
+            ),
+            (
+                "reasons: { rate_limited: { detail: \"{title}\" } }".to_owned(),
+                vec![
+                    "6:51 apis[0].denials.reasons.rate_limited.detail: found the hole of a field within a field",
+                ],
+            ),
+            (
+                "reasons: { rate_limit: { detail: x } }".to_owned(),
+                vec![
+                    "6:27 apis[0].denials.reasons.rate_limit: found the name \"rate_limit\", expected one of `request_malformed`",
+                ],
+            ),
+        ];
+        for (fields, expected) in cases {
+            check(&api(&[&format!("denials: {{ {fields} }}")]), &expected);
+        }
+    }
+
+    #[test]
+    fn a_content_type_cannot_break_out_of_its_header() {
+        for good in ["application/json", "application/problem+json; charset=utf-8"] {
+            assert!(ContentType::read(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "json",
+            "a/",
+            "/b",
+            "a/b\r\nx: y",
+            "a/b; c=\n",
+            "a b/c",
+            "a/b/c",
+            "ä/b",
+        ] {
+            assert!(ContentType::read(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -64,3 +64,49 @@ impl fmt::Display for NotFound {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_named_is_taken_or_missed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("here.yaml");
+        std::fs::write(&file, "").expect("a file");
+        let missing = folder.path().join("missing.yaml");
+        let env = |path: &Path| vec![(FILE_VARIABLE.to_owned(), path.display().to_string())];
+
+        assert_eq!(find(Some(&file), &env(&missing)), Ok(file.clone()));
+        assert_eq!(find(None, &env(&file)), Ok(file.clone()));
+        let error = find(Some(&missing), &env(&file))
+            .expect_err("no file")
+            .to_string();
+        assert!(
+            error.contains("--config") && error.contains("missing.yaml: no such file"),
+            "{error}"
+        );
+        let error = find(None, &env(&missing)).expect_err("no file").to_string();
+        assert!(
+            error.contains("$DOORWARD_CONFIG=") && error.contains("missing.yaml: no such file"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn where_none_is_named_all_that_was_looked_for_is_told() {
+        let error = NotFound {
+            named: None,
+            variable: None,
+        }
+        .to_string();
+        for place in [
+            "--config: not given",
+            "$DOORWARD_CONFIG: not set",
+            "./doorward.yaml: no",
+            "/etc/doorward/doorward.yaml: no",
+        ] {
+            assert!(error.contains(place), "{error}");
+        }
+    }
+}

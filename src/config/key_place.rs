@@ -173,3 +173,94 @@ impl Format for QueryName {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn a_key_stands_where_nothing_else_can_be_meant() {
+        let cases = [
+            ("{ header: { name: X-Api-Key } }", None),
+            ("{ query: { name: api_key, environments: [test] } }", None),
+            (
+                "{ header: { name: authorization } }",
+                Some("8:33 @[0].header.name: found `authorization`, expected a `scheme` with it"),
+            ),
+            (
+                "{ header: { name: Cookie } }",
+                Some("8:33 @[0].header.name: found `cookie`, expected a header of its own"),
+            ),
+            (
+                "{ header: { name: Host } }",
+                Some("8:33 @[0].header.name: found `host`, expected a header that does not steer"),
+            ),
+            (
+                "{ header: { name: ':path' } }",
+                Some("8:33 @[0].header.name: found \":path\", but a header name is"),
+            ),
+            (
+                "{ header: { name: X_Envoy_Key } }",
+                Some("8:33 @[0].header.name: found `x_envoy_key`, expected a header outside"),
+            ),
+            (
+                "{ header: { name: x-forwarded-for } }",
+                Some("8:33 @[0].header.name: found `x-forwarded-for`, expected a header"),
+            ),
+            (
+                "{ header: { name: a, scheme: 'B b' } }",
+                Some("8:44 @[0].header.scheme: found 3 characters, expected one word"),
+            ),
+            (
+                "{ query: { name: 'a key' } }",
+                Some("8:32 @[0].query.name: found \"a key\", expected 1 to 64 letters"),
+            ),
+            (
+                "{ query: { name: a%20b } }",
+                Some("8:32 @[0].query.name: found \"a%20b\", expected 1 to 64 letters"),
+            ),
+            (
+                "{ query: { name: a, environments: [dev] } }",
+                Some(
+                    "8:50 @[0].query.environments[0]: found `dev`, expected one of `live`, `test`, which `prefixes` names",
+                ),
+            ),
+        ];
+        for (place, expected) in cases {
+            check_places(&[place], expected);
+        }
+    }
+
+    #[test]
+    fn no_two_places_can_be_filled_by_the_same_text() {
+        let twice = Some("9:15 @[1]: found a place that is listed already");
+        let cases = [
+            (
+                ["header: { name: a, scheme: B }", "header: { name: A, scheme: C }"],
+                None,
+            ),
+            (["header: { name: a }", "query: { name: a }"], None),
+            (["query: { name: a }", "query: { name: A }"], None),
+            (["query: { name: a }", "query: { name: a }"], twice),
+            (["header: { name: a }", "header: { name: A }"], twice),
+            (
+                ["header: { name: a, scheme: B }", "header: { name: a, scheme: b }"],
+                twice,
+            ),
+            (["header: { name: a, scheme: B }", "header: { name: a }"], twice),
+        ];
+        for (places, expected) in cases {
+            check_places(&places, expected);
+        }
+    }
+
+    /// The first place stands in line 8; in what is expected, `@` is the path of their list.
+    fn check_places(places: &[&str], expected: Option<&str>) {
+        let text = api(&[&format!(
+            "credentials:\n      - api_key:\n          prefixes: {{ live: l, test: t }}\n          from:\n            - {}",
+            places.join("\n            - ")
+        )]);
+        let expected = expected.map(|expected| expected.replace('@', "apis[0].credentials[0].api_key.from"));
+        check(&text, expected.as_deref().as_slice());
+    }
+}

@@ -266,3 +266,83 @@ impl Format for TelemetryAddress {
         address.map_err(|_| "expected `IP:PORT`, `[IPv6]:PORT` or `off`, such as `127.0.0.1:9193`".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn who_listens_to_others_says_how_that_is_protected() {
+        let tls = "tls: { certificate: a, key: b, client_ca: c }";
+        let without = "found 0.0.0.0:1, which others can reach, without protection; expected `{ address: 0.0.0.0:1, \
+                       tls: { certificate: …, key: …, client_ca: … } }`, or `{ address: 0.0.0.0:1, insecure: true }`";
+        let cases = [
+            ("127.0.0.1:1".to_owned(), None),
+            ("127.9.9.9:1".to_owned(), None),
+            ("'[::1]:1'".to_owned(), None),
+            ("'[::ffff:127.0.0.1]:1'".to_owned(), None),
+            ("unix:/run/check.sock".to_owned(), None),
+            ("{ address: 0.0.0.0:1, insecure: true }".to_owned(), None),
+            (format!("{{ address: 0.0.0.0:1, {tls} }}"), None),
+            (format!("{{ address: 127.0.0.1:1, {tls} }}"), None),
+            ("0.0.0.0:1".to_owned(), Some(without)),
+            ("{ address: 0.0.0.0:1 }".to_owned(), Some(without)),
+            (
+                "{ address: 0.0.0.0:1, insecure: false }".to_owned(),
+                Some(without),
+            ),
+            (
+                "'[::]:1'".to_owned(),
+                Some(
+                    "found [::]:1, which others can reach, without protection; expected `{ address: \"[::]:1\",",
+                ),
+            ),
+            (
+                format!("{{ address: 0.0.0.0:1, insecure: true, {tls} }}"),
+                Some("found `tls` and `insecure: true`"),
+            ),
+            (
+                format!("{{ address: unix:a, {tls} }}"),
+                Some("found `tls` on a Unix socket"),
+            ),
+            (
+                format!("unix:/{}", "a".repeat(107)),
+                Some("found a path of 108 bytes, expected 107 at most"),
+            ),
+            (
+                "localhost:1".to_owned(),
+                Some("found \"localhost:1\", expected `IP:PORT`"),
+            ),
+            ("'unix:'".to_owned(), Some("found \"unix:\", expected `IP:PORT`")),
+            (
+                "127.0.0.1".to_owned(),
+                Some("found \"127.0.0.1\", expected `IP:PORT`"),
+            ),
+        ];
+        for (listener, expected) in cases {
+            let text = format!("{}listen: {{ check: [{listener}] }}", api(&[]));
+            let place = if listener.starts_with("{ address: unix:,") {
+                ".address"
+            } else {
+                ""
+            };
+            let expected = expected.map(|expected| format!("6:19 listen.check[0]{place}: {expected}"));
+            check(&text, expected.as_deref().as_slice());
+        }
+    }
+
+    #[test]
+    fn an_address_is_listened_to_once() {
+        let text = api(&[])
+            + "listen: { check: [127.0.0.1:1, unix:a, 127.0.0.1:1, unix:/etc/doorward/a], telemetry: 127.0.0.1:1 }";
+        check(
+            &text,
+            &[
+                "6:19 listen.check[0]: found the address of `listen.telemetry`, expected another",
+                "6:40 listen.check[2]: found 127.0.0.1:1 again, expected it once: listen.check[0] has it",
+                "6:40 listen.check[2]: found the address of `listen.telemetry`, expected another",
+                "6:53 listen.check[3]: found unix:/etc/doorward/a again, expected it once: listen.check[1] has it",
+            ],
+        );
+    }
+}

@@ -1,8 +1,8 @@
 //! File and environment → [`Config`].
 
-use std::{fs::File, io::Read, path::Path};
+use std::{collections::HashSet, fs::File, io::Read, path::Path};
 
-use saphyr::{LoadableYamlNode, Yaml, YamlEmitter};
+use saphyr::{Scalar, Yaml, YamlEmitter};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -54,18 +54,38 @@ impl Config {
 
 impl Loaded {
     /// What is in force, defaults and overrides included, as YAML.
-    #[must_use]
-    pub fn to_yaml(&self) -> String {
-        // JSON is YAML, so that the values need no second conversion.
-        let json = serde_json::to_string(&self.in_force).unwrap_or_default();
-        let documents = Yaml::load_from_str(&json).unwrap_or_default();
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as YAML: a mistake of ours.
+    pub fn to_yaml(&self) -> Result<String, String> {
+        let json = serde_json::to_value(&self.in_force).map_err(|error| error.to_string())?;
         let mut text = String::new();
-        for document in &documents {
-            if YamlEmitter::new(&mut text).dump(document).is_err() {
-                return json;
-            }
+        let emitted = YamlEmitter::new(&mut text).dump(&to_yaml(&json));
+        emitted.map_err(|error| error.to_string())?;
+        Ok(text.trim_start_matches("---\n").to_owned() + "\n")
+    }
+}
+
+fn to_yaml(json: &Value) -> Yaml<'_> {
+    match json {
+        Value::Null => Yaml::Value(Scalar::Null),
+        Value::Bool(value) => Yaml::Value(Scalar::Boolean(*value)),
+        Value::Number(number) => Yaml::Value(match number.as_i64() {
+            Some(value) => Scalar::Integer(value),
+            None => Scalar::FloatingPoint(number.as_f64().unwrap_or_default().into()),
+        }),
+        Value::String(text) => Yaml::Value(Scalar::String(text.into())),
+        Value::Array(items) => Yaml::Sequence(items.iter().map(to_yaml).collect()),
+        Value::Object(members) => {
+            let key = |name: &'_ str| Yaml::Value(Scalar::String(name.to_owned().into()));
+            Yaml::Mapping(
+                members
+                    .iter()
+                    .map(|(name, value)| (key(name), to_yaml(value)))
+                    .collect(),
+            )
         }
-        text.trim_start_matches("---\n").to_owned() + "\n"
     }
 }
 
@@ -114,7 +134,8 @@ fn sound_parts(root: &Node, problems: &[Problem]) -> Sound {
     let Content::Mapping(members) = &root.content else {
         return sound;
     };
-    let is_sound = |place: &Place<'_>| !problems.iter().any(|problem| problem.is_within(place));
+    let unsound: HashSet<&str> = problems.iter().map(Problem::part).collect();
+    let is_sound = |place: &Place<'_>| !unsound.contains(place.to_string().as_str());
     let mut sections = Map::from_iter([("apis".to_owned(), Value::Array(Vec::new()))]);
     for Member { key, node, .. } in members {
         let at = Place::Root.field(key);

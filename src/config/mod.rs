@@ -3,7 +3,7 @@
 //! One file per section: each has the section as it is written (`Raw…`, which also makes the JSON Schema) and as
 //! it is checked. Whoever holds a [`Config`] holds something that was checked whole.
 //!
-//! The way through: [`load`] reads the file into a tree that knows its lines, puts the environment's overrides
+//! The way through: [`Config::load`] reads the file into a tree that knows its lines, puts the environment's overrides
 //! into it, checks its shape against the schema, and has each section check what its values mean. All
 //! [`Problem`]s are reported together.
 

@@ -137,3 +137,84 @@ impl RawPrincipalHeaders {
         headers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn the_fields_stand_in_the_order_of_the_names() {
+        let fields = super::FIELDS
+            .map(|field| format!("{field}: y-{field}"))
+            .join(", ");
+        let config = crate::config::tests::config(&api(&[&format!("principal_headers: {{ {fields} }}")]));
+        let names = config
+            .apis
+            .first()
+            .map(|api| api.principal_headers.all().map(ToString::to_string));
+        assert_eq!(names, Some(super::FIELDS.map(|field| format!("y-{field}"))));
+    }
+
+    #[test]
+    fn a_principal_header_is_nobody_elses() {
+        let cases = [
+            ("{ id: X-User }", None),
+            (
+                "{ id: ':path' }",
+                Some("6:30 apis[0].principal_headers.id: found \":path\", but a header name is"),
+            ),
+            (
+                "{ id: host }",
+                Some(
+                    "6:30 apis[0].principal_headers.id: found `host`, expected a header that does not steer",
+                ),
+            ),
+            (
+                "{ id: Transfer_Encoding }",
+                Some(
+                    "6:30 apis[0].principal_headers.id: found `transfer_encoding`, expected a header that does not",
+                ),
+            ),
+            (
+                "{ id: x-envoy-user }",
+                Some("6:30 apis[0].principal_headers.id: found `x-envoy-user`, expected a header outside"),
+            ),
+            (
+                "{ id: X.Forwarded.User }",
+                Some(
+                    "6:30 apis[0].principal_headers.id: found `x.forwarded.user`, expected a header outside",
+                ),
+            ),
+            (
+                "{ id: authorization }",
+                Some(
+                    "6:30 apis[0].principal_headers.id: found `authorization`, expected a header in which no",
+                ),
+            ),
+            (
+                "{ id: cookie }",
+                Some("6:30 apis[0].principal_headers.id: found `cookie`, expected a header in which no"),
+            ),
+            (
+                "{ id: x_api_key }",
+                Some("6:30 apis[0].principal_headers.id: found `x_api_key`, expected a header in which no"),
+            ),
+            (
+                "{ id: x_principal.kind }",
+                Some(
+                    "6:24 apis[0].principal_headers.kind: found `x-principal-kind`, expected a name that no application takes for that of `id`",
+                ),
+            ),
+            (
+                "{ user: x }",
+                Some("6:26 apis[0].principal_headers.user: found a field that is not known here"),
+            ),
+        ];
+        for (headers, expected) in cases {
+            check(
+                &api(&[&format!("principal_headers: {headers}")]),
+                expected.as_slice(),
+            );
+        }
+    }
+}

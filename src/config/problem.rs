@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{place::Place, tree::Node};
 
@@ -27,6 +27,16 @@ pub enum Origin {
         /// Its name.
         variable: String,
     },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File {} => f.write_str("the file"),
+            Self::Line { line, .. } => write!(f, "line {line}"),
+            Self::Variable { variable } => write!(f, "${variable}"),
+        }
+    }
 }
 
 /// One thing that is wrong.
@@ -60,11 +70,9 @@ impl Problem {
         }
     }
 
-    /// Whether it lies at `place` or within.
-    pub(super) fn is_within(&self, place: &Place<'_>) -> bool {
-        self.path
-            .strip_prefix(&place.to_string())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    /// The part of the configuration in which it lies: a section, or one of the APIs (`apis[0]`).
+    pub(super) fn part(&self) -> &str {
+        self.path.split('.').next().unwrap_or_default()
     }
 }
 
@@ -87,18 +95,14 @@ impl<'a> Report<'a> {
     /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is
     /// around it.
     pub(super) fn add(&mut self, place: &Place<'_>, message: impl Into<String>) {
-        let (Ok(node) | Err(node)) = self.root.locate(place);
-        self.problems.push(Problem::new(&node.origin, place, message));
+        let origin = self.origin_of(place);
+        self.problems.push(Problem::new(origin, place, message));
     }
 
-    /// Where `place` was written, to follow its path in a sentence: ` (line 12)`.
-    pub(super) fn line_of(&self, place: &Place<'_>) -> String {
+    /// Where `place` was written.
+    pub(super) fn origin_of(&self, place: &Place<'_>) -> &'a Origin {
         let (Ok(node) | Err(node)) = self.root.locate(place);
-        match &node.origin {
-            Origin::File {} => String::new(),
-            Origin::Line { line, .. } => format!(" (line {line})"),
-            Origin::Variable { variable } => format!(" (${variable})"),
-        }
+        &node.origin
     }
 
     /// What was found.
@@ -136,6 +140,20 @@ impl ConfigErrors {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+}
+
+/// A list of the problems, each with the file.
+impl Serialize for ConfigErrors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct InFile<'a> {
+            file: &'a Path,
+            #[serde(flatten)]
+            problem: &'a Problem,
+        }
+        let file = self.file.as_path();
+        serializer.collect_seq(self.problems.iter().map(|problem| InFile { file, problem }))
     }
 }
 

@@ -117,9 +117,9 @@ fn check_twins(routes: &[Route], at: &Place<'_>, report: &mut Report<'_>) {
         });
         if let Some((first, other)) = twin.and_then(|first| Some((first, routes.get(first)?))) {
             let at_route = at.item(index);
-            let line = report.line_of(&at.item(first));
+            let origin = report.origin_of(&at.item(first));
             let message = format!(
-                "found `{}`, expected a pattern for other requests: {at}[{first}]{line} is `{}`, \
+                "found `{}`, expected a pattern for other requests: {at}[{first}] ({origin}) is `{}`, \
                  and neither is more specific",
                 route.pattern, other.pattern
             );
@@ -144,4 +144,91 @@ fn shapes(pattern: &RoutePattern) -> impl Iterator<Item = Shape<'_>> {
     methods
         .into_iter()
         .map(move |method| (path.clone(), pattern.open_ended, method))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn a_route_says_nothing_that_never_applies() {
+        let cases = [
+            ("public: true", None),
+            ("optional: true, scopes: [read]", None),
+            ("principals: [api_key, user], environments: [live]", None),
+            (
+                "public: true, optional: true",
+                Some("5:14 apis[0].routes[0]: found `public` and `optional`"),
+            ),
+            (
+                "public: true, scopes: [read]",
+                Some("5:48 apis[0].routes[0].scopes: found `scopes` on a public route"),
+            ),
+            (
+                "public: true, principals: [user]",
+                Some("5:52 apis[0].routes[0].principals: found `principals` on a public"),
+            ),
+            (
+                "public: true, environments: [live]",
+                Some("5:54 apis[0].routes[0].environments: found `environments` on a"),
+            ),
+            (
+                "environments: [dev]",
+                Some("5:41 apis[0].routes[0].environments[0]: found `dev`, expected one of `live`, `test`"),
+            ),
+            (
+                "principals: [anonymous]",
+                Some("5:39 apis[0].routes[0].principals[0]: found \"anonymous\", expected one of `user`"),
+            ),
+        ];
+        for (fields, expected) in cases {
+            check(
+                &api(&[&format!("routes: [{{ match: /, {fields} }}]")]),
+                expected.as_slice(),
+            );
+        }
+    }
+
+    #[test]
+    fn an_api_without_credentials_has_public_routes_only() {
+        let expected =
+            "5:14 apis[0].routes[0]: found a route that needs a credential in an API without `credentials`";
+        check(&api(&["credentials: []"]), &[expected]);
+        check(
+            &api(&["credentials: []", "routes: [{ match: /, optional: true }]"]),
+            &[expected],
+        );
+        check(
+            &api(&["credentials: []", "routes: [{ match: /, public: true }]"]),
+            &[],
+        );
+    }
+
+    #[test]
+    fn two_routes_match_the_same_request_only_if_one_is_more_specific() {
+        let cases = [
+            (["/a", "/b"], false),
+            (["/a", "/a/"], false),
+            (["/a", "/a/**"], false),
+            (["/{x}", "/a"], false),
+            (["/{x}/**", "/**"], false),
+            (["GET /a", "POST /a"], false),
+            (["GET /a", "/a"], false),
+            (["GET /a", "HEAD /a"], false),
+            (["/a", "/a"], true),
+            (["/{x}", "/{y}"], true),
+            (["/{x}/b/**", "/{y}/b/**"], true),
+            (["GET /a", "GET /a"], true),
+            (["GET,POST /a", "POST,PUT /a"], true),
+        ];
+        for ([one, two], are_twins) in cases {
+            let text = api(&[&format!(
+                "routes:\n      - {{ match: '{one}' }}\n      - {{ match: '{two}' }}"
+            )]);
+            let expected = format!(
+                "7:18 apis[0].routes[1].match: found `{two}`, expected a pattern for other requests: apis[0].routes[0] (line 6) is `{one}`"
+            );
+            check(&text, are_twins.then_some(expected.as_str()).as_slice());
+        }
+    }
 }

@@ -235,3 +235,162 @@ fn properties(shape: &Value) -> Vec<&str> {
 pub(super) fn rule_of(shape: Option<&Value>) -> Option<&'static Rule> {
     text::rule_of(shape?.get("format")?.as_str()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn an_unknown_field_is_told_with_those_that_are_known() {
+        check(
+            &api(&["routes: [{ match: /, scope: [read] }]"]),
+            &[
+                "5:26 apis[0].routes[0].scope: found a field that is not known here, expected one of `match`, `public`, \
+               `optional`, `principals`, `environments`, `scopes`; did you mean `scopes`?",
+            ],
+        );
+        check(
+            "apes: []",
+            &[
+                "1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
+               `outage`, `budget`, `shutdown`, `apis`; did you mean `apis`?",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_needed_field_that_is_missing_is_told() {
+        check("{}", &["1:1 : found no field `apis`, which is needed"]);
+        check(
+            "apis: [{ name: one }]",
+            &[
+                "1:8 apis[0]: found no field `hosts`",
+                "1:8 apis[0]: found no field `routes`",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_refused_where_one_entry_is_needed() {
+        check(
+            "apis: []",
+            &["1:7 apis: found an empty list, expected at least one entry"],
+        );
+        check(
+            &api(&["routes: []"]),
+            &["5:13 apis[0].routes: found an empty list"],
+        );
+        check(
+            &(api(&[]) + "listen: { check: [] }"),
+            &["6:18 listen.check: found an empty list"],
+        );
+    }
+
+    #[test]
+    fn a_scalar_of_another_type_is_told_what_to_do() {
+        let cases = [
+            (
+                "name: 5",
+                "2:11 apis[0].name: found the number 5, expected a name such as `orders`: put it in quotes",
+            ),
+            (
+                "name: true",
+                "2:11 apis[0].name: found `true`, expected a name such as `orders`: put it in quotes",
+            ),
+            (
+                "name: 1.5",
+                "2:11 apis[0].name: found the number 1.5, expected a name such as `orders`",
+            ),
+            (
+                "name:",
+                "2:9 apis[0].name: found nothing, expected a name such as `orders`",
+            ),
+            (
+                "name: {}",
+                "2:11 apis[0].name: found a mapping, expected a name such as `orders`",
+            ),
+            (
+                "hosts: a.test",
+                "3:12 apis[0].hosts: found \"a.test\", expected a list",
+            ),
+            (
+                "routes: [{ match: /, public: yes }]",
+                "5:34 apis[0].routes[0].public: found \"yes\", expected `true` or `false`",
+            ),
+            (
+                "unscoped_keys: al",
+                "6:20 apis[0].unscoped_keys: found \"al\", expected `none` or `all`; did you mean `all`?",
+            ),
+            (
+                "unscoped_keys: 1",
+                "6:20 apis[0].unscoped_keys: found the number 1, expected `none` or `all`",
+            ),
+            (
+                "client_address: pear",
+                "6:21 apis[0].client_address: found \"pear\", expected `peer`",
+            ),
+            (
+                "client_address: 1",
+                "6:21 apis[0].client_address: found the number 1, expected `peer` or a mapping with `hops`",
+            ),
+            (
+                "client_address: { hops: 0 }",
+                "6:29 apis[0].client_address.hops: found 0, expected 1 at least",
+            ),
+            (
+                "client_address: { hops: 999 }",
+                "6:29 apis[0].client_address.hops: found 999, expected 255 at most",
+            ),
+            (
+                "client_address: { hops: 1.0 }",
+                "6:29 apis[0].client_address.hops: found the number 1.0, expected a whole number",
+            ),
+            (
+                "denials: { route_unknown: 405 }",
+                "6:31 apis[0].denials.route_unknown: found the number 405, expected 404 or 403",
+            ),
+        ];
+        for (field, expected) in cases {
+            check(&api(&[field]), &[expected]);
+        }
+    }
+
+    #[test]
+    fn a_mapping_that_is_one_of_several_is_chosen_by_its_key() {
+        let place = |place: &str| {
+            api(&[&format!(
+                "credentials: [{{ api_key: {{ prefix: k, from: [{place}] }} }}]"
+            )])
+        };
+        let at = "apis[0].credentials[0].api_key.from[0]";
+        let cases = [
+            (
+                "{ headr: {} }",
+                format!(
+                    "4:52 {at}.headr: found a field that is not known here, expected one of `header`, `query`; did you mean `header`?"
+                ),
+            ),
+            (
+                "{ header: {}, query: {} }",
+                format!("4:50 {at}: found several of `header`, `query`, expected exactly one"),
+            ),
+            (
+                "{}",
+                format!("4:50 {at}: found none of `header`, `query`, expected exactly one"),
+            ),
+            (
+                "header",
+                format!(
+                    "4:50 {at}: found \"header\", expected a mapping with `header` or a mapping with `query`"
+                ),
+            ),
+            (
+                "{ header: { nam: x } }",
+                format!("4:62 {at}.header.nam: found a field that is not known here"),
+            ),
+        ];
+        for (written, expected) in cases {
+            check(&place(written), &[&expected]);
+        }
+    }
+}

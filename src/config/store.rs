@@ -54,3 +54,30 @@ impl Format for StoreLocation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_an_sqlite_file() {
+        let cases = [
+            ("sqlite:keys.db", Some("/etc/doorward/keys.db")),
+            ("sqlite:/var/lib/keys.db", Some("/var/lib/keys.db")),
+            ("sqlite:", None),
+            ("sqlite://keys.db", None),
+            ("postgres://localhost", None),
+            ("keys.db", None),
+        ];
+        for (text, path) in cases {
+            let store = StoreLocation::read(text)
+                .ok()
+                .map(|store| store.within(Path::new("/etc/doorward")));
+            assert_eq!(
+                store,
+                path.map(|path| StoreLocation::Sqlite(path.into())),
+                "{text}"
+            );
+        }
+    }
+}

@@ -81,7 +81,7 @@ pub(super) fn found(node: &Node, is_secret: bool) -> String {
         Content::Boolean(_) | Content::Integer(_) | Content::Float(_) if is_secret => "no string".to_owned(),
         Content::Boolean(value) => format!("`{value}`"),
         Content::Integer(value) => format!("the number {value}"),
-        Content::Float(value) => format!("the number {value}"),
+        Content::Float(value) => format!("the number {value:?}"),
         Content::Text(text) => quoted(text),
     }
 }

@@ -47,8 +47,8 @@ enum Items {
     List(Vec<Node>),
     Mapping {
         members: Vec<Member>,
-        /// The lines of the keys.
-        seen: HashMap<String, usize>,
+        /// Where the keys were written.
+        seen: HashMap<String, Origin>,
         next: Next,
     },
 }
@@ -125,14 +125,14 @@ impl Builder<'_> {
                         Items::Mapping { members, .. } => Content::Mapping(members),
                     };
                     let origin = open.origin;
-                    self.place(Node { origin, content }, open.anchor, span.start);
+                    self.place(Node { origin, content }, open.anchor);
                 }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let content = self.scalar(&text, style, tag.as_deref(), span.start)?;
                 let origin = self.origin(span.start);
-                self.place(Node { origin, content }, anchor, span.start);
+                self.place(Node { origin, content }, anchor);
                 Ok(())
             }
             Event::Alias(anchor) => self.alias(anchor, span.start),
@@ -146,15 +146,8 @@ impl Builder<'_> {
         tag: Option<&Tag>,
         items: Items,
     ) -> Result<(), Unreadable> {
-        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
-            return self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here");
-        }
-        if self.open.len() == DEPTH_MAX {
-            return self.fail(
-                mark,
-                &format!("found more than {DEPTH_MAX} lists and mappings within one another"),
-            );
-        }
+        self.check_tag(tag, mark)?;
+        self.check_depth(1, mark)?;
         let origin = self.origin(mark);
         self.open.push(Open {
             origin,
@@ -171,9 +164,7 @@ impl Builder<'_> {
         tag: Option<&Tag>,
         mark: Marker,
     ) -> Result<Content, Unreadable> {
-        if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
-            self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here")?;
-        }
+        self.check_tag(tag, mark)?;
         let tag = tag.cloned().map(std::borrow::Cow::Owned);
         match Scalar::parse_from_cow_and_metadata(text.into(), style, tag.as_ref()) {
             Some(Scalar::Null) => Ok(Content::Null),
@@ -201,24 +192,35 @@ impl Builder<'_> {
                 &format!("found aliases that add more than {ALIAS_NODES_MAX} values"),
             );
         }
-        if self.open.len() + depth(node) > DEPTH_MAX {
-            return self.fail(
-                mark,
-                &format!("found more than {DEPTH_MAX} lists and mappings within one another"),
-            );
-        }
         let mut node = node.clone();
+        self.check_depth(depth(&node), mark)?;
         node.origin = self.origin(mark);
-        self.place(node, 0, mark);
+        self.place(node, 0);
         Ok(())
     }
 
+    fn check_tag(&mut self, tag: Option<&Tag>, mark: Marker) -> Result<(), Unreadable> {
+        if tag.is_none_or(Tag::is_yaml_core_schema) {
+            return Ok(());
+        }
+        self.fail(mark, "found a tag (`!…`), expected none: tags mean nothing here")
+    }
+
+    /// Whether `more` lists and mappings may stand within one another here.
+    fn check_depth(&mut self, more: usize, mark: Marker) -> Result<(), Unreadable> {
+        if self.open.len() + more <= DEPTH_MAX {
+            return Ok(());
+        }
+        let message = format!("found more than {DEPTH_MAX} lists and mappings within one another");
+        self.fail(mark, &message)
+    }
+
     /// Puts a complete node where it belongs.
-    fn place(&mut self, node: Node, anchor: usize, mark: Marker) {
+    fn place(&mut self, node: Node, anchor: usize) {
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
-        let origin = self.origin(mark);
+        let origin = node.origin.clone();
         match self.open.last_mut().map(|open| &mut open.items) {
             None => self.root = Some(node),
             Some(Items::List(items)) => items.push(node),
@@ -226,7 +228,7 @@ impl Builder<'_> {
                 Next::Value { key, origin } => members.push(Member { key, origin, node }),
                 Next::Nothing => {}
                 Next::Key => {
-                    *next = match key(node, mark, seen) {
+                    *next = match key(node, seen) {
                         Ok(key) => Next::Value { key, origin },
                         Err(message) => {
                             self.problems.push(Problem::new(&origin, &Place::Root, message));
@@ -268,12 +270,12 @@ impl Builder<'_> {
 }
 
 /// The key that `node` is, or why it is none.
-fn key(node: Node, mark: Marker, seen: &mut HashMap<String, usize>) -> Result<String, String> {
+fn key(node: Node, seen: &mut HashMap<String, Origin>) -> Result<String, String> {
     match node.content {
-        Content::Text(key) => match seen.insert(key.clone(), mark.line()) {
+        Content::Text(key) => match seen.insert(key.clone(), node.origin) {
             None => Ok(key),
             Some(first) => Err(format!(
-                "found the key {key:?} again, expected it once: it stands in line {first} already"
+                "found the key {key:?} again, expected it once: it stands in {first} already"
             )),
         },
         Content::List(_) | Content::Mapping(_) => {
@@ -302,5 +304,78 @@ fn depth(node: &Node) -> usize {
     match node.content {
         Content::List(_) | Content::Mapping(_) => 1 + children(node).map(depth).max().unwrap_or(0),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{api, check};
+
+    #[test]
+    fn what_is_no_single_mapping_in_yaml_is_refused_with_its_line() {
+        let deep = format!("a: {}{}", "[".repeat(40), "]".repeat(40));
+        let cases = [
+            ("", "1:1 : found nothing, expected a mapping with `apis`"),
+            ("# nothing", "1:1 : found nothing, expected a mapping with `apis`"),
+            ("[]", "1:1 : found a list, expected a mapping with `apis`"),
+            ("apis", "1:1 : found \"apis\", expected a mapping with `apis`"),
+            ("a: [", "2:1 : this is not YAML"),
+            ("a: b: c", "1:5 : this is not YAML"),
+            (
+                "a: 1\n---\nb: 1",
+                "2:1 : found a second document, expected only one",
+            ),
+            ("a: !secret b", "1:4 : found a tag (`!…`), expected none"),
+            ("a: !list [b]", "1:4 : found a tag (`!…`), expected none"),
+            ("a: &a [*a]", "1:8 : found an alias (`*…`) within its own anchor"),
+            ("a: .inf", "1:4 : found a value that is not of its kind"),
+            ("a: !!int b", "1:4 : found a value that is not of its kind"),
+            (
+                &deep,
+                "1:35 : found more than 32 lists and mappings within one another",
+            ),
+        ];
+        for (text, expected) in cases {
+            check(text, &[expected]);
+        }
+    }
+
+    #[test]
+    fn a_key_stands_once_and_is_a_string() {
+        let text = api(&[
+            "name: one",
+            "unscoped_keys: all",
+            "unscoped_keys: none",
+            "404: x",
+            "[a]: x",
+        ]);
+        check(
+            &text,
+            &[
+                "7:5 : found the key \"unscoped_keys\" again, expected it once: it stands in line 6 already",
+                "8:5 : found a key that is no string, expected quotes around it",
+                "9:5 : found a list or a mapping as key",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_alias_repeats_its_anchor_and_has_a_line_of_its_own() {
+        check(
+            &api(&["hosts: [&host a.test, *host]"]),
+            &["3:27 apis[0].hosts[1]: found `a.test` again"],
+        );
+    }
+
+    #[test]
+    fn aliases_cannot_grow_beyond_bounds() {
+        let level = |level: usize| {
+            let entry = level
+                .checked_sub(1)
+                .map_or("x".to_owned(), |below| format!("*a{below}"));
+            format!("a{level}: &a{level} [{}]\n", [entry.as_str(); 10].join(", "))
+        };
+        let text: String = (0..10).map(level).collect();
+        check(&text, &["5:25 : found aliases that add more than 50000 values"]);
     }
 }

@@ -143,7 +143,7 @@ async fn what_is_wrong_with_a_key_looks_alike() {
         .await;
     let foreign = door
         .key("nt_live_", |record| {
-            record.apis = vec!["other".parse().expect("a name")]
+            record.apis = vec!["other".parse().expect("a name")];
         })
         .await;
     let misfiled = door
@@ -171,7 +171,7 @@ async fn a_key_ends_in_the_very_second_of_its_expiry_though_it_is_cached() {
     let door = Door::new().await;
     let key = door
         .key("nt_live_", |record| {
-            record.expires = "2026-01-02T03:05:05Z".parse().ok()
+            record.expires = "2026-01-02T03:05:05Z".parse().ok();
         })
         .await;
     let call = Call::get("/notes/1").bearer(&key);

@@ -62,10 +62,10 @@ apis:
 "#;
 
 /// When everything happens.
-pub const NOW: &str = "2026-01-02T03:04:05Z";
+pub(crate) const NOW: &str = "2026-01-02T03:04:05Z";
 
 /// A checker and what it needs.
-pub struct Door {
+pub(crate) struct Door {
     pub checker: Checker<SqliteStore>,
     pub clock: Arc<ManualClock>,
     pub store: SqliteStore,
@@ -73,7 +73,7 @@ pub struct Door {
 }
 
 impl Door {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE)
             .await
@@ -92,14 +92,14 @@ impl Door {
     }
 
     /// Puts a key into the store, changed as the test wants it, and returns it in clear.
-    pub async fn key(&self, prefix: &str, edit: impl FnOnce(&mut KeyRecord)) -> String {
+    pub(crate) async fn key(&self, prefix: &str, edit: impl FnOnce(&mut KeyRecord)) -> String {
         let key = unknown_key(prefix, self.store.version().await.expect("a version").0);
         self.record(&key, edit).await;
         key
     }
 
     /// Puts the record of this key into the store.
-    pub async fn record(&self, key: &str, edit: impl FnOnce(&mut KeyRecord)) {
+    pub(crate) async fn record(&self, key: &str, edit: impl FnOnce(&mut KeyRecord)) {
         let number = self.store.version().await.expect("a version").0;
         let environment = ["live", "test"]
             .into_iter()
@@ -127,7 +127,7 @@ impl Door {
     }
 
     /// Knocks, and tells what Envoy is told.
-    pub async fn knock(&self, call: Call) -> CheckResponse {
+    pub(crate) async fn knock(&self, call: Call) -> CheckResponse {
         self.checker
             .check(&call.0)
             .await
@@ -135,31 +135,31 @@ impl Door {
     }
 
     /// The reason of the refusal, or `allowed`.
-    pub async fn verdict(&self, call: Call) -> String {
+    pub(crate) async fn verdict(&self, call: Call) -> String {
         let response = self.knock(call).await;
         reason(&response).unwrap_or("allowed").to_owned()
     }
 }
 
 /// A well-formed key that is in no store yet.
-pub fn unknown_key(prefix: &str, seed: u64) -> String {
+pub(crate) fn unknown_key(prefix: &str, seed: u64) -> String {
     let prefix = prefix.parse().expect("a prefix");
     PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed))
         .expose()
         .to_owned()
 }
 
-pub fn scopes(names: &[&str]) -> ScopeSet {
+pub(crate) fn scopes(names: &[&str]) -> ScopeSet {
     let scopes = names.iter().map(|name| name.parse().expect("a scope")).collect();
     ScopeSet::new(scopes).expect("few scopes")
 }
 
 /// A Check in the making.
 #[derive(Debug, Clone)]
-pub struct Call(pub CheckRequest);
+pub(crate) struct Call(pub CheckRequest);
 
 impl Call {
-    pub fn new(method: &str, host: &str, path: &str) -> Self {
+    pub(crate) fn new(method: &str, host: &str, path: &str) -> Self {
         let http = HttpRequest {
             method: method.into(),
             host: host.into(),
@@ -178,7 +178,7 @@ impl Call {
         })
     }
 
-    pub fn get(path: &str) -> Self {
+    pub(crate) fn get(path: &str) -> Self {
         Self::new("GET", "notes.example", path)
     }
 
@@ -192,7 +192,7 @@ impl Call {
     }
 
     /// Adds a header the way Envoy does with `encode_raw_headers`: each apart.
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let header = HeaderValue {
             key: name.into(),
             raw_value: value.as_ref().to_vec(),
@@ -207,16 +207,16 @@ impl Call {
     }
 
     /// Adds a header the way Envoy does without: as one joined value.
-    pub fn joined(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn joined(mut self, name: &str, value: &str) -> Self {
         self.http().headers.insert(name.into(), value.into());
         self
     }
 
-    pub fn bearer(self, key: &str) -> Self {
+    pub(crate) fn bearer(self, key: &str) -> Self {
         self.header("authorization", format!("Bearer {key}"))
     }
 
-    pub fn peer(mut self, address: &str) -> Self {
+    pub(crate) fn peer(mut self, address: &str) -> Self {
         let socket = SocketAddress {
             address: address.into(),
             ..Default::default()
@@ -231,7 +231,7 @@ impl Call {
         self
     }
 
-    pub fn extension(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn extension(mut self, name: &str, value: &str) -> Self {
         self.attributes()
             .context_extensions
             .insert(name.into(), value.into());
@@ -240,7 +240,7 @@ impl Call {
 }
 
 /// The reason in the dynamic metadata; the verdict that the response itself gives has to agree with it.
-pub fn reason(response: &CheckResponse) -> Option<&str> {
+pub(crate) fn reason(response: &CheckResponse) -> Option<&str> {
     let metadata = response
         .dynamic_metadata
         .as_ref()
@@ -253,7 +253,7 @@ pub fn reason(response: &CheckResponse) -> Option<&str> {
     match (&response.http_response, code) {
         (Some(HttpResponse::OkResponse(_)), 0) => assert_eq!(reason, None),
         (Some(HttpResponse::DeniedResponse(_)), 7 | 16) => {
-            assert!(reason.is_some_and(|r| r != "unavailable"))
+            assert!(reason.is_some_and(|r| r != "unavailable"));
         }
         (Some(HttpResponse::ErrorResponse(_)), 14) => assert_eq!(reason, Some("unavailable")),
         other => panic!("an answer that is neither: {other:?}"),
@@ -261,14 +261,14 @@ pub fn reason(response: &CheckResponse) -> Option<&str> {
     reason
 }
 
-pub fn allowed(response: &CheckResponse) -> &OkHttpResponse {
+pub(crate) fn allowed(response: &CheckResponse) -> &OkHttpResponse {
     match &response.http_response {
         Some(HttpResponse::OkResponse(allowed)) => allowed,
         other => panic!("it is not allowed: {other:?}"),
     }
 }
 
-pub fn denied(response: &CheckResponse) -> &DeniedHttpResponse {
+pub(crate) fn denied(response: &CheckResponse) -> &DeniedHttpResponse {
     match &response.http_response {
         Some(HttpResponse::DeniedResponse(denied)) => denied,
         other => panic!("it is not denied: {other:?}"),

@@ -6,6 +6,11 @@
     clippy::panic,
     reason = "a test says what went wrong by ending"
 )]
+#![expect(
+    clippy::too_many_lines,
+    clippy::large_stack_arrays,
+    reason = "tables of cases are long"
+)]
 
 mod allowed;
 mod credentials;

@@ -146,7 +146,7 @@ async fn holes_keep_their_type_and_what_nothing_fills_is_left_out() {
         ),
         (
             Call::new("GET", "unknown.example", "/"),
-            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"There is nothing at this address.","reason":"route_unknown","required_scopes":[]}"#,
+            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"There is nothing at this address.","reason":"route_unknown"}"#,
         ),
     ];
     for (call, body) in cases {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::admin::proto::Key;
 use crate::domain::{KeyRecord, PlainKey, Timestamp};
 
-use super::arguments::Output;
+use crate::cli::Output;
 
 const COLUMNS: [&str; 12] = [
     "HINT",

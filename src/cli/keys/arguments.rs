@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
 use crate::admin::keys::{parse_moment, parse_network};
+use crate::cli::{ConfigFile, Output};
 use crate::domain::{
     ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
 };
@@ -62,24 +63,14 @@ Examples:
 /// Create, list, rotate and revoke API keys.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct KeysCommand {
-    /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+pub(in crate::cli) struct KeysCommand {
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
     /// How to answer: for people or for programs.
-    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    #[arg(long, global = true, value_enum, default_value = "table")]
     pub(super) output: Output,
     #[command(subcommand)]
     pub(super) action: Action,
-}
-
-/// How to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// Text for people.
-    Table,
-    /// JSON for programs.
-    Json,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,63 +11,60 @@ use std::{
     path::Path,
 };
 
-use rand::CryptoRng;
+use rand::{
+    CryptoRng, SeedableRng,
+    rngs::{StdRng, SysRng},
+};
 
 use crate::admin::keys::{Issued, KeyError, Keys, NewKey, Problem};
 use crate::config::{Config, StoreLocation};
-use crate::domain::{Clock, ScopeSet, Timestamp};
+use crate::domain::{Clock, ScopeSet, SystemClock, Timestamp};
 use crate::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
 
+use super::{Exit, Failure, block_on, print};
 use answer::Answer;
 use arguments::{Action, Create, Expiry};
 
-pub(crate) use arguments::KeysCommand;
+pub(super) use arguments::KeysCommand;
 
-/// Why a command was not carried out, by what the process ends with.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysFailure {
-    /// What was asked for could not be done (1).
-    #[error("{0}")]
-    Failed(String),
-    /// What was asked for makes no sense (64).
-    #[error("{0}")]
-    BadArgument(String),
-    /// The store cannot be reached (69).
-    #[error("{0}")]
-    Unreachable(String),
-}
-
-impl From<KeyError> for KeysFailure {
+impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
-        let sentence = error.to_string();
-        match error {
-            KeyError::Invalid(_) => Self::BadArgument(sentence),
-            KeyError::Store(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => {
-                Self::Unreachable(sentence)
-            }
-            _ => Self::Failed(sentence),
-        }
+        let exit = match &error {
+            KeyError::Invalid(_) => Exit::Usage,
+            KeyError::Store(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => Exit::Unreachable,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error)
     }
 }
 
-impl From<io::Error> for KeysFailure {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(format!("the answer cannot be written: {error}"))
-    }
+/// Runs the command on the machine's clock and randomness, and prints its answer.
+///
+/// # Errors
+///
+/// There is no configuration or it is wrong, or the command could not be carried out.
+pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    let config = command.config.load(env)?.config;
+    let mut answer = Vec::new();
+    let seeded = StdRng::try_from_rng(&mut SysRng);
+    let mut rng =
+        seeded.map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))?;
+    block_on(execute(command, &config, &SystemClock, &mut rng, &mut answer))?;
+    print(&String::from_utf8_lossy(&answer)).map(|()| Exit::Success)
 }
 
 /// Carries out a command on the store of the configuration, and writes the answer to `out`.
 ///
 /// # Errors
 ///
-/// [`KeysFailure`], with a sentence for whoever typed the command.
-pub(crate) async fn run(
+/// What was asked makes no sense, could not be done, or the store cannot be reached.
+async fn execute(
     command: KeysCommand,
     config: &Config,
     clock: &dyn Clock,
     rng: &mut impl CryptoRng,
     out: &mut impl Write,
-) -> Result<(), KeysFailure> {
+) -> Result<(), Failure> {
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE)
         .await
@@ -84,7 +81,7 @@ async fn carry_out<S: KeyStore>(
     keys: &Keys<'_, S>,
     now: Timestamp,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, KeysFailure> {
+) -> Result<Answer, Failure> {
     Ok(match action {
         Action::Create(arguments) => {
             let Issued { key, record } = keys.create(wanted(arguments, now)?, rng).await?;
@@ -149,11 +146,15 @@ async fn import<S: KeyStore>(
     file: &Path,
     keys: &Keys<'_, S>,
     rng: &mut impl CryptoRng,
-) -> Result<usize, KeysFailure> {
+) -> Result<usize, Failure> {
     if file == Path::new("-") {
         return Ok(keys.import(BufReader::new(io::stdin()), rng).await?);
     }
-    let opened = File::open(file)
-        .map_err(|error| KeysFailure::BadArgument(format!("{} cannot be opened: {error}", file.display())))?;
+    let opened = File::open(file).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("{} cannot be opened: {error}", file.display()),
+        )
+    })?;
     Ok(keys.import(BufReader::new(opened), rng).await?)
 }

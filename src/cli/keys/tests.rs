@@ -36,11 +36,11 @@ impl Scene {
     }
 
     /// Carries out the command that these words make.
-    async fn run(&mut self, words: &[&str]) -> Result<String, KeysFailure> {
+    async fn run(&mut self, words: &[&str]) -> Result<String, Failure> {
         let root = Root::try_parse_from(std::iter::once("keys").chain(words.iter().copied()))
-            .map_err(|error| KeysFailure::BadArgument(error.to_string()))?;
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
         let mut out = Vec::new();
-        run(root.keys, &self.config, &self.clock, &mut self.rng, &mut out).await?;
+        execute(root.keys, &self.config, &self.clock, &mut self.rng, &mut out).await?;
         Ok(String::from_utf8(out).expect("text"))
     }
 
@@ -250,12 +250,10 @@ async fn a_file_is_imported() {
         .run(&["import", path])
         .await
         .expect_err("it is there already");
-    assert!(
-        matches!(&again, KeysFailure::Failed(told) if told.starts_with("nothing was imported\nline 1: hash: "))
-    );
+    assert!(again.exit == Exit::Failure && again.message.starts_with("nothing was imported\nline 1: hash: "));
     let missing = scene.run(&["import", "/none"]).await;
     assert!(
-        matches!(missing, Err(KeysFailure::BadArgument(told)) if told.starts_with("/none cannot be opened"))
+        missing.is_err_and(|it| it.exit == Exit::Usage && it.message.starts_with("/none cannot be opened"))
     );
 }
 
@@ -270,7 +268,7 @@ async fn a_failure_says_whose_it_is() {
     ] {
         let failure = scene.run(words).await.expect_err("no such key");
         assert!(
-            matches!(&failure, KeysFailure::Failed(told) if told == "no key has the id key_0"),
+            failure.exit == Exit::Failure && failure.message == "no key has the id key_0",
             "{failure}"
         );
     }
@@ -290,14 +288,11 @@ async fn a_failure_says_whose_it_is() {
         vec!["rotate", &id],
     ] {
         let failure = scene.run(&words).await.expect_err("it makes no sense");
-        assert!(
-            matches!(failure, KeysFailure::BadArgument(_)),
-            "{words:?}: {failure}"
-        );
+        assert!(failure.exit == Exit::Usage, "{words:?}: {failure}");
     }
     scene.config.store = StoreLocation::Sqlite("/none/keys.db".into());
     let failure = scene.run(&["list"]).await.expect_err("there is no folder");
-    assert!(matches!(failure, KeysFailure::Unreachable(_)), "{failure}");
+    assert!(failure.exit == Exit::Unreachable, "{failure}");
 }
 
 #[test]

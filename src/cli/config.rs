@@ -1,0 +1,88 @@
+//! `doorward config check|schema|show`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{ConfigFile, Exit, Failure, Output, print, unwritable};
+use crate::config::{Config, find, schema};
+
+/// What is asked of the configuration.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Check a configuration, and tell everything that is wrong with it.
+    Check(CheckCommand),
+    /// Print the JSON Schema of the configuration.
+    #[command(after_help = "\
+Example: have an editor complete and check the file
+  doorward config schema > doorward.schema.json
+  sed -i '1i # yaml-language-server: $schema=doorward.schema.json' doorward.yaml")]
+    Schema,
+    /// Print what is in force, defaults and overrides included, as YAML.
+    #[command(after_help = "\
+Examples:
+  doorward config show --config doorward.yaml
+  DOORWARD_CACHE__POSITIVE=30s doorward config show")]
+    Show(ConfigFile),
+}
+
+/// `doorward config check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  doorward config check doorward.yaml
+  doorward config check --output json /etc/doorward/doorward.yaml
+  DOORWARD_BUDGET=1s doorward config check
+
+Every error is told with its line (or the environment's variable), its place, what was
+found and what was expected. The exit code is 64 if there is one.")]
+pub(super) struct CheckCommand {
+    /// The file to check [default: the one that --config or the usual places name]
+    #[arg(conflicts_with = "config")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// How the errors are written
+    #[arg(long, value_enum, default_value = "table")]
+    output: Output,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// There is no configuration, or it is wrong.
+pub(super) fn run(command: &ConfigCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::Check(command) => check(command, env),
+        ConfigCommand::Schema => print_json(&schema()).map(|()| Exit::Success),
+        ConfigCommand::Show(config) => {
+            let shown = config.load(env)?.to_yaml().map_err(unwritable)?;
+            print(&shown).map(|()| Exit::Success)
+        }
+    }
+}
+
+fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    let named = command.file.as_deref().or(command.config.config.as_deref());
+    let path = find(named, env)?;
+    match (Config::load(&path, env), command.output) {
+        (Ok(loaded), Output::Table) => {
+            let routes: usize = loaded.config.apis.iter().map(|api| api.routes.len()).sum();
+            let apis = loaded.config.apis.len();
+            print(&format!(
+                "{}: good; APIs: {apis}, routes: {routes}",
+                path.display()
+            ))?;
+            Ok(Exit::Success)
+        }
+        (Ok(_), Output::Json) => print("[]").map(|()| Exit::Success),
+        (Err(errors), Output::Table) => Err(errors.into()),
+        (Err(errors), Output::Json) => print_json(&errors).map(|()| Exit::Usage),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print(&serde_json::to_string_pretty(value).map_err(unwritable)?)
+}

@@ -1,0 +1,190 @@
+//! `doorward config`, as an operator calls it.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+const GOOD: &str = "apis: [{ name: one, hosts: [a.test], routes: [{ match: /, public: true }] }]\n";
+const BAD: &str =
+    "budget: 0s\napis:\n  - { name: One, hosts: [a.test], routes: [{ match: /, public: true }] }\n";
+
+struct Answer {
+    exit: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn doorward(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Answer {
+    let output = Command::new(env!("CARGO_BIN_EXE_doorward"))
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .envs(env.iter().copied())
+        .output()
+        .expect("doorward runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Answer {
+        exit: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn a_good_file_is_good() {
+    let folder = folder(&[("doorward.yaml", GOOD), ("other.yaml", GOOD)]);
+    let other = "other.yaml: good; APIs: 1, routes: 1\n";
+    let usual = "./doorward.yaml: good; APIs: 1, routes: 1\n";
+    let cases = [
+        ("config check other.yaml", "", other),
+        ("config check --config other.yaml", "", other),
+        ("config check", "other.yaml", other),
+        ("config check", "", usual),
+        ("config check --output json", "", "[]\n"),
+    ];
+    for (args, variable, out) in cases {
+        let env: Vec<_> = Some(("DOORWARD_CONFIG", variable))
+            .into_iter()
+            .filter(|_| !variable.is_empty())
+            .collect();
+        let args: Vec<&str> = args.split(' ').collect();
+        let answer = doorward(folder.path(), &args, &env);
+        assert_eq!(
+            (answer.exit, answer.out.as_str(), answer.err.as_str()),
+            (Some(0), out, ""),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_file_is_told_whole_and_the_exit_code_is_64() {
+    let folder = folder(&[("bad.yaml", BAD)]);
+    let answer = doorward(
+        folder.path(),
+        &["config", "check", "bad.yaml"],
+        &[("DOORWARD_STROE", "x")],
+    );
+    assert_eq!((answer.exit, answer.out.as_str()), (Some(64), ""));
+    let lines: Vec<&str> = answer.err.lines().collect();
+    let starts = [
+        "bad.yaml:1:9: budget: found 0s, expected from 1ms to 1m",
+        "bad.yaml:3:13: apis[0].name: found \"One\", expected lower-case letters",
+        "$DOORWARD_STROE: stroe: found a field that is not known here",
+        "3 errors",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{}", answer.err);
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn a_program_reads_the_errors_as_json() {
+    let folder = folder(&[("bad.yaml", BAD)]);
+    let args = ["config", "check", "--output", "json", "bad.yaml"];
+    let answer = doorward(folder.path(), &args, &[("DOORWARD_CACHE__NEGATIVE", "0s")]);
+    assert_eq!((answer.exit, answer.err.as_str()), (Some(64), ""));
+    let errors: Value = serde_json::from_str(&answer.out).expect("JSON");
+    let first = json!({
+        "file": "bad.yaml", "line": 1, "column": 9, "path": "budget", "message": "found 0s, expected from 1ms to 1m",
+    });
+    let last = json!({
+        "file": "bad.yaml", "variable": "DOORWARD_CACHE__NEGATIVE", "path": "cache.negative",
+        "message": "found 0s, expected from 1ms to 1h",
+    });
+    assert_eq!((errors.get(0), errors.get(2)), (Some(&first), Some(&last)));
+}
+
+#[test]
+fn what_is_in_force_is_shown_with_defaults_and_overrides() {
+    let folder = folder(&[("doorward.yaml", GOOD)]);
+    let env = [
+        ("DOORWARD_CACHE__POSITIVE", "30s"),
+        ("DOORWARD_APIS__0__HOSTS__1", "b.test"),
+    ];
+    let answer = doorward(folder.path(), &["config", "show"], &env);
+    assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""));
+    for line in [
+        "  positive: 30s",
+        "  negative: 5s",
+        "      - b.test",
+        "outage: error_response",
+    ] {
+        assert!(
+            answer.out.lines().any(|shown| shown == line),
+            "{line}\n{}",
+            answer.out
+        );
+    }
+}
+
+#[test]
+fn without_a_file_it_says_what_it_looked_for() {
+    let folder = folder(&[]);
+    for command in ["check", "show"] {
+        let answer = doorward(folder.path(), &["config", command], &[]);
+        assert_eq!((answer.exit, answer.out.as_str()), (Some(64), ""));
+        for place in [
+            "--config",
+            "$DOORWARD_CONFIG",
+            "./doorward.yaml",
+            "/etc/doorward/doorward.yaml",
+        ] {
+            assert!(answer.err.contains(place), "{}", answer.err);
+        }
+    }
+}
+
+#[test]
+fn the_schema_is_json_and_survives_a_reader_who_leaves() {
+    let folder = folder(&[]);
+    let answer = doorward(folder.path(), &["config", "schema"], &[]);
+    let schema: Value = serde_json::from_str(&answer.out).expect("JSON");
+    assert_eq!(
+        (answer.exit, schema.get("title")),
+        (Some(0), Some(&json!("Doorward")))
+    );
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
+        .args(["config", "schema"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("doorward runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn only_help_and_version_end_well_without_a_command() {
+    let folder = folder(&[]);
+    let cases: [(&[&str], i32); 6] = [
+        (&["--help"], 0),
+        (&["--version"], 0),
+        (&["config", "check", "--help"], 0),
+        (&[], 64),
+        (&["frobnicate"], 64),
+        (&["config", "check", "a", "--config", "b"], 64),
+    ];
+    for (args, exit) in cases {
+        let answer = doorward(folder.path(), args, &[]);
+        assert_eq!(
+            (answer.exit, answer.err.is_empty()),
+            (Some(exit), exit == 0),
+            "{args:?}"
+        );
+    }
+}
