@@ -43,7 +43,7 @@ impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let exit = match &error {
             ServeError::Config(_) | ServeError::Tls(_) => Exit::Usage,
-            ServeError::Store { .. } | ServeError::Listen { .. } => Exit::Unreachable,
+            ServeError::Store(_) | ServeError::Listen { .. } => Exit::Unreachable,
             ServeError::Metrics(_) | ServeError::Io(_) => Exit::Failure,
         };
         Self::new(exit, error)

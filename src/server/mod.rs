@@ -35,13 +35,8 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     /// The store cannot be opened.
-    #[error("store {location}: {error}")]
-    Store {
-        /// Where it was looked for.
-        location: String,
-        /// What is wrong with it.
-        error: StoreError,
-    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An address cannot be listened on.
     #[error(
         "cannot listen on {address}: {error}. Is something else listening there? Choose another in `{field}`"
@@ -73,7 +68,8 @@ pub enum ServeError {
 pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let config = source.load()?;
     let metrics = crate::telemetry::install_metrics()?;
-    let store = open(&config.store).await?;
+    let StoreLocation::Sqlite(path) = &config.store;
+    let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
     let keys = CachedKeys::new(store, config.cache, config.budget);
     let checker = Arc::new(Checker::new(
         Policy::new(&config),
@@ -105,16 +101,6 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     ))));
     health.ready(true).await;
     shutdown::run(&health, ending, check, drain, deadline).await
-}
-
-async fn open(location: &StoreLocation) -> Result<SqliteStore, ServeError> {
-    let StoreLocation::Sqlite(path) = location;
-    SqliteStore::open(path, SqliteStore::PATIENCE)
-        .await
-        .map_err(|error| ServeError::Store {
-            location: format!("sqlite:{}", path.display()),
-            error,
-        })
 }
 
 fn announce(config: &Config) {
