@@ -10,17 +10,31 @@ use crate::{
 
 use super::{authn::Principal, refusal::Refusal, request::InboundRequest, route::GuardedApi};
 
-/// The proof that this principal may make this request. Only this stage makes one.
+/// The proof that this principal may make this request of this API. Only this stage makes one.
 #[derive(Debug)]
-pub struct Grant {
+pub struct Grant<'r> {
     principal: Principal,
+    request: InboundRequest<'r>,
+    api: &'r GuardedApi,
 }
 
-impl Grant {
+impl<'r> Grant<'r> {
     /// Who may make it.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The request that may be made.
+    #[must_use]
+    pub fn request(&self) -> &InboundRequest<'r> {
+        &self.request
+    }
+
+    /// The API that it may be made of.
+    #[must_use]
+    pub fn api(&self) -> &'r GuardedApi {
+        self.api
     }
 }
 
@@ -29,17 +43,21 @@ impl Grant {
 /// # Errors
 ///
 /// `credential_kind_not_allowed`, `source_not_allowed`, `environment_mismatch` or `scope_missing`.
-pub fn authorize(
+pub fn authorize<'r>(
     principal: Principal,
-    request: &InboundRequest<'_>,
-    api: &GuardedApi,
+    request: InboundRequest<'r>,
+    api: &'r GuardedApi,
     route: &Route,
-) -> Result<Grant, Refusal> {
+) -> Result<Grant<'r>, Refusal> {
     judge_kind(principal.kind(), route)?;
-    judge_source(&principal, request, &api.config)?;
+    judge_source(&principal, &request, &api.config)?;
     judge_environment(&principal, route)?;
     judge_scopes(&principal, &api.config, route)?;
-    Ok(Grant { principal })
+    Ok(Grant {
+        principal,
+        request,
+        api,
+    })
 }
 
 fn judge_kind(kind: PrincipalKind, route: &Route) -> Result<(), Refusal> {

@@ -1,19 +1,13 @@
 //! Stage 7, conclude: what was seen and judged → [`Decision`].
 
-use crate::{
-    config::{Denials, Route},
-    domain::{DenialReason, UNAVAILABLE},
-};
+use crate::config::Route;
 
 use super::{
-    authn::Principal,
-    rate_limit::Admission,
-    refusal::{Refusal, RefusalKind},
-    request::InboundRequest,
-    route::GuardedApi,
+    authn::Principal, rate_limit::Admission, refusal::Refusal, request::InboundRequest, route::GuardedApi,
 };
 
-/// How far the stages came: each notes here what it established, for those who phrase and record the answer.
+/// How far the stages came: each notes here what it established, for those who phrase a refusal and record
+/// the decision.
 #[derive(Debug, Default)]
 pub struct Seen<'r> {
     /// What stage 1 read.
@@ -50,61 +44,24 @@ pub struct Decision<'r> {
     /// How far the stages came.
     pub seen: Seen<'r>,
     /// Which way it went.
-    pub verdict: Verdict,
+    pub verdict: Verdict<'r>,
 }
 
-/// Allowed, denied or unavailable: there is no fourth, and "allowed" takes an [`Admission`].
+/// Allowed or refused: there is no third, and "allowed" takes an [`Admission`]. A refusal is a denial or an
+/// outage.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Verdict<'r> {
     /// The request may go on.
-    Allowed(Admission),
-    /// The caller may not.
-    Denied {
-        /// What the client is told.
-        reason: DenialReason,
-        /// What happened, for the audit line alone.
-        cause: std::borrow::Cow<'static, str>,
-    },
-    /// It could not be found out.
-    Unavailable {
-        /// What happened, for the audit line alone.
-        cause: std::borrow::Cow<'static, str>,
-    },
-}
-
-impl Verdict {
-    /// The code of a refusal: the denial reason's, or `unavailable`.
-    #[must_use]
-    pub fn refusal_code(&self) -> Option<&'static str> {
-        match self {
-            Self::Allowed(_) => None,
-            Self::Denied { reason, .. } => Some(reason.code()),
-            Self::Unavailable { .. } => Some(UNAVAILABLE),
-        }
-    }
-}
-
-impl Decision<'_> {
-    /// How the API in question refuses, if the stages came as far as to know it.
-    #[must_use]
-    pub fn denials(&self) -> Option<&Denials> {
-        self.seen.api.map(|api| &api.config.denials)
-    }
+    Allowed(Admission<'r>),
+    /// It may not.
+    Refused(Refusal),
 }
 
 /// Draws the conclusion.
 #[must_use]
-pub fn conclude(seen: Seen<'_>, judged: Result<Admission, Refusal>) -> Decision<'_> {
-    let verdict = match judged {
-        Ok(admission) => Verdict::Allowed(admission),
-        Err(Refusal {
-            kind: RefusalKind::Denied(reason),
-            cause,
-        }) => Verdict::Denied { reason, cause },
-        Err(Refusal {
-            kind: RefusalKind::Unavailable,
-            cause,
-        }) => Verdict::Unavailable { cause },
-    };
-    Decision { seen, verdict }
+pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>) -> Decision<'r> {
+    Decision {
+        seen,
+        verdict: judged.map_or_else(Verdict::Refused, Verdict::Allowed),
+    }
 }

@@ -74,7 +74,7 @@ pub struct Checker<S: KeyStore> {
 }
 
 impl<S: KeyStore> Checker<S> {
-    /// A checker that follows `policy` and asks `keys` who is asking.
+    /// A checker under `policy` that asks `keys` who is asking.
     pub fn new(policy: Policy, keys: CachedKeys<S>, clock: Arc<dyn Clock>) -> Self {
         Self {
             policy: ArcSwap::from_pointee(policy),
@@ -83,8 +83,8 @@ impl<S: KeyStore> Checker<S> {
         }
     }
 
-    /// Follows another policy from the next Check on; running ones end under the one they began with.
-    pub fn follow(&self, policy: Policy) {
+    /// Puts another policy in force from the next Check on; running ones end under the one they began with.
+    pub fn replace_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
     }
 
@@ -118,7 +118,7 @@ impl<S: KeyStore> Checker<S> {
             let credential = authn::extract(&request, api, route)?;
             let principal =
                 seen.principal(authn::verify(credential, api, &self.keys, self.clock.now()).await?);
-            let grant = authz::authorize(principal, &request, api, route)?;
+            let grant = authz::authorize(principal, request, api, route)?;
             Ok(rate_limit::admit(grant))
         }
         .await;

@@ -11,13 +11,14 @@ use crate::domain::{ApiName, DenialReason, OrganizationId, UNAVAILABLE};
 
 use super::{
     authn::Principal,
-    decision::{Decision, Verdict},
+    decision::{Decision, Seen, Verdict},
+    refusal::{Refusal, RefusalKind},
 };
 
 /// Counts Checks by API, decision and reason.
-pub const CHECKS: &str = "doorward_checks_total";
+const CHECKS: &str = "doorward_checks_total";
 /// Measures how long Checks take, in seconds.
-pub const CHECK_SECONDS: &str = "doorward_check_duration_seconds";
+const CHECK_SECONDS: &str = "doorward_check_duration_seconds";
 
 /// The label of Checks that belong to no API; no API can have this name.
 const NO_API: &str = "-";
@@ -34,6 +35,7 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Counters {
     allowed: Counter,
+    /// One for each denial reason, in their order.
     denied: [Counter; DenialReason::ALL.len()],
     unavailable: Counter,
     seconds: Histogram,
@@ -41,12 +43,27 @@ struct Counters {
 
 impl Counters {
     fn new(api: &str) -> Self {
-        let checks = |decision: &'static str, reason: &'static str| counter!(CHECKS, "api" => api.to_owned(), "decision" => decision, "reason" => reason);
+        let checks = |decision: &'static str, reason: &'static str| {
+            let labels = [
+                ("api", api.to_owned()),
+                ("decision", decision.to_owned()),
+                ("reason", reason.to_owned()),
+            ];
+            counter!(CHECKS, &labels)
+        };
         Self {
             allowed: checks("allowed", ""),
             denied: DenialReason::ALL.map(|reason| checks("denied", reason.code())),
             unavailable: checks("unavailable", UNAVAILABLE),
             seconds: histogram!(CHECK_SECONDS, "api" => api.to_owned()),
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is one counter for each reason")]
+    fn of(&self, refusal: RefusalKind) -> &Counter {
+        match refusal {
+            RefusalKind::Denied(reason) => &self.denied[reason as usize],
+            RefusalKind::Unavailable => &self.unavailable,
         }
     }
 }
@@ -72,15 +89,9 @@ impl Recorder {
         counters.seconds.record(took.as_secs_f64());
         match &decision.verdict {
             Verdict::Allowed(_) => counters.allowed.increment(1),
-            Verdict::Denied { reason, cause } => {
-                if let Some(counter) = counters.denied.get(*reason as usize) {
-                    counter.increment(1);
-                }
-                audit(decision, reason.code(), cause);
-            }
-            Verdict::Unavailable { cause } => {
-                counters.unavailable.increment(1);
-                audit(decision, UNAVAILABLE, cause);
+            Verdict::Refused(refusal) => {
+                counters.of(refusal.kind).increment(1);
+                audit(&decision.seen, refusal);
             }
         }
     }
@@ -88,13 +99,12 @@ impl Recorder {
 
 /// Writes the line of one refusal: who, what, why. Query and headers are left out, since a credential may stand
 /// in them.
-fn audit(decision: &Decision<'_>, reason: &'static str, cause: &str) {
-    let seen = &decision.seen;
+fn audit(seen: &Seen<'_>, refusal: &Refusal) {
     let principal = seen.principal.as_ref();
     tracing::info!(
         target: "doorward::audit",
-        reason,
-        cause,
+        reason = refusal.kind.code(),
+        cause = &*refusal.cause,
         api = seen.api.map(|api| api.config.name.as_str()),
         route = seen.route.map(|route| tracing::field::display(&route.pattern)),
         method = seen.request.map(|request| shown(request.method)),

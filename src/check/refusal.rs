@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::DenialReason;
+use crate::domain::{DenialReason, UNAVAILABLE};
 
 /// A stage's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub enum RefusalKind {
     Denied(DenialReason),
     /// Ours: the answer could not be found out.
     Unavailable,
+}
+
+impl RefusalKind {
+    /// The stable code: the denial reason's, or `unavailable`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Denied(reason) => reason.code(),
+            Self::Unavailable => UNAVAILABLE,
+        }
+    }
 }
 
 impl Refusal {

@@ -69,7 +69,7 @@ impl<'r> Headers<'r> {
         joined.chain(raw)
     }
 
-    /// The values of the header with this name, which has to be in lower case.
+    /// The values of the header with this name.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
         self.iter()
             .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name))

@@ -44,7 +44,7 @@ impl From<ServeError> for Failure {
         let exit = match &error {
             ServeError::Config(_) | ServeError::Tls(_) => Exit::Usage,
             ServeError::Store(_) | ServeError::Listen { .. } => Exit::Unreachable,
-            ServeError::Metrics(_) | ServeError::Io(_) => Exit::Failure,
+            ServeError::Metrics(_) | ServeError::Signals(_) | ServeError::Failed(_) => Exit::Failure,
         };
         Self::new(exit, error)
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, UnixListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{mpsc, watch},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -107,31 +107,33 @@ async fn unlink_stale(path: &Path) -> io::Result<()> {
 
 async fn accept(socket: &Bound, acceptor: Option<Acceptor>, sender: mpsc::Sender<io::Result<Connection>>) {
     loop {
-        match accept_one(socket).await {
-            Ok(Connection::Tcp(stream)) if acceptor.is_some() => {
-                let (acceptor, sender) = (acceptor.clone(), sender.clone());
-                tokio::spawn(async move {
-                    let Some(acceptor) = acceptor else { return };
-                    match tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => {
-                            // The receiver is gone only when the server has ended.
-                            let _ = sender.send(Ok(Connection::Tls(Box::new(stream)))).await;
-                        }
-                        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
-                        Err(_) => debug!("a TLS handshake took too long"),
-                    }
-                });
+        let accepted = match (accept_one(socket).await, &acceptor) {
+            (Ok(Connection::Tcp(stream)), Some(acceptor)) => {
+                tokio::spawn(shake_hands(stream, acceptor.clone(), sender.clone()));
+                continue;
             }
-            Ok(connection) => {
-                if sender.send(Ok(connection)).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
+            (Ok(connection), _) => connection,
+            (Err(error), _) => {
                 warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
+        };
+        if sender.send(Ok(accepted)).await.is_err() {
+            return;
         }
+    }
+}
+
+/// Lets the client prove itself, beside the connections that are accepted meanwhile.
+async fn shake_hands(stream: TcpStream, acceptor: Acceptor, sender: mpsc::Sender<io::Result<Connection>>) {
+    match tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            // The receiver is gone only when the server has ended.
+            let _ = sender.send(Ok(Connection::Tls(Box::new(stream)))).await;
+        }
+        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+        Err(_) => debug!("a TLS handshake took too long"),
     }
 }
 

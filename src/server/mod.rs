@@ -1,14 +1,19 @@
 //! Wiring: configuration → store, checker, listeners; and how a process begins, reloads and ends.
 
 mod connection;
+mod health;
 mod listener;
 mod reload;
 mod service;
 mod shutdown;
-mod telemetry;
 mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,19 +21,20 @@ use tracing::info;
 
 use crate::{
     check::{Checker, Policy},
-    config::{Config, ConfigErrors, StoreLocation},
+    config::{Config, ConfigErrors, Shutdown, StoreLocation},
     domain::SystemClock,
     store::{CachedKeys, SqliteStore, StoreError},
+    telemetry,
 };
 
-use self::telemetry::Health;
+use self::{health::Health, shutdown::Signals};
 
 pub use reload::ConfigSource;
 
 /// How often the change table is read: well within the second after which a revoked key is refused.
 const CHANGES_POLL: Duration = Duration::from_millis(250);
 
-/// Why serving could not begin.
+/// Why serving could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The configuration is no good.
@@ -38,36 +44,48 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An address cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {error}. Is something else listening there? Choose another in `{field}`"
-    )]
+    #[error("cannot listen on {address}: {error}. {}", advice(error, field))]
     Listen {
         /// The address.
         address: String,
         /// Where it stands in the configuration.
         field: &'static str,
         /// What the system says.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// The certificate or key of a listener cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
     /// Metrics cannot be collected.
-    #[error("cannot collect metrics: {0}")]
+    #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
-    /// A signal cannot be waited for, or a server failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(#[source] io::Error),
+    /// The server failed while it ran.
+    #[error("the server failed: {0}")]
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+/// What to do about an address that cannot be listened on.
+fn advice(error: &io::Error, field: &str) -> String {
+    let remedy = match error.kind() {
+        ErrorKind::AddrInUse => "Something else listens there: end it",
+        ErrorKind::NotFound => "Create the folder",
+        ErrorKind::PermissionDenied => "Run it with the right to do so",
+        _ => "Name an address of this machine",
+    };
+    format!("{remedy}, or choose another in `{field}`")
 }
 
 /// Serves until it is told to end by SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from beginning. Once it is ready only a broken listener ends it.
+/// Whatever keeps it from beginning. Once it is ready only a broken server ends it.
 pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let config = source.load()?;
-    let metrics = crate::telemetry::install_metrics()?;
+    let metrics = telemetry::install_metrics()?;
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
     let keys = CachedKeys::new(store, config.cache, config.budget);
@@ -77,30 +95,31 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
         Arc::new(SystemClock),
     ));
 
+    let signals = Signals::new()?;
     let (ending, ended) = watch::channel(());
-    let mut tasks = vec![keys_follower(keys)];
     let certificates = tls::Certificates::load(&config.listen.check)?;
     let connections = listener::listen(&config.listen.check, &certificates, &ended).await?;
     let health = Health::new();
+    let mut beside = vec![follow_changes(keys)];
     if let Some(address) = config.listen.telemetry {
-        tasks.push(telemetry::serve(address, health.clone(), metrics).await?);
+        beside.push(health::serve(address, health.clone(), metrics).await?);
     }
-    let (drain, deadline) = (config.shutdown.drain, config.shutdown.deadline);
     let check = tokio::spawn(service::serve(
         Arc::clone(&checker),
         health.clone(),
         connections,
         ended,
     ));
+    let Shutdown { drain, deadline } = config.shutdown;
+    health.set_ready(true).await;
     announce(&config);
-    tasks.push(AbortOnDropHandle::new(tokio::spawn(reload::follow(
-        source,
-        config,
-        checker,
-        certificates,
-    ))));
-    health.ready(true).await;
-    shutdown::run(&health, ending, check, drain, deadline).await
+    let follower = reload::follow(source, config, checker, certificates, signals.hangup);
+    beside.push(AbortOnDropHandle::new(tokio::spawn(follower)));
+    shutdown::run(&health, signals.end, ending, check, drain, deadline).await
+}
+
+fn follow_changes(keys: CachedKeys<SqliteStore>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move { keys.follow(CHANGES_POLL).await }))
 }
 
 fn announce(config: &Config) {
@@ -117,8 +136,4 @@ fn announce(config: &Config) {
         apis = config.apis.len(),
         "ready"
     );
-}
-
-fn keys_follower(keys: CachedKeys<SqliteStore>) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move { keys.follow(CHANGES_POLL).await }))
 }

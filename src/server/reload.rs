@@ -3,8 +3,8 @@
 
 use std::{os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
 
-use metrics::counter;
-use tokio::signal::unix::{SignalKind, signal};
+use metrics::{counter, describe_counter};
+use tokio::signal::unix::Signal;
 use tracing::{error, info, warn};
 
 use crate::{
@@ -75,14 +75,12 @@ pub(super) async fn follow<S: KeyStore>(
     mut current: Config,
     checker: Arc<Checker<S>>,
     certificates: Certificates,
+    mut hangup: Signal,
 ) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(signal) => signal,
-        Err(error) => {
-            error!(%error, "SIGHUP cannot be waited for: changes of files are not followed");
-            return;
-        }
-    };
+    describe_counter!(
+        RELOADS,
+        "Reloads of changed files, by what was read and whether it was taken."
+    );
     let mut config_seen = Fingerprint::of([&source.path]);
     let mut certificates_seen = Fingerprint::of(certificates.files());
     loop {
@@ -96,7 +94,8 @@ pub(super) async fn follow<S: KeyStore>(
             reload_config(&source, &mut current, &checker);
         }
         let certificates_now = Fingerprint::of(certificates.files());
-        if told || certificates_now != certificates_seen {
+        let uses_certificates = certificates.files().next().is_some();
+        if uses_certificates && (told || certificates_now != certificates_seen) {
             certificates_seen = certificates_now;
             reload_certificates(&certificates);
         }
@@ -113,7 +112,7 @@ fn reload_config<S: KeyStore>(source: &ConfigSource, current: &mut Config, check
                     "these sections take effect after a restart only"
                 );
             }
-            checker.follow(Policy::new(&config));
+            checker.replace_policy(Policy::new(&config));
             *current = Config {
                 apis: config.apis,
                 outage: config.outage,

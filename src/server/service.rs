@@ -8,9 +8,9 @@ use tonic::{Request, Response, Status, transport::Server};
 
 use crate::{check::Checker, store::KeyStore};
 
-use super::{ServeError, listener::Connections, telemetry::Health};
+use super::{ServeError, health::Health, listener::Connections};
 
-/// How many Checks one connection of Envoy may have in flight; beyond Envoy's own bound in the shipped recipes.
+/// How many Checks one connection may have in flight: more than one connection can do well.
 const STREAMS_PER_CONNECTION_MAX: u32 = 16_384;
 
 #[derive(Debug)]
@@ -39,5 +39,5 @@ pub(super) async fn serve<S: KeyStore>(
             let _ = ended.changed().await;
         })
         .await
-        .map_err(|error| ServeError::Io(std::io::Error::other(error)))
+        .map_err(|error| ServeError::Failed(error.into()))
 }

@@ -6,27 +6,65 @@ use std::time::Duration;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
 };
 use tracing::{info, warn};
 
-use super::{ServeError, telemetry::Health};
+use super::{ServeError, health::Health};
+
+/// The signals that a server heeds. They are waited for from the moment that this exists: before, each of them
+/// would kill the process.
+pub(super) struct Signals {
+    /// To end.
+    pub(super) end: EndSignals,
+    /// To read the files again.
+    pub(super) hangup: Signal,
+}
+
+/// SIGTERM and SIGINT.
+pub(super) struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Self, ServeError> {
+        let wait_for = |kind| signal(kind).map_err(ServeError::Signals);
+        let end = EndSignals {
+            terminate: wait_for(SignalKind::terminate())?,
+            interrupt: wait_for(SignalKind::interrupt())?,
+        };
+        Ok(Self {
+            end,
+            hangup: wait_for(SignalKind::hangup())?,
+        })
+    }
+}
+
+impl EndSignals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
 
 /// Waits for SIGTERM or SIGINT and ends `check` in order. A second signal skips the wait for the probers.
 pub(super) async fn run(
     health: &Health,
+    mut signals: EndSignals,
     ending: watch::Sender<()>,
     mut check: JoinHandle<Result<(), ServeError>>,
     drain: Duration,
     deadline: Duration,
 ) -> Result<(), ServeError> {
-    let mut signals = Signals::new()?;
     tokio::select! {
         () = signals.next() => {}
         failed = &mut check => return flatten(failed),
     }
     info!(drain_s = drain.as_secs_f64(), "ending: not ready any more");
-    health.ready(false).await;
+    health.set_ready(false).await;
     tokio::select! {
         () = tokio::time::sleep(drain) => {}
         () = signals.next() => info!("ending: told twice, so without waiting for probes"),
@@ -45,27 +83,6 @@ pub(super) async fn run(
     Ok(())
 }
 
-fn flatten(outcome: Result<Result<(), ServeError>, tokio::task::JoinError>) -> Result<(), ServeError> {
-    outcome.map_err(|error| ServeError::Io(std::io::Error::other(error)))?
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, ServeError> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+fn flatten(outcome: Result<Result<(), ServeError>, JoinError>) -> Result<(), ServeError> {
+    outcome.map_err(|error| ServeError::Failed(error.into()))?
 }

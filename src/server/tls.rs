@@ -2,7 +2,7 @@
 //! when they change, and a broken change is refused.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,17 +23,37 @@ const HTTP2: &[u8] = b"h2";
 
 /// Why a listener's certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("listen.check: {path}: {problem}")]
+#[error("listen.check: tls.{field}: {path}: {problem}, expected {expected} in PEM")]
 pub struct TlsError {
+    field: &'static str,
     path: String,
     problem: String,
+    expected: &'static str,
 }
 
-impl TlsError {
-    fn new(path: &Path, problem: impl std::fmt::Display) -> Self {
-        Self {
-            path: path.display().to_string(),
+/// A file that TLS needs, by its field in the configuration.
+struct PemFile<'a> {
+    field: &'static str,
+    path: &'a Path,
+    expected: &'static str,
+}
+
+impl PemFile<'_> {
+    fn failed(&self, problem: impl fmt::Display) -> TlsError {
+        TlsError {
+            field: self.field,
+            path: self.path.display().to_string(),
             problem: problem.to_string(),
+            expected: self.expected,
+        }
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(self.path).and_then(Iterator::collect);
+        match found {
+            Ok(found) if found.is_empty() => Err(self.failed("there is none in it")),
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.failed(error)),
         }
     }
 }
@@ -125,32 +145,34 @@ fn read(transport: &Transport) -> Result<Option<ServerConfig>, TlsError> {
     else {
         return Ok(None);
     };
+    let certificate = PemFile {
+        field: "certificate",
+        path: certificate,
+        expected: "a certificate chain",
+    };
+    let key = PemFile {
+        field: "key",
+        path: key,
+        expected: "the certificate's private key",
+    };
+    let client_ca = PemFile {
+        field: "client_ca",
+        path: client_ca,
+        expected: "certificates of authorities",
+    };
+
     let mut roots = RootCertStore::empty();
-    for authority in read_certificates(client_ca)? {
-        roots
-            .add(authority)
-            .map_err(|error| TlsError::new(client_ca, error))?;
+    for authority in client_ca.certificates()? {
+        roots.add(authority).map_err(|error| client_ca.failed(error))?;
     }
     let verifier = WebPkiClientVerifier::builder(roots.into())
         .build()
-        .map_err(|error| TlsError::new(client_ca, error))?;
-    let chain = read_certificates(certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| TlsError::new(key, error))?;
+        .map_err(|error| client_ca.failed(error))?;
+    let private = PrivateKeyDer::from_pem_file(key.path).map_err(|error| key.failed(error))?;
     let mut config = ServerConfig::builder()
         .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, private)
-        .map_err(|error| TlsError::new(certificate, error))?;
+        .with_single_cert(certificate.certificates()?, private)
+        .map_err(|error| certificate.failed(error))?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(Some(config))
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    match certificates {
-        Ok(found) if found.is_empty() => {
-            Err(TlsError::new(path, "expected a certificate in PEM, found none"))
-        }
-        Ok(found) => Ok(found),
-        Err(error) => Err(TlsError::new(path, error)),
-    }
 }

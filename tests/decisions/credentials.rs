@@ -50,6 +50,11 @@ async fn a_key_is_good_in_every_place_that_the_api_names() {
             Call::get(&format!("/notes/1?api_key={live}")),
             "credential_malformed",
         ),
+        (
+            "query and header alike, but a live key",
+            Call::get(&format!("/notes/1?api_key={live}")).bearer(&live),
+            "credential_malformed",
+        ),
         ("nothing", get(), "credential_missing"),
         (
             "a scheme that nobody claims",

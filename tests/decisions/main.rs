@@ -16,4 +16,5 @@ mod allowed;
 mod credentials;
 mod door;
 mod properties;
+mod recorded;
 mod refusals;

@@ -1,13 +1,15 @@
 //! Verification of API keys: checksum, look-up, and whether the record is good for this API now.
 
+use std::borrow::Cow;
+
 use crate::{
+    check::refusal::Refusal,
     config::ChecksumRule,
     domain::{ApiName, DenialReason, KeyHash, KeyRecord, KeyStatus, Timestamp, api_key},
     store::{CachedKeys, KeyStore},
 };
 
 use super::{PresentedKey, Principal};
-use crate::check::refusal::Refusal;
 
 /// Proves a key. An unknown, an expired, a revoked key and one of another API cost the same look-up and look
 /// alike outside.
@@ -30,12 +32,7 @@ pub(super) async fn verify<S: KeyStore>(
 }
 
 fn judge(record: &KeyRecord, key: &PresentedKey<'_>, api: &ApiName, now: Timestamp) -> Result<(), Refusal> {
-    let told = |cause: &str| {
-        Refusal::denied(
-            DenialReason::CredentialInvalid,
-            format!("key {}: {cause}", record.id),
-        )
-    };
+    let told = |cause: &str| invalid(format!("key {}: {cause}", record.id));
     if !record.apis.contains(api) {
         return Err(told("it is a key of another API"));
     }
@@ -49,6 +46,6 @@ fn judge(record: &KeyRecord, key: &PresentedKey<'_>, api: &ApiName, now: Timesta
     }
 }
 
-fn invalid(cause: &'static str) -> Refusal {
+fn invalid(cause: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::denied(DenialReason::CredentialInvalid, cause)
 }

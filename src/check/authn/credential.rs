@@ -8,14 +8,13 @@ use std::{borrow::Cow, fmt};
 use percent_encoding::percent_decode_str;
 
 use crate::{
+    check::{
+        refusal::Refusal,
+        request::{InboundRequest, query_parameters},
+        route::GuardedApi,
+    },
     config::{Access, ApiKeyCredential, ChecksumRule, Credential as Accepted, KeyPlace, PrefixRule, Route},
     domain::{DenialReason, api_key},
-};
-
-use super::super::{
-    refusal::Refusal,
-    request::{InboundRequest, query_parameters},
-    route::GuardedApi,
 };
 
 /// What the request presents, unproven.
@@ -43,13 +42,6 @@ impl fmt::Debug for PresentedKey<'_> {
     }
 }
 
-/// A value found in a place where the API expects a key.
-struct Candidate<'r> {
-    accepted: &'r ApiKeyCredential,
-    place: &'r KeyPlace,
-    value: &'r [u8],
-}
-
 /// Finds what the request presents to this route.
 ///
 /// # Errors
@@ -64,25 +56,22 @@ pub fn extract<'r>(
     if route.access == Access::Public {
         return Ok(Credential::Anonymous);
     }
-    let mut found: Option<Candidate<'r>> = None;
+    let mut found: Option<PresentedKey<'r>> = None;
     for Accepted::ApiKey(accepted) in &api.config.credentials {
         for place in &accepted.from {
             let Some(value) = look(place, request)? else {
                 continue;
             };
+            let key = present(value, place, accepted)?;
             // The same key in two places is one credential said twice; anything else is two.
-            if found.as_ref().is_some_and(|earlier| earlier.value != value) {
+            if found.as_ref().is_some_and(|earlier| earlier.text != key.text) {
                 return Err(ambiguous("different credentials stand in two places"));
             }
-            found = Some(Candidate {
-                accepted,
-                place,
-                value,
-            });
+            found = Some(key);
         }
     }
     match found {
-        Some(candidate) => present(&candidate).map(Credential::ApiKey),
+        Some(key) => Ok(Credential::ApiKey(key)),
         None if route.access == Access::Optional => Ok(Credential::Anonymous),
         None => Err(Refusal::denied(
             DenialReason::CredentialMissing,
@@ -135,10 +124,10 @@ fn claim<'r>(value: &'r [u8], scheme: Option<&str>) -> Result<Option<&'r [u8]>, 
     if parts.any(|part| after_scheme(part.trim_ascii_start(), scheme).is_some()) {
         return Err(ambiguous("the credential's header was sent twice"));
     }
-    match after_scheme(first, scheme) {
-        Some(_) => single(after_scheme(value, scheme).unwrap_or_default()).map(Some),
-        None => Ok(None),
+    if after_scheme(first, scheme).is_none() {
+        return Ok(None);
     }
+    Ok(after_scheme(single(value)?, scheme))
 }
 
 fn single(value: &[u8]) -> Result<&[u8], Refusal> {
@@ -164,36 +153,35 @@ fn after_scheme<'v>(value: &'v [u8], scheme: &str) -> Option<&'v [u8]> {
     }
 }
 
-fn present<'r>(candidate: &Candidate<'r>) -> Result<PresentedKey<'r>, Refusal> {
-    if candidate.value.is_empty() {
+/// What stands in a place, if it can be a key there.
+fn present<'r>(
+    value: &'r [u8],
+    place: &KeyPlace,
+    accepted: &'r ApiKeyCredential,
+) -> Result<PresentedKey<'r>, Refusal> {
+    if value.is_empty() {
         return Err(malformed("the credential is empty"));
     }
-    let text = std::str::from_utf8(candidate.value)
+    let text = std::str::from_utf8(value)
         .ok()
         .filter(|text| api_key::is_plausible(text))
         .ok_or_else(|| malformed("the credential holds a character that no key has, or is too long"))?;
-    let rule = candidate
-        .accepted
+    let rule = accepted
         .prefixes
         .iter()
         .find(|rule| text.starts_with(rule.prefix.as_str()))
         .ok_or_else(|| malformed("the credential has no prefix of this API"))?;
-    match candidate.place {
-        KeyPlace::Query { environments, .. }
-            if !environments.is_empty()
-                && !rule
-                    .environment
-                    .as_ref()
-                    .is_some_and(|environment| environments.contains(environment)) =>
-        {
-            Err(malformed("keys of this environment may not stand in a query"))
+    if let KeyPlace::Query { environments, .. } = place {
+        let may_stand = |own| environments.contains(own);
+        if !environments.is_empty() && !rule.environment.as_ref().is_some_and(may_stand) {
+            return Err(malformed("keys of this environment may not stand in a query"));
         }
-        _ => Ok(PresentedKey {
-            text,
-            rule,
-            checksum: candidate.accepted.checksum,
-        }),
     }
+    Ok(PresentedKey {
+        text,
+        rule,
+        checksum: accepted.checksum,
+    })
 }
 
 /// Whether the header with this name and value presents something in this place, good or bad, so that it has
@@ -260,6 +248,7 @@ mod tests {
             "Basic x, bearer b",
             "Bearer a,Basic x",
             "Bearer a,",
+            "Bearer,Basic x",
         ] {
             assert_eq!(
                 claimed(value),

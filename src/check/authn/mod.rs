@@ -5,11 +5,10 @@ mod credential;
 mod principal;
 
 use crate::{
+    check::{refusal::Refusal, route::GuardedApi},
     domain::Timestamp,
     store::{CachedKeys, KeyStore},
 };
-
-use super::{refusal::Refusal, route::GuardedApi};
 
 pub use credential::{Credential, PresentedKey, extract, presented_by_header, presented_by_parameter};
 pub use principal::Principal;

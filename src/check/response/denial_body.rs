@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    check::decision::Seen,
+    check::{decision::Seen, refusal::RefusalKind},
     config::{Denials, Hole, Part, Template},
     domain::{DenialReason, Scope},
 };
@@ -13,16 +13,16 @@ use crate::{
 struct Filling<'a> {
     denials: &'a Denials,
     seen: &'a Seen<'a>,
-    code: &'static str,
+    kind: RefusalKind,
     status: u16,
 }
 
 /// Writes the body of a refusal as JSON.
-pub(super) fn render(denials: &Denials, seen: &Seen<'_>, code: &'static str, status: u16) -> String {
+pub(super) fn render(denials: &Denials, seen: &Seen<'_>, kind: RefusalKind, status: u16) -> String {
     let filling = Filling {
         denials,
         seen,
-        code,
+        kind,
         status,
     };
     filling.fill(&denials.body).unwrap_or(Value::Null).to_string()
@@ -60,7 +60,7 @@ impl Filling<'_> {
 
     fn hole(&self, hole: &Hole) -> Option<Value> {
         match hole {
-            Hole::Reason => Some(self.code.into()),
+            Hole::Reason => Some(self.kind.code().into()),
             Hole::Status => Some(self.status.into()),
             Hole::Api => self.seen.api.map(|api| api.config.name.as_str().into()),
             // No stage can give a refusal that knows when to come back.
@@ -81,13 +81,13 @@ impl Filling<'_> {
                 Some(provided.map(names).unwrap_or_default().into())
             }
             Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),
-            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.code).into())),
+            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.kind).into())),
             Hole::Field(name) => self.field(name),
         }
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.fill(self.denials.fields(self.code)?.get(name)?)
+        self.fill(self.denials.fields(self.kind.code())?.get(name)?)
     }
 }
 
@@ -109,8 +109,8 @@ fn title(status: u16) -> &'static str {
 }
 
 /// A sentence for the developer who reads the refusal. It says nothing that the code does not.
-fn detail(code: &str) -> &'static str {
-    let Ok(reason) = code.parse::<DenialReason>() else {
+fn detail(kind: RefusalKind) -> &'static str {
+    let RefusalKind::Denied(reason) = kind else {
         return "The request could not be authorized just now. Please try again.";
     };
     match reason {

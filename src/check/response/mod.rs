@@ -7,7 +7,7 @@
 mod denial_body;
 mod principal_headers;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{collections::HashMap, sync::LazyLock};
 
 use envoy_types::{
     ext_authz::v3::pb::{
@@ -29,6 +29,8 @@ use crate::{
 use super::{
     authn::Principal,
     decision::{Decision, Seen, Verdict},
+    rate_limit::Admission,
+    refusal::RefusalKind,
     route::GuardedApi,
 };
 
@@ -37,18 +39,24 @@ const SERVICE_UNAVAILABLE: u16 = 503;
 /// What a 401 asks for where no scheme has a name: a status of 401 has to ask for something.
 const DEFAULT_SCHEME: &str = "ApiKey";
 
+/// How a request is refused that belongs to no API.
+static NO_API: LazyLock<Denials> = LazyLock::new(Denials::default);
+
 /// Puts a decision into Envoy's words.
 ///
 /// # Errors
 ///
 /// A gRPC error for an outage, where the operator chose that way of telling Envoy.
 pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, Status> {
+    let seen = &decision.seen;
     match &decision.verdict {
-        Verdict::Allowed(admission) => Ok(allowed(&decision.seen, admission.grant().principal())),
-        Verdict::Denied { reason, .. } => Ok(denied(decision, *reason)),
-        Verdict::Unavailable { .. } => match outage {
-            Outage::ErrorResponse => Ok(unavailable(decision)),
-            Outage::GrpcError => Err(Status::unavailable("the decision could not be found out")),
+        Verdict::Allowed(admission) => Ok(allowed(seen, admission)),
+        Verdict::Refused(refusal) => match refusal.kind {
+            RefusalKind::Denied(reason) => Ok(denied(seen, reason)),
+            RefusalKind::Unavailable => match outage {
+                Outage::ErrorResponse => Ok(unavailable(seen)),
+                Outage::GrpcError => Err(Status::unavailable("the decision could not be found out")),
+            },
         },
     }
 }
@@ -57,8 +65,8 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
     deprecated,
     reason = "a decision is written whole, the field that Envoy no longer reads included"
 )]
-fn allowed(seen: &Seen<'_>, principal: &Principal) -> CheckResponse {
-    let changes = principal_headers::changes(seen, principal);
+fn allowed(seen: &Seen<'_>, admission: &Admission<'_>) -> CheckResponse {
+    let changes = principal_headers::changes(admission.grant());
     CheckResponse {
         status: Some(grpc_status(Code::Ok)),
         dynamic_metadata: Some(metadata(seen, None)),
@@ -73,50 +81,44 @@ fn allowed(seen: &Seen<'_>, principal: &Principal) -> CheckResponse {
     }
 }
 
-fn denied(decision: &Decision<'_>, reason: DenialReason) -> CheckResponse {
-    let status = decision
-        .denials()
-        .map_or_else(|| reason.status(), |denials| denials.status(reason));
-    let mut response = refusal(decision, reason.code(), status);
+fn denied(seen: &Seen<'_>, reason: DenialReason) -> CheckResponse {
+    let mut response = refusal(seen, RefusalKind::Denied(reason), denials(seen).status(reason));
+    let mut code = Code::PermissionDenied;
     if reason.is_unauthenticated() {
-        response.headers.push(set_header(
-            "www-authenticate",
-            challenges(decision.seen.api, reason),
-        ));
+        response
+            .headers
+            .push(set_header("www-authenticate", challenges(seen.api, reason)));
+        code = Code::Unauthenticated;
     }
     CheckResponse {
-        status: Some(grpc_status(if reason.is_unauthenticated() {
-            Code::Unauthenticated
-        } else {
-            Code::PermissionDenied
-        })),
-        dynamic_metadata: Some(metadata(&decision.seen, Some(reason.code()))),
+        status: Some(grpc_status(code)),
+        dynamic_metadata: Some(metadata(seen, Some(reason.code()))),
         http_response: Some(HttpResponse::DeniedResponse(response)),
     }
 }
 
-fn unavailable(decision: &Decision<'_>) -> CheckResponse {
+fn unavailable(seen: &Seen<'_>) -> CheckResponse {
+    let response = refusal(seen, RefusalKind::Unavailable, SERVICE_UNAVAILABLE);
     CheckResponse {
         status: Some(grpc_status(Code::Unavailable)),
-        dynamic_metadata: Some(metadata(&decision.seen, Some(UNAVAILABLE))),
-        http_response: Some(HttpResponse::ErrorResponse(refusal(
-            decision,
-            UNAVAILABLE,
-            SERVICE_UNAVAILABLE,
-        ))),
+        dynamic_metadata: Some(metadata(seen, Some(UNAVAILABLE))),
+        http_response: Some(HttpResponse::ErrorResponse(response)),
     }
 }
 
-fn refusal(decision: &Decision<'_>, code: &'static str, status: u16) -> DeniedHttpResponse {
-    let denials = decision
-        .denials()
-        .map_or_else(|| Cow::Owned(Denials::default()), Cow::Borrowed);
+/// How the API in question refuses.
+fn denials<'r>(seen: &Seen<'r>) -> &'r Denials {
+    seen.api.map_or_else(|| &*NO_API, |api| &api.config.denials)
+}
+
+fn refusal(seen: &Seen<'_>, kind: RefusalKind, status: u16) -> DeniedHttpResponse {
+    let denials = denials(seen);
     DeniedHttpResponse {
         status: Some(HttpStatus {
             code: i32::from(status),
         }),
         headers: vec![set_header("content-type", denials.content_type.clone())],
-        body: denial_body::render(&denials, &decision.seen, code, status),
+        body: denial_body::render(denials, seen, kind, status),
     }
 }
 

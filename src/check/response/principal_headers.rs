@@ -11,7 +11,7 @@ use percent_encoding::utf8_percent_encode;
 use crate::{
     check::{
         authn::{Principal, presented_by_header, presented_by_parameter},
-        decision::Seen,
+        authz::Grant,
         request::{InboundRequest, query_parameters},
         route::GuardedApi,
     },
@@ -35,11 +35,9 @@ pub(super) struct Changes {
     pub(super) remove_parameters: Vec<String>,
 }
 
-/// What has to be changed in a request that is allowed.
-pub(super) fn changes(seen: &Seen<'_>, principal: &Principal) -> Changes {
-    let (Some(request), Some(api)) = (seen.request, seen.api) else {
-        return Changes::default();
-    };
+/// What has to be changed in the request that was granted.
+pub(super) fn changes(grant: &Grant<'_>) -> Changes {
+    let (principal, request, api) = (grant.principal(), grant.request(), grant.api());
     let mut changes = Changes::default();
     let values = values(principal, api);
     for (name, value) in &values {
@@ -59,7 +57,7 @@ pub(super) fn changes(seen: &Seen<'_>, principal: &Principal) -> Changes {
             changes.remove.push(name.to_owned());
         }
     }
-    changes.remove_parameters = credential_parameters(&request, api);
+    changes.remove_parameters = credential_parameters(request, api);
     changes
 }
 

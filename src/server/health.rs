@@ -46,7 +46,7 @@ impl Health {
     }
 
     /// Says from now on that it is ready, or that it no longer is.
-    pub(super) async fn ready(&self, ready: bool) {
+    pub(super) async fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
         let status = if ready {
             ServingStatus::Serving
