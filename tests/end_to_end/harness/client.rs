@@ -1,0 +1,267 @@
+//! Clients that send exactly what they are told, byte for byte: an HTTP library would refuse half of what an
+//! attacker sends.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use http_body_util::{BodyExt, Empty};
+use hyper::{body::Bytes, client::conn::http2::SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
+
+use super::upstream::Echo;
+
+/// How long an answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// A request, its headers in their order and as often as they are given.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) host: String,
+    pub(crate) target: Vec<u8>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, host: &str, target: impl Into<Vec<u8>>) -> Self {
+        Self {
+            method: method.to_owned(),
+            host: host.to_owned(),
+            target: target.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(host: &str, target: impl Into<Vec<u8>>) -> Self {
+        Self::new("GET", host, target)
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn bearer(self, key: &str) -> Self {
+        self.with("authorization", format!("Bearer {key}"))
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("{} ", self.method).into_bytes();
+        bytes.extend(&self.target);
+        bytes.extend(format!(" HTTP/1.1\r\nhost: {}\r\n", self.host).bytes());
+        for (name, value) in &self.headers {
+            bytes.extend(format!("{name}: ").bytes());
+            bytes.extend(value);
+            bytes.extend(b"\r\n");
+        }
+        bytes.extend(b"\r\n");
+        bytes
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    /// The header's value; panics if it was sent more than once.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self
+            .headers
+            .iter()
+            .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+        let first = values.next();
+        assert!(
+            values.next().is_none(),
+            "{name} was sent more than once: {:?}",
+            self.headers
+        );
+        first.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// What the upstream received; panics unless the answer came from there.
+    pub(crate) fn echo(&self) -> Echo {
+        assert_eq!(self.status, 200, "the upstream was not reached: {self:?}");
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: no echo in {self:?}"))
+    }
+}
+
+/// Shows the body as text.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}", self.status, self.headers, self.text())
+    }
+}
+
+/// Speaks HTTP/1.1, over one connection for as long as the other side keeps it open.
+pub(crate) struct Http1 {
+    address: SocketAddr,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+impl Http1 {
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        Self {
+            address,
+            stream: None,
+        }
+    }
+
+    /// Sends a request and reads its answer. Nothing is tried twice.
+    pub(crate) async fn try_send(&mut self, request: &Request) -> io::Result<Response> {
+        let bytes = request.to_bytes();
+        let exchange = self.exchange(&bytes, request.method == "HEAD");
+        let outcome = tokio::time::timeout(ANSWER_TIME, exchange).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        if !matches!(&outcome, Ok(response) if response.header("connection") != Some("close")) {
+            self.stream = None;
+        }
+        outcome
+    }
+
+    pub(crate) async fn send(&mut self, request: &Request) -> Response {
+        self.try_send(request)
+            .await
+            .unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+    }
+
+    async fn exchange(&mut self, bytes: &[u8], is_head: bool) -> io::Result<Response> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => BufReader::new(TcpStream::connect(self.address).await?),
+        };
+        stream.write_all(bytes).await?;
+        let response = read_response(&mut stream, is_head).await?;
+        self.stream = Some(stream);
+        Ok(response)
+    }
+}
+
+async fn read_response(stream: &mut BufReader<TcpStream>, is_head: bool) -> io::Result<Response> {
+    let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let status_line = read_line(stream).await?;
+    let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or_else(|| bad("no status line"))?;
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(stream).await?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| bad("a header without colon"))?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut response = Response {
+        status,
+        headers,
+        body: Vec::new(),
+    };
+    if is_head {
+        return Ok(response);
+    }
+    response.body = if response.header("transfer-encoding") == Some("chunked") {
+        read_chunks(stream).await?
+    } else {
+        let length = response.header("content-length").unwrap_or("0");
+        let mut body = vec![0; length.parse().map_err(|_| bad("content-length is no number"))?];
+        stream.read_exact(&mut body).await?;
+        body
+    };
+    Ok(response)
+}
+
+async fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = read_line(stream).await?;
+        let size = usize::from_str_radix(&line, 16);
+        let size = size.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let start = body.len();
+        body.resize(start + size, 0);
+        stream.read_exact(&mut body[start..]).await?;
+        read_line(stream).await?;
+        if size == 0 {
+            return Ok(body);
+        }
+    }
+}
+
+async fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut line = Vec::new();
+    stream.read_until(b'\n', &mut line).await?;
+    if line.pop() != Some(b'\n') {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let text = String::from_utf8_lossy(&line);
+    Ok(text.trim_end_matches('\r').to_owned())
+}
+
+/// Sends one request over a connection of its own.
+pub(crate) async fn send(address: SocketAddr, request: &Request) -> Response {
+    Http1::to(address).send(request).await
+}
+
+/// Reads a page of a part's own administration, such as `/metrics`.
+pub(crate) async fn get(address: SocketAddr, target: &str) -> io::Result<Response> {
+    Http1::to(address)
+        .try_send(&Request::get("localhost", target).with("connection", "close"))
+        .await
+}
+
+/// Speaks HTTP/2, over one connection.
+pub(crate) struct Http2(SendRequest<Empty<Bytes>>);
+
+impl Http2 {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .expect("a handshake");
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    pub(crate) async fn send(&mut self, request: &Request) -> Response {
+        let target = std::str::from_utf8(&request.target).expect("a target of ASCII");
+        let mut builder = hyper::Request::builder()
+            .method(request.method.as_str())
+            .uri(format!("http://{}{target}", request.host));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value.as_slice());
+        }
+        let request = builder
+            .body(Empty::new())
+            .expect("a request that HTTP/2 can carry");
+        let answer = async {
+            let (head, body) = self.0.send_request(request).await?.into_parts();
+            Ok::<_, hyper::Error>((head, body.collect().await?.to_bytes()))
+        };
+        let answer = tokio::time::timeout(ANSWER_TIME, answer)
+            .await
+            .expect("an answer in time");
+        let (head, body) = answer.expect("an answer");
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        Response {
+            status: head.status.as_u16(),
+            headers: head
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+                .collect(),
+            body: body.to_vec(),
+        }
+    }
+}

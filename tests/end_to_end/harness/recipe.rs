@@ -1,0 +1,63 @@
+//! The shipped `examples/envoy.yaml`, with addresses of a test's own. So what is tested is what is shipped.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use super::root;
+
+/// Where the recipe expects Doorward.
+const DOORWARD: &str =
+    "- endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9191 } } }";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Recipe(String);
+
+impl Recipe {
+    /// The recipe as it is shipped, but for addresses and for Envoy's patience: a debug build on a busy
+    /// machine may take longer than 250 ms.
+    pub(crate) fn shipped(upstream: SocketAddr, doorwards: &[PathBuf]) -> Self {
+        let text = std::fs::read_to_string(root().join("examples/envoy.yaml")).expect("the recipe");
+        let endpoint = |socket: &PathBuf| {
+            let pipe = format!("{{ pipe: {{ path: {} }} }}", socket.display());
+            format!("- endpoint: {{ address: {pipe} }}")
+        };
+        let endpoints: Vec<String> = doorwards.iter().map(endpoint).collect();
+        Self(text)
+            .with("port_value: 9901", "port_value: 0")
+            .with("port_value: 10000", "port_value: 0")
+            .with("port_value: 8080", &format!("port_value: {}", upstream.port()))
+            .with(DOORWARD, &endpoints.join("\n              "))
+            .with("timeout: 0.25s", "timeout: 10s")
+            .with("max_interval: 0.25s", "max_interval: 10s")
+    }
+
+    /// Without what the recipe does against forgeries and ambiguous paths, so that what Doorward does by
+    /// itself is seen.
+    pub(crate) fn without_its_own_defences(self) -> Self {
+        self.with("(?i)x[-_.]principal[-_.].*", "never-sent-by-anybody")
+            .with("normalize_path: true", "normalize_path: false")
+            .with(
+                "path_with_escaped_slashes_action: REJECT_REQUEST",
+                "path_with_escaped_slashes_action: KEEP_UNCHANGED",
+            )
+    }
+
+    /// With requests let through when Doorward cannot answer.
+    pub(crate) fn failing_open(self) -> Self {
+        self.with("failure_mode_allow: false", "failure_mode_allow: true")
+    }
+
+    /// Replaces a text that stands there, and stands there once.
+    fn with(self, from: &str, to: &str) -> Self {
+        let times = self.0.matches(from).count();
+        assert_eq!(times, 1, "`{from}` stands {times} times in examples/envoy.yaml");
+        Self(self.0.replace(from, to))
+    }
+
+    /// Writes it to a file.
+    pub(super) fn write(&self, path: &Path) {
+        std::fs::write(path, &self.0).expect("a configuration of Envoy's");
+    }
+}

@@ -1,0 +1,24 @@
+//! The whole way: a client, a real Envoy, Doorward as it is shipped, and an upstream that tells what arrived.
+//!
+//! Each suite is a file. All of them run in parallel and in any order, on processes of their own that end with
+//! them. Where a real part is missing the run fails: nothing is skipped.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what went wrong by ending"
+)]
+
+mod harness;
+
+mod bad_input;
+mod bytes;
+mod cortex_edr;
+mod denials;
+mod lifecycle;
+mod matrix;
+mod outage;
+mod sockets;
+mod spoofing;
+mod stripping;
