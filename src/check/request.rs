@@ -128,12 +128,14 @@ fn peer(context: &AttributeContext) -> Option<IpAddr> {
 }
 
 fn bound(request: &InboundRequest<'_>) -> Result<(), Refusal> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    // Methods have case (RFC 9110, section 9.1), but not every application heeds it: `delete` could pass a rule
+    // for all methods and act as the `DELETE` that another rule guards.
+    let legal = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
     if request.method.is_empty()
         || request.method.len() > METHOD_BYTES_MAX
-        || !request.method.bytes().all(token)
+        || !request.method.bytes().all(legal)
     {
-        return Err(malformed("the method is no token of at most 32 bytes"));
+        return Err(malformed("the method is not of 1 to 32 upper-case letters"));
     }
     if request.host.is_empty() || request.host.len() > HOST_BYTES_MAX {
         return Err(malformed("the host is empty or too long"));
@@ -219,6 +221,7 @@ mod tests {
         assert!(!refused(&call(|_| ())));
         assert!(refused(&call(|http| http.method.clear())));
         assert!(refused(&call(|http| http.method = "GET /".into())));
+        assert!(refused(&call(|http| http.method = "delete".into())));
         assert!(refused(&call(|http| http.host.clear())));
         assert!(refused(&call(|http| http.host = "a".repeat(263))));
         assert!(refused(

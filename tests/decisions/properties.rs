@@ -18,7 +18,7 @@ fn calls() -> impl Strategy<Value = Call> {
         "/(notes|status|hello|services)?(/[a-z0-9.%;]{0,4}){0,3}(\\?(api_key|api%5Fkey|a)=[a-z_0-9&=]{0,20})?",
         "\\PC{0,20}",
     ];
-    let name = "authorization|Authorization|x-api-key|x-other-key|x[-_.]principal[-_.]id|x-forwarded-for|[a-z-]{1,9}";
+    let name = "authorization|Authorization|x-api-key|x-other-key|x[-_.!]principal[-_.~]id|x-forwarded-for|[a-z-]{1,9}";
     let value = prop_oneof![
         "(Bearer|bearer|ApiKey|Basic)?,? {0,2}(nt_live_|nt_test_|ot_)?[ -~]{0,44}",
         "\\PC{0,20}",

@@ -14,7 +14,7 @@ use crate::{
         route::GuardedApi,
     },
     config::{Access, ApiKeyCredential, ChecksumRule, Credential as Accepted, KeyPlace, PrefixRule, Route},
-    domain::{DenialReason, api_key},
+    domain::{DenialReason, api_key, header_name::folds_to},
 };
 
 /// What the request presents, unproven.
@@ -146,11 +146,11 @@ fn after_scheme<'v>(value: &'v [u8], scheme: &str) -> Option<&'v [u8]> {
         return None;
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    if spaces == 0 && !rest.is_empty() {
-        None
-    } else {
-        rest.get(spaces..)
+    // A tab is no separator, but some read it as one: it stays, and makes the credential malformed.
+    if spaces == 0 && !matches!(rest.first(), None | Some(b'\t')) {
+        return None;
     }
+    rest.get(spaces..)
 }
 
 /// What stands in a place, if it can be a key there.
@@ -184,13 +184,13 @@ fn present<'r>(
     })
 }
 
-/// Whether the header with this name and value presents something in this place, good or bad, so that it has
-/// to be taken out of the request.
+/// Whether an application might read the header with this name and value as something in this place, good or
+/// bad, so that it has to be taken out of the request.
 #[must_use]
 pub fn presented_by_header(name: &str, value: &[u8], place: &KeyPlace) -> bool {
     match place {
         KeyPlace::Header { name: own, scheme } => {
-            name.eq_ignore_ascii_case(own.as_str()) && !matches!(claim(value, scheme.as_deref()), Ok(None))
+            folds_to(name, own.as_str()) && !matches!(claim(value, scheme.as_deref()), Ok(None))
         }
         KeyPlace::Query { .. } => false,
     }
@@ -231,7 +231,7 @@ mod tests {
             ("Bearer", Some("")),
             ("Bearer ", Some("")),
             ("Bearers sk_1", None),
-            ("Bearer\tsk_1", None),
+            ("Bearer\tsk_1", Some("\tsk_1")),
             ("Basic Zm9vOmJhcg==", None),
             ("Digest username=\"a\", realm=\"b\"", None),
             ("", None),

@@ -21,8 +21,17 @@ use crate::{
 
 use super::set_header;
 
-/// Headers by which a framework may take the request for one of another method than was decided upon.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+/// Headers by which a framework may take the request for another than was decided upon.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// A principal header that nothing sets yet, so that whatever stands there is forged.
+const ASSERTION: &str = "x-principal-assertion";
 
 /// What Envoy has to change in the request before it goes on.
 #[derive(Debug, Default)]
@@ -52,8 +61,8 @@ pub(super) fn changes(grant: &Grant<'_>) -> Changes {
         let ours = values
             .iter()
             .any(|(own, _)| name.eq_ignore_ascii_case(own.as_str()));
-        let forged = values.iter().any(|(own, _)| folds_to(name, own.as_str()));
-        if !ours && (forged || overrides_method(name) || presents_credential(name, value, api)) {
+        let forged = folds_to(name, ASSERTION) || values.iter().any(|(own, _)| folds_to(name, own.as_str()));
+        if !ours && (forged || overrides(name) || presents_credential(name, value, api)) {
             changes.remove.push(name.to_owned());
         }
     }
@@ -99,8 +108,8 @@ fn scopes<'a>(principal: &'a Principal, api: &'a GuardedApi) -> Option<Cow<'a, s
     Some(all.join(" ").into())
 }
 
-fn overrides_method(name: &str) -> bool {
-    METHOD_OVERRIDES.iter().any(|own| folds_to(name, own))
+fn overrides(name: &str) -> bool {
+    OVERRIDES.iter().any(|own| folds_to(name, own))
 }
 
 fn places(api: &GuardedApi) -> impl Iterator<Item = &KeyPlace> {

@@ -36,7 +36,7 @@ impl Recipe {
     /// Without what the recipe does against forgeries and ambiguous paths, so that what Doorward does by
     /// itself is seen.
     pub(crate) fn without_its_own_defences(self) -> Self {
-        self.with("(?i)x[-_.]principal[-_.].*", "never-sent-by-anybody")
+        self.with("(?i)x[^a-z0-9]principal[^a-z0-9].*", "never-sent-by-anybody")
             .with("normalize_path: true", "normalize_path: false")
             .with(
                 "path_with_escaped_slashes_action: REJECT_REQUEST",
