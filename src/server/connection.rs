@@ -9,13 +9,21 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
+    sync::OwnedSemaphorePermit,
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-/// One connection, ready to speak HTTP/2.
+/// One connection, ready to speak HTTP/2. It holds its place among the listener's connections until it ends.
 #[derive(Debug)]
-pub(super) enum Connection {
+pub(super) struct Connection {
+    stream: Stream,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What bytes are read from and written to.
+#[derive(Debug)]
+pub(super) enum Stream {
     /// Over TCP in clear.
     Tcp(TcpStream),
     /// Over a Unix socket.
@@ -24,26 +32,32 @@ pub(super) enum Connection {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+trait ReadWrite: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> ReadWrite for T {}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
+        Self {
+            stream,
+            _place: place,
+        }
+    }
+
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn ReadWrite> {
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream),
+            Stream::Unix(stream) => Pin::new(stream),
+            Stream::Tls(stream) => Pin::new(stream),
+        }
+    }
+}
+
 /// Nothing about a connection is of interest to a Check.
 impl Connected for Connection {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}
-}
-
-/// What bytes are read from and written to.
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
-
-impl Connection {
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream),
-            Self::Unix(stream) => Pin::new(stream),
-            Self::Tls(stream) => Pin::new(stream.as_mut()),
-        }
-    }
 }
 
 impl AsyncRead for Connection {
@@ -66,10 +80,10 @@ impl AsyncWrite for Connection {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::Unix(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
+        match &self.stream {
+            Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Unix(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }
 

@@ -9,13 +9,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use axum::{Router, http::StatusCode, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio_util::task::AbortOnDropHandle;
 use tonic_health::{
     ServingStatus,
     pb::health_server::HealthServer,
@@ -26,8 +24,6 @@ use super::ServeError;
 
 /// The services whose health is told: the server as a whole, and the one that Envoy calls.
 const SERVICES: [&str; 2] = ["", "envoy.service.auth.v3.Authorization"];
-/// How often histograms are folded, so that they do not grow while nobody reads them.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Whether this process may be asked.
 #[derive(Debug, Clone)]
@@ -63,6 +59,13 @@ impl Health {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 
+    /// Ends whatever watches its health: a watch would keep its connection open to the last.
+    pub(super) async fn end(&mut self) {
+        for service in SERVICES {
+            self.reporter.clear_service_status(service).await;
+        }
+    }
+
     fn readyz(&self) -> (StatusCode, &'static str) {
         if self.ready.load(Ordering::Acquire) {
             (StatusCode::OK, "ready\n")
@@ -72,12 +75,16 @@ impl Health {
     }
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics` until the handle is dropped.
+/// Serves `/healthz`, `/readyz` and `/metrics` for ever.
+///
+/// # Errors
+///
+/// [`ServeError::Listen`] if the address cannot be bound. What is returned otherwise is to be run.
 pub(super) async fn serve(
     address: SocketAddr,
     health: Health,
     metrics: PrometheusHandle,
-) -> Result<AbortOnDropHandle<()>, ServeError> {
+) -> Result<impl Future<Output = ()>, ServeError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| ServeError::Listen {
@@ -85,26 +92,13 @@ pub(super) async fn serve(
             field: "listen.telemetry",
             error,
         })?;
-    let rendered = metrics.clone();
     let router = Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(move || async move { health.readyz() }))
-        .route("/metrics", get(move || async move { rendered.render() }));
-    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-        let upkeep = async {
-            let mut interval = tokio::time::interval(METRICS_UPKEEP);
-            loop {
-                interval.tick().await;
-                metrics.run_upkeep();
-            }
-        };
-        tokio::select! {
-            () = upkeep => {}
-            outcome = axum::serve(listener, router) => {
-                if let Err(error) = outcome {
-                    tracing::error!(%error, "telemetry can no longer be read");
-                }
-            }
+        .route("/metrics", get(move || async move { metrics.render() }));
+    Ok(async {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "telemetry can no longer be read");
         }
-    })))
+    })
 }

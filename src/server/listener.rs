@@ -1,16 +1,22 @@
 //! The addresses on which Envoy asks: binding them, and accepting connections until the end.
+//!
+//! Whoever reaches a listener can open connections, so their number is bounded for each listener, and one that
+//! says nothing is closed. Otherwise silent connections would use up the process's file descriptors, and its
+//! health could no longer be asked for.
 
 use std::{
     fs::Permissions,
     io,
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
+use rustix::process::{Resource, getrlimit};
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::{mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
@@ -19,18 +25,20 @@ use crate::config::{CheckAddress, CheckListener};
 
 use super::{
     ServeError,
-    connection::Connection,
+    connection::{Connection, Stream},
     tls::{Acceptor, Certificates},
 };
 
 /// How many accepted connections may wait for the server to take them.
 const ACCEPTED_MAX: usize = 64;
-/// The time that a client has for its TLS handshake.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
-/// The wait after a failed accept, which mostly means that the process is out of file descriptors.
+/// The time that a client has to say something, and to shake hands where that is asked for.
+const GREETING_TIME: Duration = Duration::from_secs(5);
+/// The wait after a failed accept, which mostly means that the system is out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Owner and group may connect: Envoy mostly runs as another user of the same group.
 const SOCKET_MODE: u32 = 0o660;
+/// The most connections of one listener where the system sets no bound to open files.
+const CONNECTIONS_MAX: u64 = 65_536;
 
 /// The connections of all listeners.
 pub(super) type Connections = ReceiverStream<io::Result<Connection>>;
@@ -62,11 +70,17 @@ pub(super) async fn listen(
         bound.push((socket, certificates.acceptor(&listener.transport)));
     }
     let (sender, receiver) = mpsc::channel(ACCEPTED_MAX);
+    let connections_max = connections_max(listeners.len());
     for (socket, acceptor) in bound {
-        let (sender, mut ended) = (sender.clone(), ended.clone());
+        let door = Door {
+            acceptor,
+            sender: sender.clone(),
+            places: Arc::new(Semaphore::new(connections_max)),
+        };
+        let mut ended = ended.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = accept(&socket, acceptor, sender) => {}
+                () = door.accept(&socket) => {}
                 _ = ended.changed() => {}
             }
         });
@@ -74,76 +88,123 @@ pub(super) async fn listen(
     Ok(ReceiverStream::new(receiver))
 }
 
+/// How many connections each listener may have: together half of the files that the process may open.
+fn connections_max(listeners: usize) -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(CONNECTIONS_MAX * 2);
+    let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
+    (half / listeners.max(1)).clamp(1, Semaphore::MAX_PERMITS)
+}
+
 async fn bind(address: &CheckAddress) -> io::Result<Bound> {
     match address {
         CheckAddress::Tcp(address) => Ok(Bound::Tcp(TcpListener::bind(address).await?)),
-        CheckAddress::Unix(path) => {
-            unlink_stale(path).await?;
-            let listener = UnixListener::bind(path)?;
-            std::fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
-            Ok(Bound::Unix(listener))
+        CheckAddress::Unix(path) => bind_unix(path).await.map(Bound::Unix),
+    }
+}
+
+/// Binds a Unix socket in place of one that a dead process left behind. One that still answers is in use, and
+/// anything else than a socket is not ours to replace.
+///
+/// It gets its mode under another name, so that nobody can connect before it has it.
+async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    if let Ok(metadata) = std::fs::symlink_metadata(path) {
+        if !metadata.file_type().is_socket() {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "a file that is no socket stands there",
+            ));
+        }
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
     }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let private = folder.join(format!(".doorward-{}.sock", std::process::id()));
+    let listener = UnixListener::bind(&private)?;
+    let placed = std::fs::set_permissions(&private, Permissions::from_mode(SOCKET_MODE))
+        .and_then(|()| std::fs::rename(&private, path));
+    if let Err(error) = placed {
+        // Whether it can be removed changes nothing: the error tells of the folder.
+        let _ = std::fs::remove_file(&private);
+        return Err(error);
+    }
+    Ok(listener)
 }
 
-/// Removes a socket that a dead process left behind. One that still answers is in use, and anything else than a
-/// socket is not ours to remove.
-async fn unlink_stale(path: &Path) -> io::Result<()> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
-        return Ok(());
-    };
-    if !metadata.file_type().is_socket() {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "a file that is no socket stands there",
-        ));
-    }
-    match UnixStream::connect(path).await {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        Err(error) => Err(error),
-        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
-    }
+/// What stands between an accepted connection and the server.
+struct Door {
+    acceptor: Option<Acceptor>,
+    sender: mpsc::Sender<io::Result<Connection>>,
+    places: Arc<Semaphore>,
 }
 
-async fn accept(socket: &Bound, acceptor: Option<Acceptor>, sender: mpsc::Sender<io::Result<Connection>>) {
-    loop {
-        let accepted = match (accept_one(socket).await, &acceptor) {
-            (Ok(Connection::Tcp(stream)), Some(acceptor)) => {
-                tokio::spawn(shake_hands(stream, acceptor.clone(), sender.clone()));
-                continue;
+impl Door {
+    async fn accept(&self, socket: &Bound) {
+        let mut failing = false;
+        // The semaphore is never closed.
+        while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
+            match accept_one(socket).await {
+                Ok(accepted) => {
+                    failing = false;
+                    tokio::spawn(greet(accepted, place, self.acceptor.clone(), self.sender.clone()));
+                }
+                Err(error) => {
+                    if !failing {
+                        warn!(%error, "connections cannot be accepted");
+                    }
+                    failing = true;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
-            (Ok(connection), _) => connection,
-            (Err(error), _) => {
-                warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        if sender.send(Ok(accepted)).await.is_err() {
-            return;
         }
     }
 }
 
-/// Lets the client prove itself, beside the connections that are accepted meanwhile.
-async fn shake_hands(stream: TcpStream, acceptor: Acceptor, sender: mpsc::Sender<io::Result<Connection>>) {
-    match tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            // The receiver is gone only when the server has ended.
-            let _ = sender.send(Ok(Connection::Tls(Box::new(stream)))).await;
-        }
-        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
-        Err(_) => debug!("a TLS handshake took too long"),
-    }
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
-async fn accept_one(socket: &Bound) -> io::Result<Connection> {
+async fn accept_one(socket: &Bound) -> io::Result<Accepted> {
     match socket {
         Bound::Tcp(listener) => {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            Ok(Connection::Tcp(stream))
+            Ok(Accepted::Tcp(stream))
         }
-        Bound::Unix(listener) => Ok(Connection::Unix(listener.accept().await?.0)),
+        Bound::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+    }
+}
+
+/// Waits until the client says something, lets it prove itself where that is asked for, and hands it to the
+/// server; all beside the connections that are accepted meanwhile.
+async fn greet(
+    accepted: Accepted,
+    place: OwnedSemaphorePermit,
+    acceptor: Option<Acceptor>,
+    sender: mpsc::Sender<io::Result<Connection>>,
+) {
+    let greeting = async {
+        Ok::<Stream, io::Error>(match (accepted, acceptor) {
+            (Accepted::Tcp(stream), Some(acceptor)) => Stream::Tls(Box::new(acceptor.accept(stream).await?)),
+            (Accepted::Tcp(stream), None) => {
+                stream.readable().await?;
+                Stream::Tcp(stream)
+            }
+            (Accepted::Unix(stream), _) => {
+                stream.readable().await?;
+                Stream::Unix(stream)
+            }
+        })
+    };
+    match tokio::time::timeout(GREETING_TIME, greeting).await {
+        Ok(Ok(stream)) => {
+            // The receiver is gone only when the server has ended.
+            let _ = sender.send(Ok(Connection::new(stream, place))).await;
+        }
+        Ok(Err(error)) => debug!(%error, "a connection ended before it began"),
+        Err(_) => debug!("a connection said nothing, or took too long to shake hands"),
     }
 }

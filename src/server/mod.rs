@@ -15,8 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{sync::watch, task::JoinSet};
 use tracing::info;
 
 use crate::{
@@ -27,7 +26,7 @@ use crate::{
     telemetry,
 };
 
-use self::{health::Health, shutdown::Signals};
+use self::{health::Health, reload::Files, shutdown::Signals};
 
 pub use reload::ConfigSource;
 
@@ -84,6 +83,8 @@ fn advice(error: &io::Error, field: &str) -> String {
 ///
 /// Whatever keeps it from beginning. Once it is ready only a broken server ends it.
 pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
+    let signals = Signals::new()?;
+    let files = Files::new(&source);
     let config = source.load()?;
     let metrics = telemetry::install_metrics()?;
     let StoreLocation::Sqlite(path) = &config.store;
@@ -95,15 +96,17 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
         Arc::new(SystemClock),
     ));
 
-    let signals = Signals::new()?;
     let (ending, ended) = watch::channel(());
-    let certificates = tls::Certificates::load(&config.listen.check)?;
+    let (files, certificates) = files.with_certificates(&config.listen.check)?;
     let connections = listener::listen(&config.listen.check, &certificates, &ended).await?;
     let health = Health::new();
-    let mut beside = vec![follow_changes(keys)];
+    // None of these ends by itself.
+    let mut beside = JoinSet::new();
     if let Some(address) = config.listen.telemetry {
-        beside.push(health::serve(address, health.clone(), metrics).await?);
+        beside.spawn(health::serve(address, health.clone(), metrics.clone()).await?);
     }
+    beside.spawn(telemetry::keep_up(metrics));
+    beside.spawn(async move { keys.follow(CHANGES_POLL).await });
     let check = tokio::spawn(service::serve(
         Arc::clone(&checker),
         health.clone(),
@@ -113,13 +116,15 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let Shutdown { drain, deadline } = config.shutdown;
     health.set_ready(true).await;
     announce(&config);
-    let follower = reload::follow(source, config, checker, certificates, signals.hangup);
-    beside.push(AbortOnDropHandle::new(tokio::spawn(follower)));
-    shutdown::run(&health, signals.end, ending, check, drain, deadline).await
-}
-
-fn follow_changes(keys: CachedKeys<SqliteStore>) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move { keys.follow(CHANGES_POLL).await }))
+    beside.spawn(reload::follow(
+        source,
+        files,
+        config,
+        checker,
+        certificates,
+        signals.hangup,
+    ));
+    shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await
 }
 
 fn announce(config: &Config) {

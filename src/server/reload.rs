@@ -9,11 +9,11 @@ use tracing::{error, info, warn};
 
 use crate::{
     check::{Checker, Policy},
-    config::{Config, ConfigErrors},
+    config::{CheckListener, Config, ConfigErrors},
     store::KeyStore,
 };
 
-use super::tls::Certificates;
+use super::tls::{self, Certificates, TlsError};
 
 /// How often the files are looked at. Kubernetes swaps symbolic links, which no file watcher sees reliably.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -69,9 +69,49 @@ impl Fingerprint {
     }
 }
 
+/// The files that are followed, as they were when they were read.
+#[derive(Debug)]
+pub(super) struct Files {
+    config: Fingerprint,
+    certificates: Fingerprint,
+}
+
+impl Files {
+    /// Looks at the configuration. To be called before it is read, so that a change in between is not missed.
+    pub(super) fn new(source: &ConfigSource) -> Self {
+        Self {
+            config: Fingerprint::of([&source.path]),
+            certificates: Fingerprint::of([]),
+        }
+    }
+
+    /// Looks at the certificates of these listeners, and then reads them.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be used.
+    pub(super) fn with_certificates(
+        self,
+        listeners: &[CheckListener],
+    ) -> Result<(Self, Certificates), TlsError> {
+        let files = listeners
+            .iter()
+            .flat_map(|listener| tls::files(&listener.transport));
+        let seen = Fingerprint::of(files);
+        Ok((
+            Self {
+                certificates: seen,
+                ..self
+            },
+            Certificates::load(listeners)?,
+        ))
+    }
+}
+
 /// Follows the files for ever.
 pub(super) async fn follow<S: KeyStore>(
     source: ConfigSource,
+    mut seen: Files,
     mut current: Config,
     checker: Arc<Checker<S>>,
     certificates: Certificates,
@@ -81,22 +121,20 @@ pub(super) async fn follow<S: KeyStore>(
         RELOADS,
         "Reloads of changed files, by what was read and whether it was taken."
     );
-    let mut config_seen = Fingerprint::of([&source.path]);
-    let mut certificates_seen = Fingerprint::of(certificates.files());
     loop {
         let told = tokio::select! {
             () = tokio::time::sleep(LOOK_INTERVAL) => false,
             _ = hangup.recv() => true,
         };
-        let config_now = Fingerprint::of([&source.path]);
-        if told || config_now != config_seen {
-            config_seen = config_now;
+        let config = Fingerprint::of([&source.path]);
+        if told || config != seen.config {
+            seen.config = config;
             reload_config(&source, &mut current, &checker);
         }
-        let certificates_now = Fingerprint::of(certificates.files());
         let uses_certificates = certificates.files().next().is_some();
-        if uses_certificates && (told || certificates_now != certificates_seen) {
-            certificates_seen = certificates_now;
+        let now = Fingerprint::of(certificates.files());
+        if uses_certificates && (told || now != seen.certificates) {
+            seen.certificates = now;
             reload_certificates(&certificates);
         }
     }

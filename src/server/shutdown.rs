@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    task::{JoinError, JoinHandle},
+    task::{JoinError, JoinHandle, JoinSet},
 };
 use tracing::{info, warn};
 
@@ -50,18 +50,24 @@ impl EndSignals {
     }
 }
 
-/// Waits for SIGTERM or SIGINT and ends `check` in order. A second signal skips the wait for the probers.
+/// Waits for SIGTERM or SIGINT and ends `check` in order. A second signal skips the wait for the probers. Should
+/// `check` or one of the tasks `beside` it end before, that is an error: without them a server would go on with
+/// keys that are revoked, or not at all.
 pub(super) async fn run(
-    health: &Health,
+    mut health: Health,
     mut signals: EndSignals,
     ending: watch::Sender<()>,
     mut check: JoinHandle<Result<(), ServeError>>,
+    mut beside: JoinSet<()>,
     drain: Duration,
     deadline: Duration,
 ) -> Result<(), ServeError> {
     tokio::select! {
         () = signals.next() => {}
         failed = &mut check => return flatten(failed),
+        Some(ended) = beside.join_next() => {
+            return Err(ServeError::Failed(format!("a task ended before its time: {ended:?}").into()));
+        }
     }
     info!(drain_s = drain.as_secs_f64(), "ending: not ready any more");
     health.set_ready(false).await;
@@ -69,6 +75,7 @@ pub(super) async fn run(
         () = tokio::time::sleep(drain) => {}
         () = signals.next() => info!("ending: told twice, so without waiting for probes"),
     }
+    health.end().await;
     // Nobody listens any more only if the server has ended by itself.
     let _ = ending.send(());
     if let Ok(outcome) = tokio::time::timeout(deadline, &mut check).await {

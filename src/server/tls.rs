@@ -125,14 +125,19 @@ impl Certificates {
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.0
             .iter()
-            .flat_map(|certificate| match &certificate.transport {
-                Transport::Plain => Vec::new(),
-                Transport::MutualTls {
-                    certificate,
-                    key,
-                    client_ca,
-                } => vec![certificate, key, client_ca],
-            })
+            .flat_map(|certificate| files(&certificate.transport))
+    }
+}
+
+/// The files that a transport needs.
+pub(super) fn files(transport: &Transport) -> Vec<&PathBuf> {
+    match transport {
+        Transport::Plain => Vec::new(),
+        Transport::MutualTls {
+            certificate,
+            key,
+            client_ca,
+        } => vec![certificate, key, client_ca],
     }
 }
 
