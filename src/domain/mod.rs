@@ -16,4 +16,4 @@ pub use header_name::HeaderName;
 pub use id::{ApiName, Environment, IdError, KeyId, OrganizationId, PlanName, ProjectId};
 pub use key_record::{KeyKind, KeyRecord, KeyStatus, PrincipalKind};
 pub use route_pattern::{Method, MethodSet, RoutePattern, Segment};
-pub use scope::{Implications, Scope, ScopeSet};
+pub use scope::{Implications, Scope, ScopeError, ScopeSet, TooManyScopes};

@@ -15,18 +15,17 @@ pub const SCOPES_MAX: usize = 64;
 #[serde(transparent)]
 pub struct Scope(Arc<str>);
 
-/// Why a text is no scope, or a list no set of scopes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScopeError {
-    /// The text is empty, too long, or holds a character that no scope has.
-    #[error("a scope is 1 to {SCOPE_BYTES_MAX} visible ASCII characters without \" and \\")]
-    Malformed,
-    /// The list is too long.
-    #[error("{found} scopes where at most {SCOPES_MAX} fit")]
-    TooMany {
-        /// How many there are.
-        found: usize,
-    },
+/// The text is empty, too long, or holds a character that no scope has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is 1 to {SCOPE_BYTES_MAX} visible ASCII characters without \" and \\")]
+pub struct ScopeError;
+
+/// There are more scopes than one credential may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("found {found} scopes, expected at most {SCOPES_MAX}")]
+pub struct TooManyScopes {
+    /// How many there are, without repetition.
+    pub found: usize,
 }
 
 impl Scope {
@@ -45,7 +44,7 @@ impl FromStr for Scope {
         if (1..=SCOPE_BYTES_MAX).contains(&text.len()) && text.bytes().all(legal) {
             Ok(Self(text.into()))
         } else {
-            Err(ScopeError::Malformed)
+            Err(ScopeError)
         }
     }
 }
@@ -72,12 +71,12 @@ impl ScopeSet {
     ///
     /// # Errors
     ///
-    /// [`ScopeError::TooMany`] above [`SCOPES_MAX`].
-    pub fn new(mut scopes: Vec<Scope>) -> Result<Self, ScopeError> {
+    /// [`TooManyScopes`] above [`SCOPES_MAX`].
+    pub fn new(mut scopes: Vec<Scope>) -> Result<Self, TooManyScopes> {
         scopes.sort_unstable();
         scopes.dedup();
         if scopes.len() > SCOPES_MAX {
-            return Err(ScopeError::TooMany { found: scopes.len() });
+            return Err(TooManyScopes { found: scopes.len() });
         }
         Ok(Self(scopes))
     }
@@ -205,7 +204,7 @@ mod tests {
     #[test]
     fn a_scope_is_visible_ascii() {
         for bad in ["", "a b", "a\"b", "a\\b", "ä", "a\n", &"x".repeat(65)] {
-            assert_eq!(bad.parse::<Scope>(), Err(ScopeError::Malformed), "{bad:?}");
+            assert_eq!(bad.parse::<Scope>(), Err(ScopeError), "{bad:?}");
         }
     }
 }

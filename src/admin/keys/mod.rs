@@ -61,7 +61,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         }
         let prefix = new_key::common_prefix(self.apis, &wanted.apis, wanted.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
-        let record = wanted.into_record(new_id(rng)?, key.hash(), key.hint(prefix), now);
+        let record = wanted.into_record(new_id(rng)?, key.hash(), key.hint(prefix), now)?;
         self.store.insert(slice::from_ref(&record)).await?;
         Ok(Issued { key, record })
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::config::{Api, Credential};
 use crate::domain::{
     ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId, PlanName,
-    ProjectId, ScopeSet, Timestamp,
+    ProjectId, Scope, ScopeSet, Timestamp, scope::SCOPES_MAX,
 };
 
 use super::problem::{Problem, named, quoted};
@@ -31,7 +31,7 @@ pub struct NewKey {
     /// The environment that it is for: one of the API's, if the API has any.
     pub environment: Option<Environment>,
     /// What it may do.
-    pub scopes: ScopeSet,
+    pub scopes: Vec<Scope>,
     /// Its own plan.
     pub plan: Option<PlanName>,
     /// From when on it is refused: a moment in the future.
@@ -61,6 +61,7 @@ impl NewKey {
                 Err(problem) => problems.push(problem),
             }
         }
+        problems.extend(self.scope_set().err());
         if let Some(expires) = self.expires
             && expires <= now
         {
@@ -71,6 +72,13 @@ impl NewKey {
             ));
         }
         problems
+    }
+
+    fn scope_set(&self) -> Result<ScopeSet, Problem> {
+        ScopeSet::new(self.scopes.clone()).map_err(|error| {
+            let found = format!("{} scopes", error.found);
+            Problem::new("scopes", found, format!("at most {SCOPES_MAX}"))
+        })
     }
 
     fn source_problem(&self, api: &Api) -> Option<Problem> {
@@ -88,14 +96,19 @@ impl NewKey {
     }
 
     /// The record of a key with this identity.
+    ///
+    /// # Errors
+    ///
+    /// The scopes do not fit; [`NewKey::problems`] says so, too.
     pub(super) fn into_record(
         self,
         id: KeyId,
         hash: KeyHash,
         hint: KeyHint,
         created: Timestamp,
-    ) -> KeyRecord {
-        KeyRecord {
+    ) -> Result<KeyRecord, Problem> {
+        let scopes = self.scope_set()?;
+        Ok(KeyRecord {
             id,
             hash,
             hint,
@@ -105,14 +118,14 @@ impl NewKey {
             organization: self.organization,
             project: self.project,
             environment: self.environment,
-            scopes: self.scopes,
+            scopes,
             plan: self.plan,
             sources: self.sources,
             created,
             expires: self.expires,
             revoked: None,
             rotated_from: None,
-        }
+        })
     }
 }
 

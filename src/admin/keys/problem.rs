@@ -21,7 +21,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
+    /// A problem of this field.
+    pub fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
             field,
             found: found.into(),

@@ -18,7 +18,7 @@ use rand::{
 
 use crate::admin::keys::{Issued, KeyError, Keys, NewKey, Problem};
 use crate::config::{Config, StoreLocation};
-use crate::domain::{Clock, ScopeSet, SystemClock, Timestamp};
+use crate::domain::{Clock, SystemClock, Timestamp};
 use crate::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
 
 use super::{Exit, Failure, block_on, print};
@@ -108,26 +108,16 @@ async fn carry_out<S: KeyStore>(
 }
 
 fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
-    let invalid = |field, found, expected| {
-        KeyError::Invalid(vec![Problem {
-            field,
-            found,
-            expected,
-        }])
-    };
     let expires = arguments
         .expires
         .map(|expiry| match expiry {
             Expiry::At(moment) => Ok(moment),
             Expiry::In(duration) => now.checked_add(duration).map_err(|_| {
                 let found = format!("{} days", duration.as_secs() / 86_400);
-                invalid("expires", found, "a time that calendars reach".to_owned())
+                Problem::new("expires", found, "a time that calendars reach")
             }),
         })
         .transpose()?;
-    let found = format!("{} scopes", arguments.scopes.len());
-    let scopes = ScopeSet::new(arguments.scopes)
-        .map_err(|error| invalid("scopes", found, format!("fewer: {error}")))?;
     Ok(NewKey {
         apis: arguments.apis,
         name: arguments.name,
@@ -135,7 +125,7 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
         organization: arguments.organization,
         project: arguments.project,
         environment: arguments.environment,
-        scopes,
+        scopes: arguments.scopes,
         plan: arguments.plan,
         expires,
         sources: arguments.sources,

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::Value;
 
 use crate::config::Api;
-use crate::domain::{ApiName, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, ScopeSet};
+use crate::domain::{ApiName, KeyHash, KeyHint, KeyId, KeyKind, ProjectId};
 
 use super::super::new_key::{self, NewKey, parse_moment, parse_network};
 use super::super::problem::{Problem, quoted};
@@ -69,7 +69,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
     let organization = fields.required("organization");
     let project = fields.parsed("project");
     let environment = fields.parsed("environment");
-    let scopes = fields.scopes();
+    let scopes = fields.list("scopes", str::parse);
     let plan = fields.parsed("plan");
     let expires = fields.read_with("expires", parse_moment);
     let sources = fields.list("sources", parse_network);
@@ -220,15 +220,6 @@ impl Fields {
         }
         apis.extend(single);
         apis
-    }
-
-    fn scopes(&mut self) -> ScopeSet {
-        let scopes = self.list("scopes", str::parse);
-        let found = format!("{} scopes", scopes.len());
-        ScopeSet::new(scopes).unwrap_or_else(|error| {
-            self.problem("scopes", found, error.to_string());
-            ScopeSet::default()
-        })
     }
 
     fn nothing_else(&mut self) {

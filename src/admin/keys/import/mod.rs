@@ -115,7 +115,10 @@ impl<S: KeyStore> Keys<'_, S> {
             Some(hint) => hint,
             None => line::default_hint(self.apis, &imported.wanted).map_err(|problem| vec![problem])?,
         };
-        Ok(imported.wanted.into_record(id, imported.hash, hint, now))
+        imported
+            .wanted
+            .into_record(id, imported.hash, hint, now)
+            .map_err(|problem| vec![problem])
     }
 
     /// Which parts of the record's identity the store has already.

@@ -2,7 +2,7 @@ mod import;
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::domain::{KeyKind, ManualClock, ScopeSet, api_key::is_well_formed};
+use crate::domain::{KeyKind, ManualClock, api_key::is_well_formed};
 use crate::store::SqliteStore;
 
 use super::*;
@@ -60,7 +60,7 @@ fn for_api(api: &str, environment: Option<&str>) -> NewKey {
         organization: "acme".parse().expect("an id"),
         project: Some("apollo".parse().expect("an id")),
         environment: environment.map(|name| name.parse().expect("a name")),
-        scopes: ScopeSet::new(vec!["read".parse().expect("a scope")]).expect("one scope"),
+        scopes: vec!["read".parse().expect("a scope")],
         plan: Some("developer".parse().expect("a name")),
         expires: None,
         sources: Vec::new(),
@@ -186,6 +186,21 @@ async fn all_problems_of_a_key_are_told_at_once() {
         let expected = format!("name: found {found}, expected 1 to 256 bytes without control characters");
         assert_eq!(error.to_string(), expected);
     }
+}
+
+#[tokio::test]
+async fn scopes_are_bounded_however_often_each_is_named() {
+    let mut scene = Scene::new().await;
+    let with = |count: usize| NewKey {
+        scopes: (0..count)
+            .chain(0..count)
+            .map(|number| format!("s{number}").parse().expect("a scope"))
+            .collect(),
+        ..for_api("games", None)
+    };
+    scene.create(with(64)).await.expect("they fit");
+    let error = scene.create(with(65)).await.expect_err("one too many");
+    assert_eq!(error.to_string(), "scopes: found 65 scopes, expected at most 64");
 }
 
 #[tokio::test]
