@@ -76,7 +76,7 @@ pub(super) struct RawApiKey {
     /// Whether keys made elsewhere, without Doorward's checksum, are accepted.
     #[serde(default)]
     checksum: ChecksumRule,
-    /// Where a key may stand. A request that fills more than one place is refused as ambiguous.
+    /// Where a key may stand. Where several are filled, they must agree.
     #[schemars(length(min = 1))]
     from: Vec<RawKeyPlace>,
 }
