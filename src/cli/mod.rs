@@ -205,3 +205,28 @@ pub(crate) fn unwritable(error: impl Display) -> Failure {
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Runtime::new()?.block_on(work)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    /// Clap breaks what is longer than the terminal is wide, wherever that is.
+    #[test]
+    fn the_help_is_broken_into_lines_by_hand_only() {
+        fn check(command: &Command) {
+            let after = command.get_after_help().map(ToString::to_string);
+            for line in after.iter().flat_map(|text| text.lines()) {
+                assert!(line.len() <= 95, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&CommandLine::command());
+    }
+}

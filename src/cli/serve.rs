@@ -16,9 +16,9 @@ Examples:
   doorward serve --config doorward.yaml
   DOORWARD_LISTEN__CHECK='[\"unix:/run/doorward/check.sock\"]' doorward serve
 
-The configuration is read again when it changes, and on SIGHUP. On SIGTERM the server says that it is
-not ready, serves on for `shutdown.drain`, and finishes what is running. Logs go to standard error; what
-is logged is chosen by RUST_LOG, such as RUST_LOG=debug.")]
+The configuration is read again when it changes, and on SIGHUP. On SIGTERM the server says
+that it is not ready, serves on for `shutdown.drain`, and finishes what is running. Logs go to
+standard error; what is logged is chosen by RUST_LOG, such as RUST_LOG=debug.")]
 pub(super) struct ServeCommand {
     #[command(flatten)]
     config: ConfigFile,

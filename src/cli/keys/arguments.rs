@@ -13,7 +13,8 @@ use crate::domain::{
 
 const EXAMPLES: &str = "\
 Examples:
-  doorward keys create --api payments --name CI --organization acme --environment live --scope read
+  doorward keys create --api payments --name CI --organization acme --environment live \\
+      --scope read
   doorward keys list --api payments
   doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 24h
   doorward keys revoke key_4fXq0TzLm2Ab9RkVw1Yc";
@@ -33,8 +34,8 @@ Examples:
   doorward keys list --api payments --output json";
 
 const ROTATE_EXAMPLES: &str = "\
-The new key has the rights and the end of the old one. Both work for the time of the overlap, at most 90
-days; a revoked or expired key cannot be rotated, and no key twice.
+The new key has the rights and the end of the old one. Both work for the time of the overlap,
+at most 90 days; a revoked or expired key cannot be rotated, and no key twice.
 
 Examples:
   doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 24h
@@ -47,14 +48,15 @@ Example:
   doorward keys revoke key_4fXq0TzLm2Ab9RkVw1Yc";
 
 const IMPORT_EXAMPLES: &str = "\
-Each line is a JSON object with `hash`, `api` (or `apis`), `name` and `organization`, and as needed with
-`hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires` and `sources`:
+Each line is a JSON object with `hash`, `api` (or `apis`), `name` and `organization`, and as
+needed with `hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires` and
+`sources`:
 
   {\"hash\": \"sha256:9f86d081...\", \"api\": \"payments\", \"name\": \"CI\", \"organization\": \"acme\",
    \"environment\": \"live\", \"scopes\": [\"read\"]}      (in one line)
 
-Either all keys are imported or none, and every problem is told with its line. Never put a key in clear into
-the file: `printf %s \"$KEY\" | sha256sum` gives its hash.
+Either all keys are imported or none, and every problem is told with its line. Never put a key
+in clear into the file: `printf %s \"$KEY\" | sha256sum` gives its hash.
 
 Examples:
   doorward keys import keys.jsonl

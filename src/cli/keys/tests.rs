@@ -294,9 +294,3 @@ async fn a_failure_says_whose_it_is() {
     let failure = scene.run(&["list"]).await.expect_err("there is no folder");
     assert!(failure.exit == Exit::Unreachable, "{failure}");
 }
-
-#[test]
-fn the_help_can_be_made() {
-    use clap::CommandFactory;
-    Root::command().debug_assert();
-}
