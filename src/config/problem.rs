@@ -130,12 +130,6 @@ impl ConfigErrors {
         }
     }
 
-    /// The file that was read.
-    #[must_use]
-    pub fn file(&self) -> &Path {
-        &self.file
-    }
-
     /// What is wrong; never empty.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {

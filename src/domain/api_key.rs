@@ -12,7 +12,6 @@ use std::{fmt, str::FromStr};
 
 use rand::{CryptoRng, RngExt};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Characters of the random part.
@@ -27,8 +26,7 @@ pub const KEY_BYTES_MAX: usize = 256;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// How the keys of a product and environment begin: 1 to 32 letters, digits, `_` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyPrefix(String);
 
 /// The text cannot be a key's prefix.
@@ -59,7 +57,7 @@ impl FromStr for KeyPrefix {
 
 /// A key in clear, on its only way out: to the one who created it. `Debug` shows nothing of it and its
 /// memory is zeroed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PlainKey(SecretString);
 
 impl PlainKey {
@@ -194,8 +192,7 @@ impl fmt::Debug for KeyHash {
 }
 
 /// What lists show of a key: its prefix and the first characters, such as `acme_sk_abc1...`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHint(String);
 
 /// The text is too long or holds something that cannot stand in a hint.

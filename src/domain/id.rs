@@ -6,7 +6,6 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::Serialize;
 
 /// The longest value of a principal header, in bytes, after percent-encoding.
 pub const HEADER_VALUE_BYTES_MAX: usize = 256;
@@ -64,9 +63,8 @@ fn label(text: &str) -> Result<(), IdError> {
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+                pub struct $name(Arc<str>);
 
         impl $name {
             /// The identifier as text.

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
-use serde::Serialize;
-
 /// The longest scope, in bytes.
 pub const SCOPE_BYTES_MAX: usize = 64;
 /// The most scopes that one credential may hold.
@@ -11,8 +9,7 @@ pub const SCOPES_MAX: usize = 64;
 
 /// One scope, such as `read` or `agents:read`: a scope-token of RFC 6749, section 3.3, of at most
 /// [`SCOPE_BYTES_MAX`] bytes.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope(Arc<str>);
 
 /// The text is empty, too long, or holds a character that no scope has.
@@ -62,8 +59,7 @@ impl fmt::Debug for Scope {
 }
 
 /// A set of scopes, in order and without repetition.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
