@@ -7,7 +7,7 @@ use std::{hint::black_box, path::Path, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
-    admin::keys::{Keys, NewKey},
+    admin::{Keys, NewKey},
     check::{Checker, Policy, decision::Verdict},
     config::Config,
     domain::{KeyKind, SystemClock},

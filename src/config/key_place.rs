@@ -11,7 +11,7 @@ use super::{
     reserved_headers,
     text::{Format, Text},
 };
-use crate::domain::{Environment, HeaderName, header_name::folds_to};
+use crate::domain::{Environment, HeaderName, folds_to};
 
 /// A place in the request where a key may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,26 +5,26 @@
 //!
 //! The way through: [`Config::load`] reads the file into a tree that knows its lines, puts the environment's overrides
 //! into it, checks its shape against the schema, and has each section check what its values mean. All
-//! [`Problem`]s are reported together.
+//! problems are reported together.
 
-pub mod api;
-pub mod cache;
-pub mod credential;
-pub mod denials;
+mod api;
+mod cache;
+mod credential;
+mod denials;
 mod duration;
 mod find;
 mod key_place;
-pub mod listen;
+mod listen;
 mod load;
 mod overrides;
 mod place;
-pub mod principal_headers;
+mod principal_headers;
 mod problem;
 mod reserved_headers;
 mod route;
 mod shape;
-pub mod shutdown;
-pub mod store;
+mod shutdown;
+mod store;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -48,7 +48,7 @@ pub use key_place::KeyPlace;
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
-pub use problem::{ConfigErrors, Origin, Problem};
+pub use problem::ConfigErrors;
 pub use shutdown::Shutdown;
 pub use store::StoreLocation;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{place::Place, problem::Report, reserved_headers, text::Text};
-use crate::domain::{HeaderName, header_name::folds_to};
+use crate::domain::{HeaderName, folds_to};
 
 /// The names of the principal headers. All differ, even after folding.
 #[derive(Debug, Clone, PartialEq, Eq)]

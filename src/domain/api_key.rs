@@ -21,7 +21,7 @@ const CHECKSUM_LEN: usize = 6;
 /// Characters of the random part that a hint shows.
 const HINT_LEN: usize = 4;
 /// The longest key that is looked at, in bytes; only keys made elsewhere come near it.
-pub const KEY_BYTES_MAX: usize = 256;
+const KEY_BYTES_MAX: usize = 256;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -94,7 +94,7 @@ impl PlainKey {
 
 /// Whether `key` is `prefix`, 32 characters of base62, and their checksum.
 #[must_use]
-pub fn is_well_formed(key: &str, prefix: &KeyPrefix) -> bool {
+pub fn is_well_formed_key(key: &str, prefix: &KeyPrefix) -> bool {
     let Some(rest) = key.strip_prefix(&prefix.0) else {
         return false;
     };
@@ -108,7 +108,7 @@ pub fn is_well_formed(key: &str, prefix: &KeyPrefix) -> bool {
 /// Whether every byte of `key` can stand in a key made anywhere: the `token68` of RFC 9110, section 11.2,
 /// within [`KEY_BYTES_MAX`].
 #[must_use]
-pub fn is_plausible(key: &str) -> bool {
+pub fn is_plausible_key(key: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(legal)
 }
@@ -266,11 +266,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_made_is_well_formed(seed: u64, text in "[A-Za-z0-9_-]{1,32}") {
+        fn every_key_made_is_well_formed_key(seed: u64, text in "[A-Za-z0-9_-]{1,32}") {
             let prefix = prefix(&text);
             let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed));
-            prop_assert!(is_well_formed(key.expose(), &prefix));
-            prop_assert!(is_plausible(key.expose()));
+            prop_assert!(is_well_formed_key(key.expose(), &prefix));
+            prop_assert!(is_plausible_key(key.expose()));
         }
 
         #[test]
@@ -279,13 +279,13 @@ mod tests {
             let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed));
             let mut changed = key.expose().to_owned();
             changed.replace_range(at..=at, &to);
-            prop_assert_eq!(is_well_formed(&changed, &prefix), changed == key.expose());
+            prop_assert_eq!(is_well_formed_key(&changed, &prefix), changed == key.expose());
         }
 
         #[test]
         fn no_text_panics(text in "\\PC{0,80}") {
-            prop_assert!(!is_well_formed(&text, &prefix("sk_live_")));
-            prop_assert!(!is_plausible(&text) || text.is_ascii());
+            prop_assert!(!is_well_formed_key(&text, &prefix("sk_live_")));
+            prop_assert!(!is_plausible_key(&text) || text.is_ascii());
             prop_assert!(text.parse::<KeyHash>().is_err());
             prop_assert!(text.parse::<KeyHint>().is_err() || text.len() <= 48);
         }

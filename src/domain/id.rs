@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// The longest value of a principal header, in bytes, after percent-encoding.
-pub const HEADER_VALUE_BYTES_MAX: usize = 256;
+const HEADER_VALUE_BYTES_MAX: usize = 256;
 
 /// What is percent-encoded in a header value: everything that is not visible ASCII, and `%` itself, so
 /// that decoding gives back the original (RFC 3986, section 2.1).

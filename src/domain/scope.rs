@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 /// The longest scope, in bytes.
-pub const SCOPE_BYTES_MAX: usize = 64;
+const SCOPE_BYTES_MAX: usize = 64;
 /// The most scopes that one credential may hold.
 pub const SCOPES_MAX: usize = 64;
 

@@ -1,9 +1,9 @@
 //! Where keys are kept: the trait, its implementations, and the cache in front of them.
 
-pub mod cached;
+mod cached;
 #[cfg(test)]
 pub(crate) mod fixture;
-pub mod sqlite;
+mod sqlite;
 
 pub use cached::CachedKeys;
 pub use sqlite::SqliteStore;

@@ -14,15 +14,14 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::config::Api;
-use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, api_key::random_base62};
+use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, random_base62};
 use crate::store::{KeyFilter, KeyStore, StoreError};
 
-pub use import::LineProblems;
 pub use new_key::{NewKey, parse_moment, parse_network};
 pub use problem::{KeyError, Problem};
 
 /// The longest time in which a key and its successor both work.
-pub const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
+const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
 /// Manages the keys of the configured APIs in one store.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +71,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Ended`] for a revoked or expired key, [`KeyError::Replaced`] for one that was rotated
-    /// before, [`KeyError::Invalid`] if the overlap is above [`OVERLAP_MAX`] or the API of the key has gone,
+    /// before, [`KeyError::Invalid`] if the overlap is above 90 days or the API of the key has gone,
     /// or [`KeyError::Store`].
     pub async fn rotate(
         &self,

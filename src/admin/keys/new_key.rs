@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::config::{Api, Credential};
 use crate::domain::{
     ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId, PlanName,
-    ProjectId, Scope, ScopeSet, Timestamp, scope::SCOPES_MAX,
+    ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
 };
 
 use super::problem::{Problem, named, quoted};

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{
     config::{Access, ApiKeyCredential, ChecksumRule, Credential as Accepted, KeyPlace, PrefixRule, Route},
-    domain::{DenialReason, api_key},
+    domain::{DenialReason, is_plausible_key},
 };
 
 use super::super::{
@@ -170,7 +170,7 @@ fn present<'r>(candidate: &Candidate<'r>) -> Result<PresentedKey<'r>, Refusal> {
     }
     let text = std::str::from_utf8(candidate.value)
         .ok()
-        .filter(|text| api_key::is_plausible(text))
+        .filter(|text| is_plausible_key(text))
         .ok_or_else(|| malformed("the credential holds a character that no key has, or is too long"))?;
     let rule = candidate
         .accepted

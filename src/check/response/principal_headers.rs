@@ -16,7 +16,7 @@ use crate::{
         route::GuardedApi,
     },
     config::{Credential, KeyPlace},
-    domain::{HeaderName, Scope, header_name::folds_to, id::HEADER_VALUE_ESCAPES},
+    domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope, folds_to},
 };
 
 use super::set_header;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::admin::proto::Key;
-use crate::domain::{KeyRecord, PlainKey, Timestamp};
+use crate::domain::{Environment, KeyId, KeyRecord, PlainKey, PlanName, ProjectId, Timestamp};
 
 use crate::cli::Output;
 
@@ -122,16 +122,11 @@ fn row(record: &KeyRecord, now: Timestamp) -> [String; 12] {
         plain(record.id.as_str()),
         plain(&record.name),
         record.kind.to_string(),
-        optional(
-            record
-                .environment
-                .as_ref()
-                .map(crate::domain::id::Environment::as_str),
-        ),
+        optional(record.environment.as_ref().map(Environment::as_str)),
         plain(record.organization.as_str()),
-        optional(record.project.as_ref().map(crate::domain::id::ProjectId::as_str)),
+        optional(record.project.as_ref().map(ProjectId::as_str)),
         list(&record.scopes),
-        optional(record.plan.as_ref().map(crate::domain::id::PlanName::as_str)),
+        optional(record.plan.as_ref().map(PlanName::as_str)),
         record.status(now).code().to_owned(),
         time(record.created),
         optional_time(record.expires),
@@ -145,7 +140,7 @@ fn details(record: &KeyRecord, now: Timestamp) -> Vec<[String; 2]> {
         ("SOURCES", list(&record.sources)),
         (
             "ROTATED FROM",
-            optional(record.rotated_from.as_ref().map(crate::domain::id::KeyId::as_str)),
+            optional(record.rotated_from.as_ref().map(KeyId::as_str)),
         ),
     ];
     COLUMNS

@@ -16,7 +16,7 @@ use rand::{
     rngs::{StdRng, SysRng},
 };
 
-use crate::admin::keys::{Issued, KeyError, Keys, NewKey, Problem};
+use crate::admin::{Issued, KeyError, Keys, NewKey, Problem};
 use crate::config::{Config, StoreLocation};
 use crate::domain::{Clock, SystemClock, Timestamp};
 use crate::store::{KeyFilter, KeyStore, SqliteStore, StoreError};

@@ -4,7 +4,7 @@ use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use crate::admin::keys::{fixture, parse_moment};
+use crate::admin::{fixture, parse_moment};
 use crate::config::{CacheLimits, Listen, Outage, Shutdown};
 use crate::domain::{KeyHash, ManualClock};
 

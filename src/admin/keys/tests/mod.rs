@@ -2,7 +2,7 @@ mod import;
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::domain::{KeyKind, ManualClock, api_key::is_well_formed};
+use crate::domain::{KeyKind, ManualClock, is_well_formed_key};
 use crate::store::SqliteStore;
 
 use super::*;
@@ -75,7 +75,7 @@ async fn a_created_key_has_its_apis_form_and_is_in_the_store() {
         .await
         .expect("created");
     let prefix = "sk_test_".parse().expect("a prefix");
-    assert!(is_well_formed(issued.key.expose(), &prefix));
+    assert!(is_well_formed_key(issued.key.expose(), &prefix));
     let record = &issued.record;
     assert_eq!(record.id.as_str().len(), "key_".len() + 20);
     assert_eq!(record.created, moment("2030-01-01"));
