@@ -17,5 +17,5 @@ pub use denial::{DenialReason, UNAVAILABLE};
 pub use header_name::{HeaderName, folds_to};
 pub use id::{ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName, ProjectId};
 pub use key_record::{KeyKind, KeyRecord, KeyStatus, PrincipalKind};
-pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment};
+pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment, Shape};
 pub use scope::{Implications, SCOPES_MAX, Scope, ScopeSet};
