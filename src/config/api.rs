@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Credential, Denials, KeyPlace, PrincipalHeaders,
+    Credential, Denials, KeyPlace, PrefixRule, PrincipalHeaders,
     credential::{self, RawCredential},
     denials::RawDenials,
     place::Place,
@@ -43,6 +43,18 @@ pub struct Api {
     pub denials: Denials,
     /// Its routes; no two of them match the same request with equal specificity.
     pub routes: Vec<Route>,
+}
+
+impl Api {
+    /// The places in which a key may stand, of all kinds of keys together.
+    pub fn key_places(&self) -> impl Iterator<Item = &KeyPlace> {
+        credential::key_places(&self.credentials)
+    }
+
+    /// How keys begin, of all kinds of keys together.
+    pub fn prefix_rules(&self) -> impl Iterator<Item = &PrefixRule> {
+        credential::prefix_rules(&self.credentials)
+    }
 }
 
 /// How the client's address is told.
@@ -230,12 +242,11 @@ impl RawApi {
 
 /// The headers in which credentials come.
 fn credential_headers<'c>(credentials: &'c [Credential]) -> Vec<&'c HeaderName> {
-    let places = credentials.iter().flat_map(|Credential::ApiKey(key)| &key.from);
     let name = |place: &'c KeyPlace| match place {
         KeyPlace::Header { name, .. } => Some(name),
         KeyPlace::Query { .. } => None,
     };
-    places.filter_map(name).collect()
+    credential::key_places(credentials).filter_map(name).collect()
 }
 
 /// A host in lower case, without port or final dot.

@@ -52,6 +52,18 @@ pub enum ChecksumRule {
     Optional,
 }
 
+/// The places in which a key may stand, of all kinds of keys together.
+pub(super) fn key_places(credentials: &[Credential]) -> impl Iterator<Item = &KeyPlace> {
+    credentials.iter().flat_map(|Credential::ApiKey(key)| &key.from)
+}
+
+/// How keys begin, of all kinds of keys together.
+pub(super) fn prefix_rules(credentials: &[Credential]) -> impl Iterator<Item = &PrefixRule> {
+    credentials
+        .iter()
+        .flat_map(|Credential::ApiKey(key)| &key.prefixes)
+}
+
 /// A kind of credential that an API accepts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Credential, Route, credential::check_environments, place::Place, problem::Report, text::Text,
+    Access, Credential, Route,
+    credential::{check_environments, prefix_rules},
+    place::Place,
+    problem::Report,
+    text::Text,
 };
 use crate::domain::{Environment, PrincipalKind, RoutePattern, Scope, Shape};
 
@@ -50,9 +54,7 @@ pub(super) fn check(
     at: &Place<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Route> {
-    let rules = credentials
-        .iter()
-        .flat_map(|Credential::ApiKey(key)| &key.prefixes);
+    let rules = prefix_rules(credentials);
     let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
     let routes = raw.iter().enumerate().map(|(index, raw)| {
         let at = at.item(index);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::config::{Api, Credential};
+use crate::config::{Api, PrefixRule};
 use crate::domain::{
     ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId, PlanName,
     ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
@@ -154,18 +154,19 @@ pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, 
 
 /// How an API's keys for this environment begin.
 pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&'a KeyPrefix, Problem> {
-    let rules = api.credentials.iter().flat_map(|credential| match credential {
-        Credential::ApiKey(credential) => &credential.prefixes,
-    });
-    if let Some(rule) = rules.clone().find(|rule| rule.environment.as_ref() == wanted) {
+    let fits = |rule: &&PrefixRule| rule.environment.as_ref() == wanted;
+    if let Some(rule) = api.prefix_rules().find(fits) {
         return Ok(&rule.prefix);
     }
-    if rules.clone().next().is_none() {
+    if api.prefix_rules().next().is_none() {
         let expected = "an API that accepts keys";
         return Err(Problem::new("apis", quoted(api.name.as_str()), expected));
     }
     let found = wanted.map_or_else(|| "none".to_owned(), |environment| quoted(environment.as_str()));
-    let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
+    let environments: Vec<&Environment> = api
+        .prefix_rules()
+        .filter_map(|rule| rule.environment.as_ref())
+        .collect();
     let expected = if environments.is_empty() {
         format!("none: the API `{}` has no environments", api.name)
     } else {

@@ -15,7 +15,7 @@ use crate::{
         request::{InboundRequest, query_parameters},
         route::GuardedApi,
     },
-    config::{Credential, KeyPlace},
+    config::KeyPlace,
     domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope, folds_to},
 };
 
@@ -105,20 +105,15 @@ fn overrides_method(name: &str) -> bool {
     METHOD_OVERRIDES.iter().any(|own| folds_to(name, own))
 }
 
-fn places(api: &GuardedApi) -> impl Iterator<Item = &KeyPlace> {
-    api.config
-        .credentials
-        .iter()
-        .flat_map(|Credential::ApiKey(key)| &key.from)
-}
-
 fn presents_credential(name: &str, value: &[u8], api: &GuardedApi) -> bool {
-    places(api).any(|place| presented_by_header(name, value, place))
+    api.config
+        .key_places()
+        .any(|place| presented_by_header(name, value, place))
 }
 
 fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<String> {
     let mut spelled: Vec<String> = Vec::new();
-    for place in places(api) {
+    for place in api.config.key_places() {
         let KeyPlace::Query { name, .. } = place else {
             continue;
         };
