@@ -15,7 +15,7 @@ use rand::CryptoRng;
 
 use crate::config::Api;
 use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, random_base62};
-use crate::store::{KeyFilter, KeyStore, StoreError};
+use crate::store::{KeyFilter, KeyStore, StoreError, UniqueField};
 
 pub use new_key::{NewKey, parse_moment, parse_network};
 pub use problem::{KeyError, Problem};
@@ -97,7 +97,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             ..old
         };
         match self.store.rotate(id, &record, overlap_ends).await {
-            Err(StoreError::Exists("predecessor")) => Err(KeyError::Replaced(id.clone())),
+            Err(StoreError::Exists(UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             rotated => Ok(rotated.map(|()| Issued { key, record })?),
         }
     }
