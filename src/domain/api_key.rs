@@ -66,7 +66,7 @@ impl PlainKey {
     pub fn generate(prefix: &KeyPrefix, rng: &mut impl CryptoRng) -> Self {
         let mut key = String::with_capacity(prefix.0.len() + RANDOM_LEN + CHECKSUM_LEN);
         key.push_str(&prefix.0);
-        key.extend((0..RANDOM_LEN).map(|_| base62_digit(rng.random_range(0..62))));
+        key.extend(random_base62(RANDOM_LEN, rng));
         let checksum = checksum(&key);
         key.extend(checksum);
         Self(key.into())
@@ -131,12 +131,9 @@ fn base62_digit(value: u32) -> char {
     char::from(BASE62[value as usize % 62])
 }
 
-/// `length` random characters of base62: for ids, which are no secrets.
-#[must_use]
-pub fn random_base62(length: usize, rng: &mut impl CryptoRng) -> String {
-    (0..length)
-        .map(|_| base62_digit(rng.random_range(0..62)))
-        .collect()
+/// So many random characters of base62.
+pub(super) fn random_base62(length: usize, rng: &mut impl CryptoRng) -> impl Iterator<Item = char> {
+    (0..length).map(|_| base62_digit(rng.random_range(0..62)))
 }
 
 /// The SHA-256 of a whole key: what is stored, looked up and cached.
@@ -201,6 +198,12 @@ pub struct KeyHint(String);
 pub struct HintError;
 
 impl KeyHint {
+    /// The hint of a key of which only the prefix is known.
+    #[must_use]
+    pub fn of_prefix(prefix: &KeyPrefix) -> Self {
+        Self(format!("{}...", prefix.0))
+    }
+
     /// The hint as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -6,6 +6,9 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use rand::CryptoRng;
+
+use super::api_key::random_base62;
 
 /// The longest value of a principal header, in bytes, after percent-encoding.
 const HEADER_VALUE_BYTES_MAX: usize = 256;
@@ -128,9 +131,30 @@ identifier!(
     free_text
 );
 
+/// Characters of the random part of a key's id: 119 bits, so that no two are alike.
+const KEY_ID_RANDOM_LEN: usize = 20;
+
+impl KeyId {
+    /// Makes a new id: `key_` and 20 characters of base62.
+    #[must_use]
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let random: String = random_base62(KEY_ID_RANDOM_LEN, rng).collect();
+        Self(format!("key_{random}").into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
     use super::*;
+
+    #[test]
+    fn a_new_id_is_an_id() {
+        let id = KeyId::generate(&mut StdRng::seed_from_u64(1));
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_eq!(id.as_str().len(), "key_4fXq0TzLm2Ab9RkVw1Yc".len());
+    }
 
     #[test]
     fn a_name_is_a_lower_case_label() {

@@ -9,9 +9,7 @@ mod key_record;
 mod route_pattern;
 mod scope;
 
-pub use api_key::{
-    KeyHash, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key, random_base62,
-};
+pub use api_key::{KeyHash, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use denial::{DenialReason, UNAVAILABLE};
 pub use header_name::{HeaderName, folds_to};

@@ -14,7 +14,7 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::config::Api;
-use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, random_base62};
+use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp};
 use crate::store::{KeyFilter, KeyStore, StoreError, UniqueField};
 
 pub use new_key::{NewKey, parse_moment, parse_network};
@@ -60,7 +60,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         }
         let prefix = new_key::common_prefix(self.apis, &wanted.apis, wanted.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
-        let record = wanted.into_record(new_id(rng)?, key.hash(), key.hint(prefix), now)?;
+        let record = wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now)?;
         self.store.insert(slice::from_ref(&record)).await?;
         Ok(Issued { key, record })
     }
@@ -89,7 +89,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         let prefix = new_key::common_prefix(self.apis, &old.apis, old.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
         let record = KeyRecord {
-            id: new_id(rng)?,
+            id: KeyId::generate(rng),
             hash: key.hash(),
             hint: key.hint(prefix),
             created: now,
@@ -147,10 +147,4 @@ fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem>
     }
     let ends = now.checked_add(overlap).map_err(|_| problem())?;
     Ok(new_key::to_the_millisecond(ends))
-}
-
-fn new_id(rng: &mut impl CryptoRng) -> Result<KeyId, Problem> {
-    let text = format!("key_{}", random_base62(20, rng));
-    text.parse()
-        .map_err(|error| Problem::new("id", problem::quoted(&text), format!("an id: {error}")))
 }

@@ -46,7 +46,7 @@ impl NewKey {
         let mut problems = Vec::new();
         problems.extend(name_problem(&self.name));
         if self.apis.is_empty() {
-            problems.push(Problem::new("apis", "none", "the API that the key is for"));
+            problems.push(no_api());
         }
         for (at, name) in self.apis.iter().enumerate() {
             if self.apis.iter().take(at).any(|other| other == name) {
@@ -143,6 +143,10 @@ fn name_problem(name: &str) -> Option<Problem> {
     Some(Problem::new("name", found, expected))
 }
 
+pub(super) fn no_api() -> Problem {
+    Problem::new("apis", "none", "the API that the key is for")
+}
+
 /// The API of this name.
 pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
     configured.iter().find(|api| api.name == *name).ok_or_else(|| {
@@ -194,7 +198,7 @@ pub(super) fn common_prefix<'a>(
             return Err(Problem::new("apis", found, expected));
         }
     }
-    common.ok_or_else(|| Problem::new("apis", "none", "the API that the key is for"))
+    common.ok_or_else(no_api)
 }
 
 /// Reads a date (its beginning in UTC) or an RFC 3339 date and time.

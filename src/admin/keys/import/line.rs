@@ -48,13 +48,9 @@ impl Imported {
 
 /// The hint of a key of which only the prefix can be told.
 pub(super) fn default_hint(configured: &[Api], wanted: &NewKey) -> Result<KeyHint, Problem> {
-    let mut hint = "...".to_owned();
-    if let Some(first) = wanted.apis.first() {
-        let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.environment.as_ref())?;
-        hint.insert_str(0, prefix.as_str());
-    }
-    hint.parse()
-        .map_err(|error| Problem::new("hint", quoted(&hint), format!("a hint: {error}")))
+    let first = wanted.apis.first().ok_or_else(new_key::no_api)?;
+    let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.environment.as_ref())?;
+    Ok(KeyHint::of_prefix(prefix))
 }
 
 /// Reads a line, or tells everything that is wrong with its form.

@@ -17,7 +17,7 @@ use rand::CryptoRng;
 use crate::domain::{KeyId, KeyRecord, Timestamp};
 use crate::store::{KeyStore, StoreError};
 
-use super::{KeyError, Keys, Problem, new_id};
+use super::{KeyError, Keys, Problem};
 
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -106,11 +106,7 @@ impl<S: KeyStore> Keys<'_, S> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let fresh = || new_id(rng);
-        let id = imported
-            .id
-            .map_or_else(fresh, Ok)
-            .map_err(|problem| vec![problem])?;
+        let id = imported.id.unwrap_or_else(|| KeyId::generate(rng));
         let hint = match imported.hint {
             Some(hint) => hint,
             None => line::default_hint(self.apis, &imported.wanted).map_err(|problem| vec![problem])?,
