@@ -1,11 +1,8 @@
-use std::{path::PathBuf, time::Duration};
-
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
 use crate::admin::{fixture, parse_moment};
-use crate::config::{CacheLimits, Listen, Outage, Shutdown};
 use crate::domain::{KeyHash, ManualClock};
 
 use super::*;
@@ -28,7 +25,10 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self {
-            config: config(folder.path().join("keys.db")),
+            config: Config {
+                store: StoreLocation::Sqlite(folder.path().join("keys.db")),
+                ..fixture::config()
+            },
             clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
             rng: StdRng::seed_from_u64(7),
             folder,
@@ -68,28 +68,6 @@ const CREATE: [&str; 11] = [
     "--scope",
     "read",
 ];
-
-fn config(store: PathBuf) -> Config {
-    Config {
-        listen: Listen {
-            check: Vec::new(),
-            telemetry: None,
-        },
-        store: StoreLocation::Sqlite(store),
-        cache: CacheLimits {
-            positive: Duration::from_secs(1),
-            negative: Duration::from_secs(1),
-            capacity_bytes: 1,
-        },
-        outage: Outage::ErrorResponse,
-        budget: Duration::from_millis(150),
-        shutdown: Shutdown {
-            drain: Duration::ZERO,
-            deadline: Duration::ZERO,
-        },
-        apis: fixture::apis(),
-    }
-}
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()

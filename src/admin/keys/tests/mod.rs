@@ -26,7 +26,7 @@ impl Scene {
             .expect("it opens");
         Self {
             store,
-            apis: fixture::apis(),
+            apis: fixture::config().apis,
             clock: ManualClock::at(moment("2030-01-01")),
             rng: StdRng::seed_from_u64(7),
             _folder: folder,
