@@ -13,6 +13,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::config::{Config, ConfigErrors, Loaded, NotFound, find};
 
@@ -126,14 +127,22 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// Finds the configuration.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn path(&self, env: &[(String, String)]) -> Result<PathBuf, NotFound> {
+        find(self.config.as_deref(), env)
+    }
+
     /// Finds the configuration and reads it.
     ///
     /// # Errors
     ///
     /// There is none, or it is wrong.
     pub(crate) fn load(&self, env: &[(String, String)]) -> Result<Loaded, Failure> {
-        let path = find(self.config.as_deref(), env)?;
-        Ok(Config::load(&path, env)?)
+        Ok(Config::load(&self.path(env)?, env)?)
     }
 }
 
@@ -190,6 +199,15 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(error)),
         _ => Ok(()),
     }
+}
+
+/// An answer in JSON.
+///
+/// # Errors
+///
+/// It cannot be written as JSON: a mistake of ours.
+pub(crate) fn to_json(answer: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(answer).map_err(unwritable)
 }
 
 /// The answer is known but cannot be written.

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{ConfigFile, Exit, Failure, block_on};
 use crate::{
-    config::find,
     server::{self, ConfigSource, ServeError},
     telemetry,
 };
@@ -30,7 +29,7 @@ pub(super) struct ServeCommand {
 ///
 /// There is no configuration or it is wrong, or something that serving needs cannot be had.
 pub(super) fn run(command: &ServeCommand, env: Vec<(String, String)>) -> Result<Exit, Failure> {
-    let path = find(command.config.config.as_deref(), &env)?;
+    let path = command.config.path(&env)?;
     let _written_at_the_end = telemetry::install_logs();
     let source = ConfigSource {
         path,

@@ -7,7 +7,7 @@ mod tests;
 
 use std::{
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, BufReader},
     path::Path,
 };
 
@@ -45,15 +45,14 @@ impl From<KeyError> for Failure {
 /// There is no configuration or it is wrong, or the command could not be carried out.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let config = command.config.load(env)?.config;
-    let mut answer = Vec::new();
     let seeded = StdRng::try_from_rng(&mut SysRng);
     let mut rng =
         seeded.map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))?;
-    block_on(execute(command, &config, &SystemClock, &mut rng, &mut answer))?;
-    print(&String::from_utf8_lossy(&answer)).map(|()| Exit::Success)
+    let answer = block_on(execute(command, &config, &SystemClock, &mut rng))?;
+    print(&answer).map(|()| Exit::Success)
 }
 
-/// Carries out a command on the store of the configuration, and writes the answer to `out`.
+/// Carries out a command on the store of the configuration, and gives the answer as it is printed.
 ///
 /// # Errors
 ///
@@ -63,8 +62,7 @@ async fn execute(
     config: &Config,
     clock: &dyn Clock,
     rng: &mut impl CryptoRng,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE)
         .await
@@ -72,8 +70,7 @@ async fn execute(
     let keys = Keys::new(&store, &config.apis, clock);
     let answer = carry_out(command.action, &keys, clock.now(), rng).await;
     store.close().await;
-    answer?.write(command.output, clock.now(), out)?;
-    Ok(())
+    answer?.render(command.output, clock.now())
 }
 
 async fn carry_out<S: KeyStore>(
