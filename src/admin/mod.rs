@@ -4,7 +4,7 @@ mod keys;
 
 #[cfg(test)]
 pub(crate) use keys::fixture;
-pub use keys::{Issued, KeyError, Keys, NewKey, Problem, parse_moment, parse_network};
+pub use keys::{Issued, KeyError, Keys, NewKey, Problem, parse_network};
 
 /// The messages of the admin API, made from `proto/doorward/admin/v1/admin.proto`.
 #[expect(clippy::pedantic, reason = "it is generated")]

@@ -31,10 +31,7 @@ pub(super) struct ServeCommand {
 pub(super) fn run(command: &ServeCommand, env: Vec<(String, String)>) -> Result<Exit, Failure> {
     let path = command.config.path(&env)?;
     let _written_at_the_end = telemetry::install_logs();
-    let source = ConfigSource {
-        path,
-        environment: env,
-    };
+    let source = ConfigSource { path, env };
     block_on(async { Ok(server::serve(source).await?) }).map(|()| Exit::Success)
 }
 

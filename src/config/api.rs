@@ -9,16 +9,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Credential, Denials, KeyPlace, PrefixRule, PrincipalHeaders,
+    CredentialRule, Denials, KeyPlace, PrefixRule, PrincipalHeaders,
     credential::{self, RawCredential},
     denials::RawDenials,
     place::Place,
     principal_headers::RawPrincipalHeaders,
     problem::Report,
-    route::{self, RawRoute},
+    route::{self, RawRoute, Route},
     text::{Format, Text, names},
 };
-use crate::domain::{ApiName, Environment, HeaderName, Implications, PrincipalKind, RoutePattern, Scope};
+use crate::domain::{ApiName, HeaderName, Implications, Scope};
 
 /// One product guarded.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct Api {
     /// The ambiguities that paths may have although two parsers could read them differently.
     pub ambiguous_paths: Vec<Ambiguity>,
     /// What it accepts as proof of who is asking.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<CredentialRule>,
     /// Whether a key without any scope may do everything instead of nothing.
     pub unscoped_keys_grant_all: bool,
     /// Which scope implies which.
@@ -77,32 +77,6 @@ pub enum Ambiguity {
     EmptySegment,
     /// `;`: does a parameter begin?
     PathParameter,
-}
-
-/// What is required for some requests.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// Which requests.
-    pub pattern: RoutePattern,
-    /// Whether a credential is needed.
-    pub access: Access,
-    /// The kinds of principal that may call it; empty is all.
-    pub principals: Vec<PrincipalKind>,
-    /// The environments whose credentials may call it; empty is all.
-    pub environments: Vec<Environment>,
-    /// The scopes that the principal needs, all of them.
-    pub scopes: Vec<Scope>,
-}
-
-/// Whether a route needs a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// It does.
-    Required,
-    /// What is presented is verified, and what is bad refused; without any the principal is anonymous.
-    Optional,
-    /// What is presented is ignored and taken out; the principal is anonymous.
-    Public,
 }
 
 /// One product guarded.
@@ -241,7 +215,7 @@ impl RawApi {
 }
 
 /// The headers in which credentials come.
-fn credential_headers<'c>(credentials: &'c [Credential]) -> Vec<&'c HeaderName> {
+fn credential_headers<'c>(credentials: &'c [CredentialRule]) -> Vec<&'c HeaderName> {
     let name = |place: &'c KeyPlace| match place {
         KeyPlace::Header { name, .. } => Some(name),
         KeyPlace::Query { .. } => None,

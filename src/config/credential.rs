@@ -16,7 +16,7 @@ use crate::domain::{Environment, KeyPrefix};
 
 /// One kind of credential that an API accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
+pub enum CredentialRule {
     /// An API key.
     ApiKey(ApiKeyCredential),
 }
@@ -53,15 +53,17 @@ pub enum ChecksumRule {
 }
 
 /// The places in which a key may stand, of all kinds of keys together.
-pub(super) fn key_places(credentials: &[Credential]) -> impl Iterator<Item = &KeyPlace> {
-    credentials.iter().flat_map(|Credential::ApiKey(key)| &key.from)
+pub(super) fn key_places(credentials: &[CredentialRule]) -> impl Iterator<Item = &KeyPlace> {
+    credentials
+        .iter()
+        .flat_map(|CredentialRule::ApiKey(key)| &key.from)
 }
 
 /// How keys begin, of all kinds of keys together.
-pub(super) fn prefix_rules(credentials: &[Credential]) -> impl Iterator<Item = &PrefixRule> {
+pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item = &PrefixRule> {
     credentials
         .iter()
-        .flat_map(|Credential::ApiKey(key)| &key.prefixes)
+        .flat_map(|CredentialRule::ApiKey(key)| &key.prefixes)
 }
 
 /// A kind of credential that an API accepts.
@@ -94,7 +96,7 @@ pub(super) struct RawApiKey {
 }
 
 /// Checks the credentials of one API together: no prefix and no place serves two of them.
-pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'_>) -> Vec<Credential> {
+pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'_>) -> Vec<CredentialRule> {
     let mut prefixes: Vec<KeyPrefix> = Vec::new();
     let mut places: Vec<KeyPlace> = Vec::new();
     let mut checked = Vec::with_capacity(raw.len());
@@ -115,7 +117,7 @@ pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'
             }
             places.push(place.clone());
         }
-        checked.push(Credential::ApiKey(key));
+        checked.push(CredentialRule::ApiKey(key));
     }
     checked
 }
@@ -190,7 +192,7 @@ mod tests {
     fn the_longest_prefix_comes_first() {
         let fields = "prefixes: { a: sk_, b: sk_live_, c: sk_li }, from: [{ header: { name: x } }]";
         let config = config(&with_key(fields));
-        let Some(Credential::ApiKey(key)) = config.apis.first().and_then(|api| api.credentials.first())
+        let Some(CredentialRule::ApiKey(key)) = config.apis.first().and_then(|api| api.credentials.first())
         else {
             panic!("no API key");
         };

@@ -6,13 +6,39 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Credential, Route,
+    CredentialRule,
     credential::{check_environments, prefix_rules},
     place::Place,
     problem::Report,
     text::Text,
 };
 use crate::domain::{Environment, PrincipalKind, RoutePattern, Scope, Shape};
+
+/// What is required for some requests.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Which requests.
+    pub pattern: RoutePattern,
+    /// Whether a credential is needed.
+    pub access: Access,
+    /// The kinds of principal that may call it; empty is all.
+    pub principals: Vec<PrincipalKind>,
+    /// The environments whose credentials may call it; empty is all.
+    pub environments: Vec<Environment>,
+    /// The scopes that the principal needs, all of them.
+    pub scopes: Vec<Scope>,
+}
+
+/// Whether a route needs a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It does.
+    Required,
+    /// What is presented is verified, and what is bad refused; without any the principal is anonymous.
+    Optional,
+    /// What is presented is ignored and taken out; the principal is anonymous.
+    Public,
+}
 
 /// What is required for some requests.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -50,7 +76,7 @@ fn is_false(value: &bool) -> bool {
 /// Checks the routes of one API.
 pub(super) fn check(
     raw: &[RawRoute],
-    credentials: &[Credential],
+    credentials: &[CredentialRule],
     at: &Place<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Route> {

@@ -13,7 +13,7 @@ use super::{
     key_place::{AuthScheme, QueryName},
     listen::{CheckAddress, TelemetryAddress},
     store::StoreLocation,
-    template::Text as TemplateText,
+    template::TextTemplate,
     wording::one_of,
 };
 use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
@@ -125,7 +125,7 @@ const RULES: [Rule; 18] = [
     rule::<Span>(),
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
-    rule::<TemplateText>(),
+    rule::<TextTemplate>(),
 ];
 
 /// The rule of the format of this name; formats of JSON Schema's own have none.

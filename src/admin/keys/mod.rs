@@ -14,10 +14,10 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::config::Api;
-use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp};
+use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond};
 use crate::store::{KeyFilter, KeyStore, StoreError, UniqueField};
 
-pub use new_key::{NewKey, parse_moment, parse_network};
+pub use new_key::{NewKey, parse_network};
 pub use problem::{KeyError, Problem};
 
 /// The longest time in which a key and its successor both work.
@@ -133,7 +133,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     }
 
     fn now(&self) -> Timestamp {
-        new_key::to_the_millisecond(self.clock.now())
+        to_the_millisecond(self.clock.now())
     }
 }
 
@@ -146,5 +146,5 @@ fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem>
         return Err(problem());
     }
     let ends = now.checked_add(overlap).map_err(|_| problem())?;
-    Ok(new_key::to_the_millisecond(ends))
+    Ok(to_the_millisecond(ends))
 }

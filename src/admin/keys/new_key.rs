@@ -201,26 +201,6 @@ pub(super) fn common_prefix<'a>(
     common.ok_or_else(no_api)
 }
 
-/// Reads a date (its beginning in UTC) or an RFC 3339 date and time.
-///
-/// # Errors
-///
-/// What was expected.
-pub fn parse_moment(text: &str) -> Result<Timestamp, &'static str> {
-    const EXPECTED: &str =
-        "expected a date such as 2030-12-31, or a date and time such as 2030-12-31T23:59:59Z";
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(to_the_millisecond(moment));
-    }
-    // A date alone, exactly: jiff would read a date and time without an offset as well, and drop the time.
-    if text.len() != "2030-12-31".len() {
-        return Err(EXPECTED);
-    }
-    let date: jiff::civil::Date = text.parse().map_err(|_| EXPECTED)?;
-    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| EXPECTED)?;
-    Ok(midnight.timestamp())
-}
-
 /// Reads a network (CIDR), or a single address.
 ///
 /// # Errors
@@ -230,9 +210,4 @@ pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
     text.parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| "expected a network such as 203.0.113.0/24 or 2001:db8::/32, or an address")
-}
-
-/// Cuts a time to what stores keep, so that an answer says what a later one will say.
-pub(super) fn to_the_millisecond(moment: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment)
 }

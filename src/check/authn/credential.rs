@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    config::{Access, ApiKeyCredential, ChecksumRule, Credential as Accepted, KeyPlace, PrefixRule, Route},
+    config::{Access, ApiKeyCredential, ChecksumRule, CredentialRule, KeyPlace, PrefixRule, Route},
     domain::{DenialReason, is_plausible_key},
 };
 
@@ -65,7 +65,7 @@ pub fn extract<'r>(
         return Ok(Credential::Anonymous);
     }
     let mut found: Option<Candidate<'r>> = None;
-    for Accepted::ApiKey(accepted) in &api.config.credentials {
+    for CredentialRule::ApiKey(accepted) in &api.config.credentials {
         for place in &accepted.from {
             let Some(value) = look(place, request)? else {
                 continue;

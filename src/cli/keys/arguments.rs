@@ -5,10 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
-use crate::admin::{parse_moment, parse_network};
+use crate::admin::parse_network;
 use crate::cli::{ConfigFile, Output};
 use crate::domain::{
-    ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
+    ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp, parse_moment,
 };
 
 const EXAMPLES: &str = "\

@@ -2,8 +2,8 @@ use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use crate::admin::{fixture, parse_moment};
-use crate::domain::{KeyHash, ManualClock};
+use crate::admin::fixture;
+use crate::domain::{KeyHash, ManualClock, parse_moment};
 
 use super::*;
 

@@ -9,9 +9,9 @@ use serde::{
 use serde_json::Value;
 
 use crate::config::Api;
-use crate::domain::{ApiName, KeyHash, KeyHint, KeyId, KeyKind, ProjectId};
+use crate::domain::{ApiName, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment};
 
-use super::super::new_key::{self, NewKey, parse_moment, parse_network};
+use super::super::new_key::{self, NewKey, parse_network};
 use super::super::problem::{Problem, quoted};
 
 const FIELDS: &str = "hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \

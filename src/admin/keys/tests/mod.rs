@@ -2,7 +2,7 @@ mod import;
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::domain::{KeyKind, ManualClock, is_well_formed_key};
+use crate::domain::{KeyKind, ManualClock, is_well_formed_key, parse_moment};
 use crate::store::SqliteStore;
 
 use super::*;
@@ -279,25 +279,4 @@ async fn a_list_for_an_unknown_api_is_an_error() {
     };
     let error = scene.keys().list(&filter).await.expect_err("no such API");
     assert!(error.to_string().starts_with("apis: found \"paiments\""));
-}
-
-#[test]
-fn a_moment_is_a_date_or_a_date_and_time() {
-    for (text, expected) in [
-        ("2030-12-31", "2030-12-31T00:00:00Z"),
-        ("2030-12-31T23:59:59+01:00", "2030-12-31T22:59:59Z"),
-        ("2030-12-31T23:59:59.1239Z", "2030-12-31T23:59:59.123Z"),
-    ] {
-        assert_eq!(moment(text).to_string(), expected);
-    }
-    for bad in [
-        "",
-        "tomorrow",
-        "90",
-        "2030-13-01",
-        "2030-12-31T23:59:59",
-        "2030-12-31 23:59",
-    ] {
-        assert!(parse_moment(bad).is_err(), "{bad}");
-    }
 }
