@@ -226,7 +226,7 @@ async fn a_row_that_makes_no_sense_is_named() {
         ),
         (
             "UPDATE keys SET created = 0, project = ''",
-            "column project: it is empty",
+            "column project: expected one character at least",
         ),
         (
             "UPDATE keys SET project = NULL, apis = 'Über'",

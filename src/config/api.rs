@@ -300,8 +300,8 @@ mod tests {
         check(
             &api(&["scopes: { 'a b': [], c: ['d e'] }"]),
             &[
-                "6:15 apis[0].scopes.a b: found the name \"a b\", but a scope is",
-                "6:30 apis[0].scopes.c[0]: found \"d e\", but a scope is",
+                "6:15 apis[0].scopes.a b: found the name \"a b\", expected 1 to 64 visible",
+                "6:30 apis[0].scopes.c[0]: found \"d e\", expected 1 to 64 visible",
             ],
         );
     }

@@ -217,7 +217,7 @@ mod tests {
             ),
             (
                 format!("prefix: 'k k', {from}"),
-                Some("4:40 apis[0].credentials[0].api_key.prefix: found 3 characters, but a prefix is 1 to 32".to_owned()),
+                Some("4:40 apis[0].credentials[0].api_key.prefix: found 3 characters, expected 1 to 32 letters".to_owned()),
             ),
         ];
         for (fields, expected) in cases {

@@ -197,7 +197,7 @@ mod tests {
             ),
             (
                 "{ header: { name: ':path' } }",
-                Some("8:33 @[0].header.name: found \":path\", but a header name is"),
+                Some("8:33 @[0].header.name: found \":path\", expected 1 to 64 letters"),
             ),
             (
                 "{ header: { name: X_Envoy_Key } }",

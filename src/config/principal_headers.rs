@@ -161,7 +161,7 @@ mod tests {
             ("{ id: X-User }", None),
             (
                 "{ id: ':path' }",
-                Some("6:30 apis[0].principal_headers.id: found \":path\", but a header name is"),
+                Some("6:30 apis[0].principal_headers.id: found \":path\", expected 1 to 64 letters"),
             ),
             (
                 "{ id: host }",

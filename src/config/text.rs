@@ -1,6 +1,6 @@
 //! Strings of the configuration that have a form of their own.
 
-use std::{borrow::Cow, fmt, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -133,26 +133,30 @@ pub(super) fn rule_of(format: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == format)
 }
 
+fn parse<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
 /// Formats that are types of the domain: their errors say what is expected.
 macro_rules! domain_formats {
-    ($($type:ty, $name:literal, $what:literal, $lead:literal;)*) => {
+    ($($type:ty, $name:literal, $what:literal;)*) => {
         $(impl Format for $type {
             const NAME: &'static str = $name;
             const WHAT: &'static str = $what;
 
             fn read(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|error| format!(concat!($lead, "{}"), error))
+                parse(text)
             }
         })*
     };
 }
 
 domain_formats! {
-    ApiName, "api-name", "a name such as `orders`", "";
-    Environment, "environment", "an environment such as `live`", "";
-    HeaderName, "header-name", "a header name", "but ";
-    RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`", "";
-    Scope, "scope", "a scope such as `read`", "but ";
+    ApiName, "api-name", "a name such as `orders`";
+    Environment, "environment", "an environment such as `live`";
+    HeaderName, "header-name", "a header name";
+    RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";
+    Scope, "scope", "a scope such as `read`";
 }
 
 impl Format for KeyPrefix {
@@ -162,7 +166,7 @@ impl Format for KeyPrefix {
     const IS_SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|error| format!("but {error}"))
+        parse(text)
     }
 }
 

@@ -31,7 +31,7 @@ pub struct KeyPrefix(String);
 
 /// The text cannot be a key's prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a prefix is 1 to 32 letters, digits, `_` and `-`")]
+#[error("expected 1 to 32 letters, digits, `_` and `-`")]
 pub struct PrefixError;
 
 impl KeyPrefix {
@@ -194,7 +194,7 @@ pub struct KeyHint(String);
 
 /// The text is too long or holds something that cannot stand in a hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a hint is at most 48 visible ASCII characters")]
+#[error("expected at most 48 visible ASCII characters")]
 pub struct HintError;
 
 impl KeyHint {

@@ -21,16 +21,16 @@ pub const HEADER_VALUE_ESCAPES: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Nothing stands there.
-    #[error("it is empty")]
+    #[error("expected one character at least")]
     Empty,
     /// Encoded as a header value it would not fit.
-    #[error("it takes {found} bytes as a header value, where at most {HEADER_VALUE_BYTES_MAX} fit")]
+    #[error("expected at most {HEADER_VALUE_BYTES_MAX} bytes once percent-encoded, not {found}")]
     TooLong {
         /// The length in bytes after percent-encoding.
         found: usize,
     },
     /// A control character stands in it.
-    #[error("it holds a control character")]
+    #[error("expected no control character")]
     Control,
     /// A name that appears in configuration and metrics has a stricter form.
     #[error("expected lower-case letters, digits and inner hyphens, at most 63 of them")]

@@ -1,4 +1,6 @@
 //! The vocabulary: what every other room speaks of. No I/O, nothing async.
+//!
+//! What cannot be read from text says what was expected: each error reads on from "found …, ".
 
 mod api_key;
 mod clock;
@@ -10,7 +12,7 @@ mod principal_kind;
 mod route_pattern;
 mod scope;
 
-pub use api_key::{KeyHash, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key};
+pub use api_key::{HashError, KeyHash, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
 pub use denial::{DenialReason, UNAVAILABLE};
 pub use header_name::{HeaderName, folds_to};

@@ -14,12 +14,12 @@ pub struct Scope(Arc<str>);
 
 /// The text is empty, too long, or holds a character that no scope has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is 1 to {SCOPE_BYTES_MAX} visible ASCII characters without \" and \\")]
+#[error("expected 1 to {SCOPE_BYTES_MAX} visible ASCII characters without \" and \\")]
 pub struct ScopeError;
 
 /// There are more scopes than one credential may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("found {found} scopes, expected at most {SCOPES_MAX}")]
+#[error("expected at most {SCOPES_MAX} scopes, not {found}")]
 pub struct TooManyScopes {
     /// How many there are, without repetition.
     pub found: usize,

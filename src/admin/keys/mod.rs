@@ -140,7 +140,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
 fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem> {
     let problem = || {
         let found = format!("{} hours", overlap.as_secs().div_ceil(3600));
-        Problem::new("overlap", found, "at most 90 days")
+        Problem::new("overlap", found, "expected at most 90 days")
     };
     if overlap > OVERLAP_MAX {
         return Err(problem());

@@ -50,7 +50,11 @@ impl NewKey {
         }
         for (at, name) in self.apis.iter().enumerate() {
             if self.apis.iter().take(at).any(|other| other == name) {
-                problems.push(Problem::new("apis", format!("`{name}` twice"), "each API once"));
+                problems.push(Problem::new(
+                    "apis",
+                    format!("`{name}` twice"),
+                    "expected each API once",
+                ));
                 continue;
             }
             match api(configured, name) {
@@ -68,7 +72,7 @@ impl NewKey {
             problems.push(Problem::new(
                 "expires",
                 expires.to_string(),
-                format!("a moment after {now}"),
+                format!("expected a moment after {now}"),
             ));
         }
         problems
@@ -77,7 +81,7 @@ impl NewKey {
     fn scope_set(&self) -> Result<ScopeSet, Problem> {
         ScopeSet::new(self.scopes.clone()).map_err(|error| {
             let found = format!("{} scopes", error.found);
-            Problem::new("scopes", found, format!("at most {SCOPES_MAX}"))
+            Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
         })
     }
 
@@ -88,7 +92,7 @@ impl NewKey {
                 "sources",
                 first.to_string(),
                 format!(
-                    "none: the API `{}` does not declare `client_address`, so it cannot tell where a request comes from",
+                    "expected none: the API `{}` does not declare `client_address`, so it cannot tell where a request comes from",
                     api.name
                 ),
             )
@@ -139,19 +143,19 @@ fn name_problem(name: &str) -> Option<Problem> {
     } else {
         return None;
     };
-    let expected = format!("1 to {NAME_BYTES_MAX} bytes without control characters");
+    let expected = format!("expected 1 to {NAME_BYTES_MAX} bytes without control characters");
     Some(Problem::new("name", found, expected))
 }
 
 pub(super) fn no_api() -> Problem {
-    Problem::new("apis", "none", "the API that the key is for")
+    Problem::new("apis", "none", "expected the API that the key is for")
 }
 
 /// The API of this name.
 pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
     configured.iter().find(|api| api.name == *name).ok_or_else(|| {
         let names = configured.iter().map(|api| &api.name);
-        let expected = format!("one of {}", named(names));
+        let expected = format!("expected one of {}", named(names));
         Problem::new("apis", quoted(name.as_str()), expected)
     })
 }
@@ -163,7 +167,7 @@ pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&
         return Ok(&rule.prefix);
     }
     if api.prefix_rules().next().is_none() {
-        let expected = "an API that accepts keys";
+        let expected = "expected an API that accepts keys";
         return Err(Problem::new("apis", quoted(api.name.as_str()), expected));
     }
     let found = wanted.map_or_else(|| "none".to_owned(), |environment| quoted(environment.as_str()));
@@ -172,10 +176,10 @@ pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&
         .filter_map(|rule| rule.environment.as_ref())
         .collect();
     let expected = if environments.is_empty() {
-        format!("none: the API `{}` has no environments", api.name)
+        format!("expected none: the API `{}` has no environments", api.name)
     } else {
         format!(
-            "one of {}, as the API `{}` has them",
+            "expected one of {}, as the API `{}` has them",
             named(environments),
             api.name
         )
@@ -194,7 +198,7 @@ pub(super) fn common_prefix<'a>(
         let prefix = prefix(api(configured, name)?, environment)?;
         if *common.get_or_insert(prefix) != prefix {
             let found = named(names);
-            let expected = "APIs whose keys begin alike, as one key has one prefix";
+            let expected = "expected APIs whose keys begin alike, as one key has one prefix";
             return Err(Problem::new("apis", found, expected));
         }
     }

@@ -16,7 +16,7 @@ pub struct Problem {
     pub field: &'static str,
     /// What stands there.
     pub found: String,
-    /// What should.
+    /// What should: it begins with "expected".
     pub expected: String,
 }
 
@@ -33,11 +33,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: found {}, expected {}",
-            self.field, self.found, self.expected
-        )
+        write!(f, "{}: found {}, {}", self.field, self.found, self.expected)
     }
 }
 

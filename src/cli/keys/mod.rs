@@ -111,7 +111,7 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
             Expiry::At(moment) => Ok(moment),
             Expiry::In(duration) => now.checked_add(duration).map_err(|_| {
                 let found = format!("{} days", duration.as_secs() / 86_400);
-                Problem::new("expires", found, "a time that calendars reach")
+                Problem::new("expires", found, "expected a time that calendars reach")
             }),
         })
         .transpose()?;

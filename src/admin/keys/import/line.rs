@@ -9,12 +9,12 @@ use serde::{
 use serde_json::Value;
 
 use crate::config::Api;
-use crate::domain::{ApiName, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment};
+use crate::domain::{ApiName, HashError, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment};
 
 use super::super::new_key::{self, NewKey, parse_network};
 use super::super::problem::{Problem, quoted};
 
-const FIELDS: &str = "hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
+const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
                       expires, sources and id";
 
 /// A key made elsewhere.
@@ -41,7 +41,7 @@ impl Imported {
             .into_iter()
             .chain(scopes)
             .filter(|(_, text)| text.is_some_and(|text| KeyHash::of(text) == self.hash))
-            .map(|(field, _)| Problem::new(field, "the key itself", "no secret"))
+            .map(|(field, _)| Problem::new(field, "the key itself", "expected no secret"))
             .collect()
     }
 }
@@ -107,7 +107,7 @@ impl Fields {
             } else {
                 format!("an error of syntax at column {}", error.column())
             };
-            Problem::new("line", found, "one JSON object with each field once")
+            Problem::new("line", found, "expected one JSON object with each field once")
         })?;
         Ok(Self {
             members: members.0,
@@ -129,7 +129,7 @@ impl Fields {
         match self.value(field)? {
             Value::String(text) => Some(text),
             other => {
-                self.problem(field, kind_of(&other), "a text");
+                self.problem(field, kind_of(&other), "expected a text");
                 None
             }
         }
@@ -151,7 +151,7 @@ impl Fields {
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         read(text)
-            .map_err(|error| self.problem(field, quoted(text), expectation(&error)))
+            .map_err(|error| self.problem(field, quoted(text), error.to_string()))
             .ok()
     }
 
@@ -163,7 +163,7 @@ impl Fields {
         let before = self.problems.len();
         let parsed = self.parsed(field);
         if parsed.is_none() && self.problems.len() == before {
-            self.problem(field, "nothing", "a text");
+            self.problem(field, "nothing", "expected a text");
         }
         parsed
     }
@@ -177,7 +177,7 @@ impl Fields {
             None => return Vec::new(),
             Some(Value::Array(elements)) => elements,
             Some(other) => {
-                self.problem(field, kind_of(&other), "a list of texts");
+                self.problem(field, kind_of(&other), "expected a list of texts");
                 return Vec::new();
             }
         };
@@ -185,7 +185,7 @@ impl Fields {
         for element in elements {
             match element {
                 Value::String(text) => list.extend(self.convert(field, &text, &read)),
-                other => self.problem(field, kind_of(&other), "a list of texts"),
+                other => self.problem(field, kind_of(&other), "expected a list of texts"),
             }
         }
         list
@@ -193,7 +193,7 @@ impl Fields {
 
     /// The hash. Whatever stands here is not repeated: it might be the key.
     fn hash(&mut self) -> Option<KeyHash> {
-        let expected = "`sha256:` and 64 hexadecimal digits";
+        let expected = HashError.to_string();
         match self.value("hash") {
             None => self.problem("hash", "nothing", expected),
             Some(Value::String(text)) => {
@@ -212,7 +212,7 @@ impl Fields {
         let single: Option<ApiName> = self.parsed("api");
         let mut apis: Vec<ApiName> = self.list("apis", str::parse);
         if single.is_some() && !apis.is_empty() {
-            self.problem("api", "both `api` and `apis`", "one of them");
+            self.problem("api", "both `api` and `apis`", "expected one of them");
         }
         apis.extend(single);
         apis
@@ -222,15 +222,6 @@ impl Fields {
         for (name, _) in std::mem::take(&mut self.members) {
             self.problem("line", format!("the unknown field {}", quoted(&name)), FIELDS);
         }
-    }
-}
-
-/// Some parsers say what they expect, others what is wrong.
-fn expectation(error: &impl fmt::Display) -> String {
-    let text = error.to_string();
-    match text.strip_prefix("expected ") {
-        Some(expected) => expected.to_owned(),
-        None => format!("another value, as {text}"),
     }
 }
 

@@ -122,13 +122,17 @@ impl<S: KeyStore> Keys<'_, S> {
         let mut problems = Vec::new();
         if let Some(other) = self.store.find(record.hash).await?.record {
             let found = format!("the hash of the key {}", other.id);
-            problems.push(Problem::new("hash", found, "a key that the store does not have"));
+            problems.push(Problem::new(
+                "hash",
+                found,
+                "expected a key that the store does not have",
+            ));
         }
         match self.store.get(&record.id).await {
             Ok(_) => problems.push(Problem::new(
                 "id",
                 "the id of another key",
-                "an id that the store does not have",
+                "expected an id that the store does not have",
             )),
             Err(StoreError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
@@ -170,7 +174,7 @@ impl Gathered {
             if first != line {
                 let found = format!("the same as in line {first}");
                 self.problems
-                    .add(line, Problem::new(field, found, "each key once"));
+                    .add(line, Problem::new(field, found, "expected each key once"));
             }
         }
         self.records.push(record);
@@ -192,7 +196,7 @@ fn too_long() -> Problem {
     Problem::new(
         "line",
         format!("more than {LINE_BYTES_MAX} bytes"),
-        "one JSON object for each key",
+        "expected one JSON object for each key",
     )
 }
 

@@ -111,7 +111,7 @@ const PROBLEMS: [(&str, &[&str]); 17] = [
     ),
     (
         r#"{"organization": ""}"#,
-        &["organization: found \"\", expected another value, as it is empty"],
+        &["organization: found \"\", expected one character at least"],
     ),
     (
         r#"{"scopes": "read"}"#,
@@ -120,7 +120,7 @@ const PROBLEMS: [(&str, &[&str]); 17] = [
     (
         r#"{"scopes": ["a b", 1]}"#,
         &[
-            "scopes: found \"a b\", expected another value, as a scope is",
+            "scopes: found \"a b\", expected 1 to 64 visible",
             "scopes: found a number",
         ],
     ),
