@@ -261,6 +261,7 @@ async fn a_failure_says_whose_it_is() {
         vec!["create", "--api", "payments"],
         vec!["list", "--api", "nowhere"],
         vec!["rotate", &id, "--overlap", "91d"],
+        vec!["rotate", &id, "--overlap", "24"],
         vec!["rotate", &id],
     ] {
         let failure = scene.run(&words).await.expect_err("it makes no sense");
