@@ -1,6 +1,6 @@
 //! `doorward config`, as an operator calls it.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::expect_used, reason = "a test says what went wrong by ending")]
 
 use std::{
     path::Path,

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, Exit, Failure, Output, print, to_json, unwritable};
 use crate::config::{Config, find, schema};
+
+use super::{ConfigFile, Exit, Failure, Output, print, to_json, unwritable};
 
 /// What is asked of the configuration.
 #[derive(Debug, Subcommand)]

@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use super::{ConfigFile, Exit, Failure, block_on};
 use crate::{
     server::{self, ConfigSource, ServeError},
     telemetry,
 };
+
+use super::{ConfigFile, Exit, Failure, block_on};
 
 /// `doorward serve`.
 #[derive(Debug, Args)]

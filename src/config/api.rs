@@ -8,6 +8,8 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{ApiName, HeaderName, Implications, Scope};
+
 use super::{
     CredentialRule, Denials, KeyPlace, PrefixRule, PrincipalHeaders,
     credential::{self, RawCredential},
@@ -18,7 +20,6 @@ use super::{
     route::{self, RawRoute, Route},
     text::{Format, Text, names},
 };
-use crate::domain::{ApiName, HeaderName, Implications, Scope};
 
 /// One product guarded.
 #[derive(Debug, Clone)]
@@ -245,8 +246,9 @@ impl Format for Host {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::tests::{api, check};
+
+    use super::*;
 
     #[test]
     fn a_host_is_a_bare_name() {

@@ -5,6 +5,8 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Environment, KeyPrefix};
+
 use super::{
     key_place::{KeyPlace, RawKeyPlace},
     place::Place,
@@ -12,7 +14,6 @@ use super::{
     text::{Text, names},
     wording::one_of,
 };
-use crate::domain::{Environment, KeyPrefix};
 
 /// One kind of credential that an API accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,8 +182,9 @@ pub(super) fn check_environments<'e>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::tests::{api, check, config};
+
+    use super::*;
 
     fn with_key(fields: &str) -> String {
         api(&[&format!("credentials: [{{ api_key: {{ {fields} }} }}]")])

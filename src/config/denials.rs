@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::domain::{DenialReason, UNAVAILABLE};
+
 use super::{
     place::Place,
     problem::Report,
@@ -16,7 +18,6 @@ use super::{
     text::{Format, Text, names},
     wording::one_of,
 };
-use crate::domain::{DenialReason, UNAVAILABLE};
 
 /// How an API refuses.
 #[derive(Debug, Clone, PartialEq)]
@@ -241,11 +242,12 @@ impl Format for ReasonCode {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{
         Part,
         tests::{api, check, config},
     };
+
+    use super::*;
 
     #[test]
     fn a_body_keeps_the_order_in_which_it_is_written() {

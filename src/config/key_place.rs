@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Environment, HeaderName, folds_to};
+
 use super::{
     PrefixRule,
     credential::check_environments,
@@ -11,7 +13,6 @@ use super::{
     reserved_headers,
     text::{Format, Text},
 };
-use crate::domain::{Environment, HeaderName, folds_to};
 
 /// A place in the request where a key may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]

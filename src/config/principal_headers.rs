@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{place::Place, problem::Report, reserved_headers, text::Text};
 use crate::domain::{HeaderName, folds_to};
+
+use super::{place::Place, problem::Report, reserved_headers, text::Text};
 
 /// The names of the principal headers. All differ, even after folding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,19 +141,19 @@ impl RawPrincipalHeaders {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::{api, check};
+    use crate::config::tests::{api, check, config};
+
+    use super::*;
 
     #[test]
     fn the_fields_stand_in_the_order_of_the_names() {
-        let fields = super::FIELDS
-            .map(|field| format!("{field}: y-{field}"))
-            .join(", ");
-        let config = crate::config::tests::config(&api(&[&format!("principal_headers: {{ {fields} }}")]));
+        let fields = FIELDS.map(|field| format!("{field}: y-{field}")).join(", ");
+        let config = config(&api(&[&format!("principal_headers: {{ {fields} }}")]));
         let names = config
             .apis
             .first()
             .map(|api| api.principal_headers.all().map(ToString::to_string));
-        assert_eq!(names, Some(super::FIELDS.map(|field| format!("y-{field}"))));
+        assert_eq!(names, Some(FIELDS.map(|field| format!("y-{field}"))));
     }
 
     #[test]

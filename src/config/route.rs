@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Environment, PrincipalKind, RoutePattern, Scope, Shape};
+
 use super::{
     CredentialRule,
     credential::{check_environments, prefix_rules},
@@ -12,7 +14,6 @@ use super::{
     problem::Report,
     text::Text,
 };
-use crate::domain::{Environment, PrincipalKind, RoutePattern, Scope, Shape};
 
 /// What is required for some requests.
 #[derive(Debug, Clone)]

@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
 
+use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
+
 use super::{
     api::Host,
     denials::{ContentType, ReasonCode},
@@ -16,7 +18,6 @@ use super::{
     template::TextTemplate,
     wording::one_of,
 };
-use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
 
 /// A form that a string can have. The schema names it as the string's `format`, and the check of the tree's
 /// shape applies it there, so that every badly formed string is found in one go.
@@ -197,6 +198,8 @@ impl Format for PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::schema;
+
     use super::*;
 
     #[test]
@@ -217,7 +220,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        formats(&crate::config::schema(), &mut found);
+        formats(&schema(), &mut found);
         found.sort_unstable();
         found.dedup();
         let mut known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();

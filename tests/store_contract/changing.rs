@@ -1,5 +1,9 @@
-use doorward::domain::{KeyHash, KeyRecord};
-use doorward::store::{KeyStore, StoreError, UniqueField};
+//! What a change does, and what refuses it.
+
+use doorward::{
+    domain::{KeyHash, KeyRecord},
+    store::{KeyStore, StoreError, UniqueField},
+};
 
 use super::{Place, all, at, id, record};
 

@@ -13,9 +13,11 @@ use std::{slice, time::Duration};
 
 use rand::CryptoRng;
 
-use crate::config::Api;
-use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond};
-use crate::store::{KeyFilter, KeyStore, StoreError, UniqueField};
+use crate::{
+    config::Api,
+    domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond},
+    store::{KeyFilter, KeyStore, StoreError, UniqueField},
+};
 
 pub use new_key::{NewKey, parse_network};
 pub use problem::{KeyError, Problem};

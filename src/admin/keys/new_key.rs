@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::config::{Api, PrefixRule};
-use crate::domain::{
-    ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId, PlanName,
-    ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
+use crate::{
+    config::{Api, PrefixRule},
+    domain::{
+        ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
+        PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
+    },
 };
 
 use super::problem::{Problem, named, quoted};

@@ -2,8 +2,10 @@
 
 use std::{fmt, io};
 
-use crate::domain::{KeyId, KeyStatus};
-use crate::store::StoreError;
+use crate::{
+    domain::{KeyId, KeyStatus},
+    store::StoreError,
+};
 
 /// The longest text that is repeated to whoever wrote it: shorter than any key, which may stand in any field
 /// by mistake.

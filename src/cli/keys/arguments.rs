@@ -5,10 +5,13 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
-use crate::admin::parse_network;
-use crate::cli::{ConfigFile, Output};
-use crate::domain::{
-    ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp, parse_moment,
+use crate::{
+    admin::parse_network,
+    cli::{ConfigFile, Output},
+    domain::{
+        ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
+        parse_moment,
+    },
 };
 
 const EXAMPLES: &str = "\

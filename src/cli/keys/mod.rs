@@ -16,14 +16,19 @@ use rand::{
     rngs::{StdRng, SysRng},
 };
 
-use crate::admin::{Issued, KeyError, Keys, NewKey, Problem};
-use crate::config::{Config, StoreLocation};
-use crate::domain::{Clock, SystemClock, Timestamp};
-use crate::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
+use crate::{
+    admin::{Issued, KeyError, Keys, NewKey, Problem},
+    config::{Config, StoreLocation},
+    domain::{Clock, SystemClock, Timestamp},
+    store::{KeyFilter, KeyStore, SqliteStore, StoreError},
+};
 
 use super::{Exit, Failure, block_on, print};
-use answer::Answer;
-use arguments::{Action, Create, Expiry};
+
+use self::{
+    answer::Answer,
+    arguments::{Action, Create, Expiry},
+};
 
 pub(super) use arguments::KeysCommand;
 

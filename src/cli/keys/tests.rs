@@ -1,9 +1,13 @@
+//! `doorward keys`, word by word, on a real store.
+
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use crate::admin::fixture;
-use crate::domain::{KeyHash, ManualClock, parse_moment};
+use crate::{
+    admin::fixture,
+    domain::{KeyHash, ManualClock, parse_moment},
+};
 
 use super::*;
 

@@ -15,12 +15,17 @@ use std::{sync::Arc, time::Duration};
 use moka::future::Cache;
 use tokio::time::Instant;
 
-use crate::config::CacheLimits;
-use crate::domain::{ApiName, Environment, KeyHash, KeyId, KeyRecord, PlanName, ProjectId, Scope};
+use crate::{
+    config::CacheLimits,
+    domain::{ApiName, Environment, KeyHash, KeyId, KeyRecord, PlanName, ProjectId, Scope},
+};
 
 use super::{KeyStore, StoreError};
-use fences::{Fences, Stamp};
-use meters::Meters;
+
+use self::{
+    fences::{Fences, Stamp},
+    meters::Meters,
+};
 
 /// The most unknown keys that are remembered as such.
 const UNKNOWN_MAX: u64 = 65_536;

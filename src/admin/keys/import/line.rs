@@ -8,11 +8,15 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::config::Api;
-use crate::domain::{ApiName, HashError, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment};
+use crate::{
+    config::Api,
+    domain::{ApiName, HashError, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
+};
 
-use super::super::new_key::{self, NewKey, parse_network};
-use super::super::problem::{Problem, quoted};
+use super::super::{
+    new_key::{self, NewKey, parse_network},
+    problem::{Problem, quoted},
+};
 
 const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
                       expires, sources and id";

@@ -14,8 +14,10 @@ use std::{
 
 use rand::CryptoRng;
 
-use crate::domain::{KeyId, KeyRecord, Timestamp};
-use crate::store::{KeyStore, StoreError};
+use crate::{
+    domain::{KeyId, KeyRecord, Timestamp},
+    store::{KeyStore, StoreError},
+};
 
 use super::{KeyError, Keys, Problem};
 

@@ -1,9 +1,13 @@
+//! What becomes of keys, with a real store and a clock that stands still.
+
 mod import;
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::domain::{KeyKind, ManualClock, is_well_formed_key, parse_moment};
-use crate::store::SqliteStore;
+use crate::{
+    domain::{KeyKind, ManualClock, is_well_formed_key, parse_moment},
+    store::SqliteStore,
+};
 
 use super::*;
 
