@@ -116,7 +116,7 @@ enum Command {
 /// `--config FILE`, as every command has it that needs a configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {
-    // The help text is no documentation: it is not in Markdown.
+    // Not a doc comment, since in Markdown the brackets would be a link.
     #[arg(
         long,
         global = true,
@@ -193,7 +193,7 @@ pub fn run(
 ///
 /// # Errors
 ///
-/// It cannot be written. Whoever has closed the pipe (`… | head`) has read enough, which is none.
+/// It cannot be written. A pipe that its reader has closed (`… | head`) is no error: the reader has enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(error)),

@@ -20,7 +20,7 @@ const RANDOM_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
 /// Characters of the random part that a hint shows.
 const HINT_LEN: usize = 4;
-/// The longest key that is looked at, in bytes; only keys made elsewhere come near it.
+/// The longest key that is looked at, in bytes. Ours are shorter; those made elsewhere may not be.
 const KEY_BYTES_MAX: usize = 256;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -55,8 +55,7 @@ impl FromStr for KeyPrefix {
     }
 }
 
-/// A key in clear, on its only way out: to the one who created it. `Debug` shows nothing of it and its
-/// memory is zeroed.
+/// A new key in clear, for whoever asked for it. `Debug` shows nothing of it, and its memory is zeroed.
 #[derive(Debug)]
 pub struct PlainKey(SecretString);
 
@@ -105,8 +104,7 @@ pub fn is_well_formed_key(key: &str, prefix: &KeyPrefix) -> bool {
     presented.chars().eq(checksum(body))
 }
 
-/// Whether every byte of `key` can stand in a key made anywhere: the `token68` of RFC 9110, section 11.2,
-/// within [`KEY_BYTES_MAX`].
+/// Whether `key` could be a key made anywhere: a `token68` of RFC 9110, section 11.2, of at most 256 bytes.
 #[must_use]
 pub fn is_plausible_key(key: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
@@ -180,7 +178,7 @@ impl FromStr for KeyHash {
     }
 }
 
-/// Shows the first four bytes only: enough to compare two lines of a log, too few to look up a key.
+/// Shows the first four bytes only: enough to compare two lines of a log, too few to find the key by.
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start: String = hex::encode(self.0).chars().take(8).collect();

@@ -72,7 +72,7 @@ pub fn parse_moment(text: &str) -> Result<Timestamp, &'static str> {
     Ok(midnight.timestamp())
 }
 
-/// Cuts a time to what stores keep, so that an answer says what a later one will say.
+/// Cuts a time to the millisecond, as stores do, so that an answer agrees with every later one.
 #[must_use]
 pub fn to_the_millisecond(moment: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment)

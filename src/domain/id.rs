@@ -13,26 +13,26 @@ use super::api_key::random_base62;
 /// The longest value of a principal header, in bytes, after percent-encoding.
 const HEADER_VALUE_BYTES_MAX: usize = 256;
 
-/// What is percent-encoded in a header value: everything that is not visible ASCII, and `%` itself, so
-/// that decoding gives back the original (RFC 3986, section 2.1).
+/// What is percent-encoded in a header value (RFC 3986, section 2.1): everything that is not visible ASCII, and
+/// `%` itself, so that decoding gives back the original.
 pub const HEADER_VALUE_ESCAPES: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing stands there.
+    /// It is empty.
     #[error("expected one character at least")]
     Empty,
-    /// Encoded as a header value it would not fit.
+    /// It is too long for the value of a header.
     #[error("expected at most {HEADER_VALUE_BYTES_MAX} bytes once percent-encoded, not {found}")]
     TooLong {
         /// The length in bytes after percent-encoding.
         found: usize,
     },
-    /// A control character stands in it.
+    /// It holds a control character.
     #[error("expected no control character")]
     Control,
-    /// A name that appears in configuration and metrics has a stricter form.
+    /// It is no lower-case label, as names in configuration and metrics are.
     #[error("expected lower-case letters, digits and inner hyphens, at most 63 of them")]
     NotAName,
 }

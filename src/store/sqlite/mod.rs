@@ -31,7 +31,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// How long a person at a terminal waits for a lock before being told of it.
+    /// How long the server and the commands wait for a lock before they give up.
     pub const PATIENCE: Duration = Duration::from_secs(5);
 
     /// Opens the file, makes it where it is missing (mode 0600), and brings its schema up to date.
