@@ -20,4 +20,4 @@ pub use id::{ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, 
 pub use key_record::{KeyKind, KeyRecord, KeyStatus};
 pub use principal_kind::PrincipalKind;
 pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment, Shape};
-pub use scope::{Implications, SCOPES_MAX, Scope, ScopeSet};
+pub use scope::{Implications, SCOPES_MAX, Scope, ScopeSet, TooManyScopes};

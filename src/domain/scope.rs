@@ -8,7 +8,7 @@ const SCOPE_BYTES_MAX: usize = 64;
 pub const SCOPES_MAX: usize = 64;
 
 /// One scope, such as `read` or `agents:read`: a scope-token of RFC 6749, section 3.3, of at most
-/// [`SCOPE_BYTES_MAX`] bytes.
+/// 64 bytes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope(Arc<str>);
 
