@@ -7,10 +7,10 @@ use std::{hint::black_box, path::Path, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
-    admin::keys::{Keys, NewKey},
+    admin::{Keys, NewKey},
     check::{Checker, Policy, decision::Verdict},
     config::Config,
-    domain::{KeyKind, ScopeSet, SystemClock},
+    domain::{KeyKind, SystemClock},
     store::{CachedKeys, SqliteStore},
 };
 use envoy_types::{
@@ -90,7 +90,7 @@ async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
         organization: "acme".parse().expect("an id"),
         project: None,
         environment: "live".parse().ok(),
-        scopes: ScopeSet::new(vec!["read".parse().expect("a scope")]).expect("one scope"),
+        scopes: vec!["read".parse().expect("a scope")],
         plan: None,
         expires: None,
         sources: Vec::new(),

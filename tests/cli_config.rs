@@ -1,12 +1,13 @@
 //! `doorward config`, as an operator calls it.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::expect_used, reason = "a test says what went wrong by ending")]
 
 use std::{
     path::Path,
     process::{Command, Stdio},
 };
 
+use doorward::config::Config;
 use serde_json::{Value, json};
 
 const GOOD: &str = "apis: [{ name: one, hosts: [a.test], routes: [{ match: /, public: true }] }]\n";
@@ -166,6 +167,33 @@ fn the_schema_is_json_and_survives_a_reader_who_leaves() {
         .expect("doorward runs");
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn every_example_is_good_and_so_is_what_is_shown_of_it() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(&examples).expect("the folder is readable") {
+        let path = entry.expect("the entry is readable").path();
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        // The others configure other programs.
+        if !is_yaml || !text.lines().any(|line| line == "apis:") {
+            continue;
+        }
+        let loaded = Config::load(&path, &[]).unwrap_or_else(|errors| panic!("{errors}"));
+        let file = path.to_str().expect("UTF-8");
+        let answer = doorward(&examples, &["config", "show", "--config", file], &[]);
+        assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""), "{file}");
+        let shown = Config::parse(&answer.out, &path, &[]).unwrap_or_else(|errors| panic!("shown: {errors}"));
+        assert_eq!(
+            format!("{:#?}", shown.config),
+            format!("{:#?}", loaded.config),
+            "{file}"
+        );
+        tried += 1;
+    }
+    assert!(tried > 0, "there is no example");
 }
 
 #[test]

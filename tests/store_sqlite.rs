@@ -1,5 +1,10 @@
 //! What can be wrong with an SQLite file, and what the operator is told.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
 
 use std::{
     os::unix::fs::{FileExt, PermissionsExt},
@@ -7,8 +12,10 @@ use std::{
     time::Duration,
 };
 
-use doorward::domain::{KeyHash, KeyKind, KeyRecord, ScopeSet, Timestamp};
-use doorward::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
+use doorward::{
+    domain::{KeyHash, KeyKind, KeyRecord, ScopeSet, Timestamp},
+    store::{KeyFilter, KeyStore, SqliteStore, StoreError},
+};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 /// Short, since some tests wait for all of it.
@@ -226,7 +233,7 @@ async fn a_row_that_makes_no_sense_is_named() {
         ),
         (
             "UPDATE keys SET created = 0, project = ''",
-            "column project: it is empty",
+            "column project: expected one character at least",
         ),
         (
             "UPDATE keys SET project = NULL, apis = 'Über'",

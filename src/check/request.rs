@@ -7,7 +7,7 @@ use envoy_types::{
     pb::envoy::service::auth::v3::{AttributeContext, attribute_context::HttpRequest},
 };
 
-use crate::domain::{DenialReason, route_pattern::PATH_BYTES_MAX};
+use crate::domain::{DenialReason, PATH_BYTES_MAX};
 
 use super::refusal::Refusal;
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
-use super::{ConfigFile, Exit, Failure, Output, print, unwritable};
 use crate::config::{Config, find, schema};
+
+use super::{ConfigFile, Exit, Failure, Output, print, to_json, unwritable};
 
 /// What is asked of the configuration.
 #[derive(Debug, Subcommand)]
@@ -56,7 +56,7 @@ pub(super) struct CheckCommand {
 pub(super) fn run(command: &ConfigCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check(command) => check(command, env),
-        ConfigCommand::Schema => print_json(&schema()).map(|()| Exit::Success),
+        ConfigCommand::Schema => print(&to_json(&schema())?).map(|()| Exit::Success),
         ConfigCommand::Show(config) => {
             let shown = config.load(env)?.to_yaml().map_err(unwritable)?;
             print(&shown).map(|()| Exit::Success)
@@ -65,8 +65,10 @@ pub(super) fn run(command: &ConfigCommand, env: &[(String, String)]) -> Result<E
 }
 
 fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let named = command.file.as_deref().or(command.config.config.as_deref());
-    let path = find(named, env)?;
+    let path = match &command.file {
+        Some(file) => find(Some(file), env)?,
+        None => command.config.path(env)?,
+    };
     match (Config::load(&path, env), command.output) {
         (Ok(loaded), Output::Table) => {
             let routes: usize = loaded.config.apis.iter().map(|api| api.routes.len()).sum();
@@ -79,10 +81,6 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
         }
         (Ok(_), Output::Json) => print("[]").map(|()| Exit::Success),
         (Err(errors), Output::Table) => Err(errors.into()),
-        (Err(errors), Output::Json) => print_json(&errors).map(|()| Exit::Usage),
+        (Err(errors), Output::Json) => print(&to_json(&errors)?).map(|()| Exit::Usage),
     }
-}
-
-fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    print(&serde_json::to_string_pretty(value).map_err(unwritable)?)
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::config::{Config, ConfigErrors, Loaded, NotFound, find};
 
@@ -115,7 +116,7 @@ enum Command {
 /// `--config FILE`, as every command has it that needs a configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {
-    // The help text is no documentation: it is not in Markdown.
+    // Not a doc comment, since in Markdown the brackets would be a link.
     #[arg(
         long,
         global = true,
@@ -126,14 +127,22 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// Finds the configuration.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn path(&self, env: &[(String, String)]) -> Result<PathBuf, NotFound> {
+        find(self.config.as_deref(), env)
+    }
+
     /// Finds the configuration and reads it.
     ///
     /// # Errors
     ///
     /// There is none, or it is wrong.
     pub(crate) fn load(&self, env: &[(String, String)]) -> Result<Loaded, Failure> {
-        let path = find(self.config.as_deref(), env)?;
-        Ok(Config::load(&path, env)?)
+        Ok(Config::load(&self.path(env)?, env)?)
     }
 }
 
@@ -184,12 +193,21 @@ pub fn run(
 ///
 /// # Errors
 ///
-/// It cannot be written. Whoever has closed the pipe (`… | head`) has read enough, which is none.
+/// It cannot be written. A pipe that its reader has closed (`… | head`) is no error: the reader has enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match writeln!(io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(error)),
         _ => Ok(()),
     }
+}
+
+/// An answer in JSON.
+///
+/// # Errors
+///
+/// It cannot be written as JSON: a mistake of ours.
+pub(crate) fn to_json(answer: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(answer).map_err(unwritable)
 }
 
 /// The answer is known but cannot be written.
@@ -204,4 +222,29 @@ pub(crate) fn unwritable(error: impl Display) -> Failure {
 /// The threads cannot be started, or `work` failed.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Runtime::new()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    /// Clap breaks what is longer than the terminal is wide, wherever that is.
+    #[test]
+    fn the_help_is_broken_into_lines_by_hand_only() {
+        fn check(command: &Command) {
+            let after = command.get_after_help().map(ToString::to_string);
+            for line in after.iter().flat_map(|text| text.lines()) {
+                assert!(line.len() <= 95, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&CommandLine::command());
+    }
 }

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::{ConfigFile, Exit, Failure, block_on};
 use crate::{
-    config::find,
     server::{self, ConfigSource, ServeError},
     telemetry,
 };
+
+use super::{ConfigFile, Exit, Failure, block_on};
 
 /// `doorward serve`.
 #[derive(Debug, Args)]
@@ -16,9 +16,9 @@ Examples:
   doorward serve --config doorward.yaml
   DOORWARD_LISTEN__CHECK='[\"unix:/run/doorward/check.sock\"]' doorward serve
 
-The configuration is read again when it changes, and on SIGHUP. On SIGTERM the server says that it is
-not ready, serves on for `shutdown.drain`, and finishes what is running. Logs go to standard error; what
-is logged is chosen by RUST_LOG, such as RUST_LOG=debug.")]
+The configuration is read again when it changes, and on SIGHUP. On SIGTERM the server says
+that it is not ready, serves on for `shutdown.drain`, and finishes what is running. Logs go to
+standard error; what is logged is chosen by RUST_LOG, such as RUST_LOG=debug.")]
 pub(super) struct ServeCommand {
     #[command(flatten)]
     config: ConfigFile,
@@ -30,12 +30,9 @@ pub(super) struct ServeCommand {
 ///
 /// There is no configuration or it is wrong, or something that serving needs cannot be had.
 pub(super) fn run(command: &ServeCommand, env: Vec<(String, String)>) -> Result<Exit, Failure> {
-    let path = find(command.config.config.as_deref(), &env)?;
+    let path = command.config.path(&env)?;
     let _written_at_the_end = telemetry::install_logs();
-    let source = ConfigSource {
-        path,
-        environment: env,
-    };
+    let source = ConfigSource { path, env };
     block_on(async { Ok(server::serve(source).await?) }).map(|()| Exit::Success)
 }
 

@@ -8,17 +8,18 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{ApiName, HeaderName, Implications, Scope};
+
 use super::{
-    Credential, Denials, KeyPlace, PrincipalHeaders,
+    CredentialRule, Denials, KeyPlace, PrefixRule, PrincipalHeaders,
     credential::{self, RawCredential},
     denials::RawDenials,
     place::Place,
     principal_headers::RawPrincipalHeaders,
     problem::Report,
-    route::{self, RawRoute},
+    route::{self, RawRoute, Route},
     text::{Format, Text, names},
 };
-use crate::domain::{ApiName, Environment, HeaderName, Implications, PrincipalKind, RoutePattern, Scope};
 
 /// One product guarded.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub struct Api {
     /// The ambiguities that paths may have although two parsers could read them differently.
     pub ambiguous_paths: Vec<Ambiguity>,
     /// What it accepts as proof of who is asking.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<CredentialRule>,
     /// Whether a key without any scope may do everything instead of nothing.
     pub unscoped_keys_grant_all: bool,
     /// Which scope implies which.
@@ -43,6 +44,18 @@ pub struct Api {
     pub denials: Denials,
     /// Its routes; no two of them match the same request with equal specificity.
     pub routes: Vec<Route>,
+}
+
+impl Api {
+    /// The places in which a key may stand, of all kinds of keys together.
+    pub fn key_places(&self) -> impl Iterator<Item = &KeyPlace> {
+        credential::key_places(&self.credentials)
+    }
+
+    /// How keys begin, of all kinds of keys together.
+    pub fn prefix_rules(&self) -> impl Iterator<Item = &PrefixRule> {
+        credential::prefix_rules(&self.credentials)
+    }
 }
 
 /// How the client's address is told.
@@ -65,32 +78,6 @@ pub enum Ambiguity {
     EmptySegment,
     /// `;`: does a parameter begin?
     PathParameter,
-}
-
-/// What is required for some requests.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// Which requests.
-    pub pattern: RoutePattern,
-    /// Whether a credential is needed.
-    pub access: Access,
-    /// The kinds of principal that may call it; empty is all.
-    pub principals: Vec<PrincipalKind>,
-    /// The environments whose credentials may call it; empty is all.
-    pub environments: Vec<Environment>,
-    /// The scopes that the principal needs, all of them.
-    pub scopes: Vec<Scope>,
-}
-
-/// Whether a route needs a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// It does.
-    Required,
-    /// What is presented is verified, and what is bad refused; without any the principal is anonymous.
-    Optional,
-    /// What is presented is ignored and taken out; the principal is anonymous.
-    Public,
 }
 
 /// One product guarded.
@@ -229,13 +216,12 @@ impl RawApi {
 }
 
 /// The headers in which credentials come.
-fn credential_headers<'c>(credentials: &'c [Credential]) -> Vec<&'c HeaderName> {
-    let places = credentials.iter().flat_map(|Credential::ApiKey(key)| &key.from);
+fn credential_headers<'c>(credentials: &'c [CredentialRule]) -> Vec<&'c HeaderName> {
     let name = |place: &'c KeyPlace| match place {
         KeyPlace::Header { name, .. } => Some(name),
         KeyPlace::Query { .. } => None,
     };
-    places.filter_map(name).collect()
+    credential::key_places(credentials).filter_map(name).collect()
 }
 
 /// A host in lower case, without port or final dot.
@@ -260,8 +246,9 @@ impl Format for Host {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::tests::{api, check};
+
+    use super::*;
 
     #[test]
     fn a_host_is_a_bare_name() {
@@ -315,8 +302,8 @@ mod tests {
         check(
             &api(&["scopes: { 'a b': [], c: ['d e'] }"]),
             &[
-                "6:15 apis[0].scopes.a b: found the name \"a b\", but a scope is",
-                "6:30 apis[0].scopes.c[0]: found \"d e\", but a scope is",
+                "6:15 apis[0].scopes.a b: found the name \"a b\", expected 1 to 64 visible",
+                "6:30 apis[0].scopes.c[0]: found \"d e\", expected 1 to 64 visible",
             ],
         );
     }

@@ -5,6 +5,8 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Environment, KeyPrefix};
+
 use super::{
     key_place::{KeyPlace, RawKeyPlace},
     place::Place,
@@ -12,11 +14,10 @@ use super::{
     text::{Text, names},
     wording::one_of,
 };
-use crate::domain::{Environment, KeyPrefix};
 
 /// One kind of credential that an API accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
+pub enum CredentialRule {
     /// An API key.
     ApiKey(ApiKeyCredential),
 }
@@ -52,6 +53,20 @@ pub enum ChecksumRule {
     Optional,
 }
 
+/// The places in which a key may stand, of all kinds of keys together.
+pub(super) fn key_places(credentials: &[CredentialRule]) -> impl Iterator<Item = &KeyPlace> {
+    credentials
+        .iter()
+        .flat_map(|CredentialRule::ApiKey(key)| &key.from)
+}
+
+/// How keys begin, of all kinds of keys together.
+pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item = &PrefixRule> {
+    credentials
+        .iter()
+        .flat_map(|CredentialRule::ApiKey(key)| &key.prefixes)
+}
+
 /// A kind of credential that an API accepts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -76,13 +91,13 @@ pub(super) struct RawApiKey {
     /// Whether keys made elsewhere, without Doorward's checksum, are accepted.
     #[serde(default)]
     checksum: ChecksumRule,
-    /// Where a key may stand. A request that fills more than one place is refused as ambiguous.
+    /// Where a key may stand. Where several are filled, they must agree.
     #[schemars(length(min = 1))]
     from: Vec<RawKeyPlace>,
 }
 
 /// Checks the credentials of one API together: no prefix and no place serves two of them.
-pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'_>) -> Vec<Credential> {
+pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'_>) -> Vec<CredentialRule> {
     let mut prefixes: Vec<KeyPrefix> = Vec::new();
     let mut places: Vec<KeyPlace> = Vec::new();
     let mut checked = Vec::with_capacity(raw.len());
@@ -103,7 +118,7 @@ pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'
             }
             places.push(place.clone());
         }
-        checked.push(Credential::ApiKey(key));
+        checked.push(CredentialRule::ApiKey(key));
     }
     checked
 }
@@ -167,8 +182,9 @@ pub(super) fn check_environments<'e>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::tests::{api, check, config};
+
+    use super::*;
 
     fn with_key(fields: &str) -> String {
         api(&[&format!("credentials: [{{ api_key: {{ {fields} }} }}]")])
@@ -178,7 +194,7 @@ mod tests {
     fn the_longest_prefix_comes_first() {
         let fields = "prefixes: { a: sk_, b: sk_live_, c: sk_li }, from: [{ header: { name: x } }]";
         let config = config(&with_key(fields));
-        let Some(Credential::ApiKey(key)) = config.apis.first().and_then(|api| api.credentials.first())
+        let Some(CredentialRule::ApiKey(key)) = config.apis.first().and_then(|api| api.credentials.first())
         else {
             panic!("no API key");
         };
@@ -203,7 +219,7 @@ mod tests {
             ),
             (
                 format!("prefix: 'k k', {from}"),
-                Some("4:40 apis[0].credentials[0].api_key.prefix: found 3 characters, but a prefix is 1 to 32".to_owned()),
+                Some("4:40 apis[0].credentials[0].api_key.prefix: found 3 characters, expected 1 to 32 letters".to_owned()),
             ),
         ];
         for (fields, expected) in cases {

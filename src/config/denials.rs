@@ -9,14 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::domain::{DenialReason, UNAVAILABLE};
+
 use super::{
     place::Place,
     problem::Report,
-    template::{RawObject, RawTemplate},
+    template::{Hole, RawObject, RawTemplate, Template},
     text::{Format, Text, names},
     wording::one_of,
 };
-use crate::domain::{DenialReason, UNAVAILABLE};
 
 /// How an API refuses.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,52 +30,6 @@ pub struct Denials {
     pub reasons: BTreeMap<&'static str, BTreeMap<String, Template>>,
     /// The status of `route_unknown`: 404 or 403.
     pub route_unknown_status: u16,
-}
-
-/// A JSON value with holes. Text is escaped when it is written, by construction.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Template {
-    /// `null`, a boolean or a number.
-    Scalar(serde_json::Value),
-    /// A string; one that is a lone hole takes the type of what fills it.
-    Text(Vec<Part>),
-    /// An array.
-    Array(Vec<Template>),
-    /// An object, its members in the order in which they are written. A member that is a lone hole which
-    /// nothing fills is left out.
-    Object(Vec<(String, Template)>),
-}
-
-/// A piece of a string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// Text as it stands.
-    Literal(String),
-    /// A hole.
-    Hole(Hole),
-}
-
-/// What fills a hole. In the configuration it is written as `{name}`; `{{` and `}}` are braces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hole {
-    /// `{reason}`: the stable code.
-    Reason,
-    /// `{status}`: the HTTP status, a number.
-    Status,
-    /// `{api}`: the API's name.
-    Api,
-    /// `{retry_after}`: seconds, a number; absent unless it is known.
-    RetryAfter,
-    /// `{required_scopes}`: what the route asks for, an array.
-    RequiredScopes,
-    /// `{provided_scopes}`: what the credential was given, an array.
-    ProvidedScopes,
-    /// `{title}`: the phrase of the HTTP status, unless the reason has a field of this name.
-    Title,
-    /// `{detail}`: a sentence for the developer who reads it, unless the reason has a field of this name.
-    Detail,
-    /// Any other: the field of this name of the reason at hand; absent where the reason has none.
-    Field(String),
 }
 
 impl Denials {
@@ -287,8 +242,12 @@ impl Format for ReasonCode {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::{
+        Part,
+        tests::{api, check, config},
+    };
+
     use super::*;
-    use crate::config::tests::{api, check, config};
 
     #[test]
     fn a_body_keeps_the_order_in_which_it_is_written() {

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Environment, HeaderName, folds_to};
+
 use super::{
     PrefixRule,
     credential::check_environments,
@@ -11,7 +13,6 @@ use super::{
     reserved_headers,
     text::{Format, Text},
 };
-use crate::domain::{Environment, HeaderName, header_name::folds_to};
 
 /// A place in the request where a key may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,7 +198,7 @@ mod tests {
             ),
             (
                 "{ header: { name: ':path' } }",
-                Some("8:33 @[0].header.name: found \":path\", but a header name is"),
+                Some("8:33 @[0].header.name: found \":path\", expected 1 to 64 letters"),
             ),
             (
                 "{ header: { name: X_Envoy_Key } }",

@@ -5,26 +5,27 @@
 //!
 //! The way through: [`Config::load`] reads the file into a tree that knows its lines, puts the environment's overrides
 //! into it, checks its shape against the schema, and has each section check what its values mean. All
-//! [`Problem`]s are reported together.
+//! problems are reported together.
 
-pub mod api;
-pub mod cache;
-pub mod credential;
-pub mod denials;
+mod api;
+mod cache;
+mod credential;
+mod denials;
 mod duration;
 mod find;
 mod key_place;
-pub mod listen;
+mod listen;
 mod load;
 mod overrides;
 mod place;
-pub mod principal_headers;
+mod principal_headers;
 mod problem;
 mod reserved_headers;
 mod route;
+mod schema;
 mod shape;
-pub mod shutdown;
-pub mod store;
+mod shutdown;
+mod store;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -35,22 +36,24 @@ mod yaml;
 
 use std::{path::Path, time::Duration};
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-pub use api::{Access, Ambiguity, Api, ClientAddress, Route};
+pub use api::{Ambiguity, Api, ClientAddress};
 pub use cache::CacheLimits;
-pub use credential::{ApiKeyCredential, ChecksumRule, Credential, PrefixRule};
-pub use denials::{Denials, Hole, Part, Template};
+pub use credential::{ApiKeyCredential, ChecksumRule, CredentialRule, PrefixRule};
+pub use denials::Denials;
 pub use find::{NotFound, find};
 pub use key_place::KeyPlace;
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
-pub use problem::{ConfigErrors, Origin, Problem};
+pub use problem::ConfigErrors;
+pub use route::{Access, Route};
+pub use schema::schema;
 pub use shutdown::Shutdown;
 pub use store::StoreLocation;
+pub use template::{Hole, Part, Template};
 
 use self::{
     api::RawApi, cache::RawCache, duration::Span, listen::RawListen, place::Place, problem::Report,
@@ -140,13 +143,4 @@ impl RawConfig {
             apis: api::check(apis, &at.field("apis"), report),
         }
     }
-}
-
-/// The JSON Schema (draft 2020-12) of the configuration file.
-#[must_use]
-pub fn schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<RawConfig>()
-        .to_value()
 }

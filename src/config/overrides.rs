@@ -5,7 +5,7 @@
 
 use super::{
     place::Place,
-    problem::{Origin, Problem},
+    problem::Problem,
     tree::{Content, Member, Node},
     yaml,
 };
@@ -28,14 +28,7 @@ pub(super) fn apply(root: &mut Node, env: &[(String, String)], problems: &mut Ve
             continue;
         };
         let path = path.to_ascii_lowercase();
-        if let Err(message) = set(root, &mut path.split("__"), node) {
-            let variable = name.clone();
-            problems.push(Problem::new(
-                &Origin::Variable { variable },
-                &Place::Root,
-                message,
-            ));
-        }
+        problems.extend(set(root, &mut path.split("__"), node, &Place::Root).err());
     }
 }
 
@@ -53,9 +46,14 @@ fn is_service_link(name: &str, value: &str) -> bool {
             || name.split_once("_PORT_").is_some_and(docker))
 }
 
-/// Puts `value` at the end of `path`, below `node`, and makes what is missing on the way there. That a name
-/// made so is a known one is left to the check of the tree's shape.
-fn set<'p>(node: &mut Node, path: &mut impl Iterator<Item = &'p str>, value: Node) -> Result<(), String> {
+/// Puts `value` at the end of `path`, below the node at `at`, and makes what is missing on the way there. That a
+/// name made so is a known one is left to the check of the tree's shape.
+fn set<'p>(
+    node: &mut Node,
+    path: &mut impl Iterator<Item = &'p str>,
+    value: Node,
+    at: &Place<'_>,
+) -> Result<(), Problem> {
     let Some(step) = path.next() else {
         *node = value;
         return Ok(());
@@ -68,18 +66,19 @@ fn set<'p>(node: &mut Node, path: &mut impl Iterator<Item = &'p str>, value: Nod
     if matches!(node.content, Content::Null) {
         node.content = Content::Mapping(Vec::new());
     }
-    let child = match &mut node.content {
+    match &mut node.content {
         Content::Mapping(members) => {
-            let index = members.iter().position(|member| member.key == step);
-            let index = index.unwrap_or_else(|| {
-                members.push(Member {
-                    key: step.to_owned(),
-                    origin,
-                    node: missing,
-                });
-                members.len() - 1
+            if let Some(member) = members.iter_mut().find(|member| member.key == step) {
+                return set(&mut member.node, path, value, &at.field(step));
+            }
+            let mut node = missing;
+            set(&mut node, path, value, &at.field(step))?;
+            members.push(Member {
+                key: step.to_owned(),
+                origin,
+                node,
             });
-            members.get_mut(index).map(|member| &mut member.node)
+            Ok(())
         }
         Content::List(items) => {
             let index = step.parse().unwrap_or(usize::MAX);
@@ -87,17 +86,21 @@ fn set<'p>(node: &mut Node, path: &mut impl Iterator<Item = &'p str>, value: Nod
                 items.push(missing);
             }
             let count = items.len();
-            let found = items.get_mut(index);
-            Some(found.ok_or_else(|| {
-                format!("found `{step}`, expected the number of an entry, from 0 to {count}")
-            })?)
+            match items.get_mut(index) {
+                Some(item) => set(item, path, value, &at.item(index)),
+                None => Err(Problem::new(
+                    &origin,
+                    at,
+                    format!("found `{step}`, expected the number of an entry, from 0 to {count}"),
+                )),
+            }
         }
-        _ => None,
-    };
-    child.map_or_else(
-        || Err(format!("found nothing that could hold `{step}`")),
-        |child| set(child, path, value),
-    )
+        _ => Err(Problem::new(
+            &origin,
+            at,
+            format!("found a single value, expected a mapping or a list that can hold `{step}`"),
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +117,7 @@ mod tests {
         apply(&mut root, &env, &mut problems);
         let messages = problems
             .into_iter()
-            .map(|problem| format!("{:?} {}", problem.origin, problem.message))
+            .map(|problem| format!("{}: {}: {}", problem.origin, problem.path, problem.message))
             .collect();
         (root.to_json().to_string(), messages)
     }
@@ -164,20 +167,33 @@ mod tests {
     fn what_cannot_be_set_is_told_with_the_name_of_the_variable() {
         let file = "{store: a, apis: [{name: one}]}";
         let cases = [
-            ("DOORWARD_STORE__URL", "b", "nothing that could hold `url`"),
+            (
+                "DOORWARD_STORE__URL",
+                "b",
+                "store: found a single value, expected a mapping or a list that can hold `url`",
+            ),
             (
                 "DOORWARD_APIS__2__NAME",
                 "b",
-                "expected the number of an entry, from 0 to 1",
+                "apis: found `2`, expected the number of an entry, from 0 to 1",
             ),
-            ("DOORWARD_APIS__ONE", "b", "expected the number of an entry"),
-            ("DOORWARD_STORE", "[", "this is not YAML"),
+            (
+                "DOORWARD_APIS__ONE",
+                "b",
+                "apis: found `one`, expected the number of an entry, from 0 to 1",
+            ),
+            (
+                "DOORWARD_APIS__0__NAME__X",
+                "b",
+                "apis[0].name: found a single value",
+            ),
+            ("DOORWARD_STORE", "[", ": this is not YAML"),
         ];
         for (name, value, expected) in cases {
             let (_, problems) = overridden(file, &[(name, value)]);
             assert_eq!(problems.len(), 1, "{name}");
             let problem = problems.first().expect("one problem");
-            assert!(problem.contains(name) && problem.contains(expected), "{problem}");
+            assert!(problem.starts_with(&format!("${name}: {expected}")), "{problem}");
         }
     }
 

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{HeaderName, folds_to};
+
 use super::{place::Place, problem::Report, reserved_headers, text::Text};
-use crate::domain::{HeaderName, header_name::folds_to};
 
 /// The names of the principal headers. All differ, even after folding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,19 +141,19 @@ impl RawPrincipalHeaders {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::{api, check};
+    use crate::config::tests::{api, check, config};
+
+    use super::*;
 
     #[test]
     fn the_fields_stand_in_the_order_of_the_names() {
-        let fields = super::FIELDS
-            .map(|field| format!("{field}: y-{field}"))
-            .join(", ");
-        let config = crate::config::tests::config(&api(&[&format!("principal_headers: {{ {fields} }}")]));
+        let fields = FIELDS.map(|field| format!("{field}: y-{field}")).join(", ");
+        let config = config(&api(&[&format!("principal_headers: {{ {fields} }}")]));
         let names = config
             .apis
             .first()
             .map(|api| api.principal_headers.all().map(ToString::to_string));
-        assert_eq!(names, Some(super::FIELDS.map(|field| format!("y-{field}"))));
+        assert_eq!(names, Some(FIELDS.map(|field| format!("y-{field}"))));
     }
 
     #[test]
@@ -161,7 +162,7 @@ mod tests {
             ("{ id: X-User }", None),
             (
                 "{ id: ':path' }",
-                Some("6:30 apis[0].principal_headers.id: found \":path\", but a header name is"),
+                Some("6:30 apis[0].principal_headers.id: found \":path\", expected 1 to 64 letters"),
             ),
             (
                 "{ id: host }",

@@ -12,7 +12,7 @@ use super::{place::Place, tree::Node};
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
-pub enum Origin {
+pub(super) enum Origin {
     /// The file as a whole.
     File {},
     /// A place in the file.
@@ -41,14 +41,14 @@ impl fmt::Display for Origin {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Problem {
+pub(super) struct Problem {
     /// Where the value was written.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub(super) origin: Origin,
     /// Which value it is, such as `apis[0].routes[2].match`; empty for the whole configuration.
-    pub path: String,
+    pub(super) path: String,
     /// What was found and what was expected.
-    pub message: String,
+    pub(super) message: String,
 }
 
 impl Problem {
@@ -116,7 +116,8 @@ impl<'a> Report<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
     file: PathBuf,
-    problems: Vec<Problem>,
+    /// Never empty.
+    pub(super) problems: Vec<Problem>,
 }
 
 impl ConfigErrors {
@@ -128,18 +129,6 @@ impl ConfigErrors {
             file: file.to_owned(),
             problems,
         }
-    }
-
-    /// The file that was read.
-    #[must_use]
-    pub fn file(&self) -> &Path {
-        &self.file
-    }
-
-    /// What is wrong; never empty.
-    #[must_use]
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
     }
 }
 

@@ -1,6 +1,6 @@
 //! Headers that no configuration may give another meaning.
 
-use crate::domain::{HeaderName, header_name::folds_to};
+use crate::domain::{HeaderName, folds_to};
 
 /// Headers that belong to the connection or to the framing of the message (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [&str; 11] = [

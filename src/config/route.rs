@@ -5,10 +5,41 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Environment, PrincipalKind, RoutePattern, Scope, Shape};
+
 use super::{
-    Access, Credential, Route, credential::check_environments, place::Place, problem::Report, text::Text,
+    CredentialRule,
+    credential::{check_environments, prefix_rules},
+    place::Place,
+    problem::Report,
+    text::Text,
 };
-use crate::domain::{Environment, Method, MethodSet, PrincipalKind, RoutePattern, Scope, Segment};
+
+/// What is required for some requests.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Which requests.
+    pub pattern: RoutePattern,
+    /// Whether a credential is needed.
+    pub access: Access,
+    /// The kinds of principal that may call it; empty is all.
+    pub principals: Vec<PrincipalKind>,
+    /// The environments whose credentials may call it; empty is all.
+    pub environments: Vec<Environment>,
+    /// The scopes that the principal needs, all of them.
+    pub scopes: Vec<Scope>,
+}
+
+/// Whether a route needs a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It does.
+    Required,
+    /// What is presented is verified, and what is bad refused; without any the principal is anonymous.
+    Optional,
+    /// What is presented is ignored and taken out; the principal is anonymous.
+    Public,
+}
 
 /// What is required for some requests.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -46,13 +77,11 @@ fn is_false(value: &bool) -> bool {
 /// Checks the routes of one API.
 pub(super) fn check(
     raw: &[RawRoute],
-    credentials: &[Credential],
+    credentials: &[CredentialRule],
     at: &Place<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Route> {
-    let rules = credentials
-        .iter()
-        .flat_map(|Credential::ApiKey(key)| &key.prefixes);
+    let rules = prefix_rules(credentials);
     let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
     let routes = raw.iter().enumerate().map(|(index, raw)| {
         let at = at.item(index);
@@ -101,17 +130,11 @@ impl RawRoute {
     }
 }
 
-/// What two patterns of equal specificity have in common: the literals of the path (`None` is a capture by
-/// whatever name), its end, and the method (`None` is every method).
-type Shape<'r> = (Vec<Option<&'r str>>, bool, Option<&'r Method>);
-
-/// Reports routes that match the same request with equal specificity. A rule for a method is more specific than
-/// one for all methods, and one for HEAD than one for GET that covers HEAD; so only rules that name the same
-/// method, or both none, can be twins.
+/// Reports routes that match the same request with equal specificity.
 fn check_twins(routes: &[Route], at: &Place<'_>, report: &mut Report<'_>) {
     let mut seen: HashMap<Shape<'_>, usize> = HashMap::with_capacity(routes.len());
     for (index, route) in routes.iter().enumerate() {
-        let twin = shapes(&route.pattern).fold(None, |twin: Option<usize>, shape| {
+        let twin = route.pattern.shapes().fold(None, |twin: Option<usize>, shape| {
             let first = *seen.entry(shape).or_insert(index);
             twin.or((first != index).then_some(first))
         });
@@ -126,24 +149,6 @@ fn check_twins(routes: &[Route], at: &Place<'_>, report: &mut Report<'_>) {
             report.add(&at_route.field("match"), message);
         }
     }
-}
-
-fn shapes(pattern: &RoutePattern) -> impl Iterator<Item = Shape<'_>> {
-    let path: Vec<Option<&str>> = pattern
-        .segments
-        .iter()
-        .map(|segment| match segment {
-            Segment::Literal(text) => Some(&**text),
-            Segment::Capture(_) => None,
-        })
-        .collect();
-    let methods: Vec<Option<&Method>> = match &pattern.methods {
-        MethodSet::Any => vec![None],
-        MethodSet::These(methods) => methods.iter().map(Some).collect(),
-    };
-    methods
-        .into_iter()
-        .map(move |method| (path.clone(), pattern.open_ended, method))
 }
 
 #[cfg(test)]

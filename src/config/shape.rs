@@ -1,14 +1,13 @@
 //! The structure of the tree, checked against the JSON Schema that `doorward config schema` prints.
 //!
-//! Serde stops at the first error; this walk finds them all, with their lines. It knows that part of JSON
-//! Schema which schemars makes of our own types.
+//! Serde stops at the first error; this walk finds them all, with their lines.
 
 use serde_json::Value;
 
 use super::{
     place::Place,
     problem::Problem,
-    text::{self, Rule},
+    schema::{admits, allowed_values, properties, required, rule_of},
     tree::{Content, Member, Node},
     wording::{any_of, did_you_mean, found, nearest, unknown_field, written, wrong_type},
 };
@@ -190,50 +189,6 @@ impl<'a> Walk<'a> {
     fn add(&mut self, node: &Node, at: &Place<'_>, message: String) {
         self.problems.push(Problem::new(&node.origin, at, message));
     }
-}
-
-/// Whether a shape is for values of this type.
-fn admits(shape: &Value, node: &Node) -> bool {
-    let is = |name: &str| {
-        matches!(
-            (&node.content, name),
-            (Content::Null, "null")
-                | (Content::Boolean(_), "boolean")
-                | (Content::Integer(_), "integer" | "number")
-                | (Content::Float(_), "number")
-                | (Content::Text(_), "string")
-                | (Content::List(_), "array")
-                | (Content::Mapping(_), "object")
-        )
-    };
-    match shape.get("type") {
-        Some(Value::String(name)) => is(name),
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(is),
-        _ => true,
-    }
-}
-
-pub(super) fn allowed_values(shape: &Value) -> Vec<&Value> {
-    let several = shape.get("enum").and_then(Value::as_array).into_iter().flatten();
-    several.chain(shape.get("const")).collect()
-}
-
-pub(super) fn required(shape: &Value) -> Vec<&str> {
-    let names = shape.get("required").and_then(Value::as_array);
-    names.into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-fn properties(shape: &Value) -> Vec<&str> {
-    let known = shape.get("properties").and_then(Value::as_object);
-    known
-        .into_iter()
-        .flat_map(|known| known.keys())
-        .map(String::as_str)
-        .collect()
-}
-
-pub(super) fn rule_of(shape: Option<&Value>) -> Option<&'static Rule> {
-    text::rule_of(shape?.get("format")?.as_str()?)
 }
 
 #[cfg(test)]

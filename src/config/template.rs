@@ -1,4 +1,4 @@
-//! Reading templates: JSON values whose strings have holes.
+//! Templates: JSON values whose strings have holes.
 
 use std::borrow::Cow;
 
@@ -6,11 +6,53 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{
-    denials::{Hole, Part, Template},
-    place::Place,
-    text::Format,
-};
+use super::{place::Place, text::Format};
+
+/// A JSON value with holes. Text is escaped when it is written, by construction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Template {
+    /// `null`, a boolean or a number.
+    Scalar(Value),
+    /// A string; one that is a lone hole takes the type of what fills it.
+    Text(Vec<Part>),
+    /// An array.
+    Array(Vec<Template>),
+    /// An object, its members in the order in which they are written. A member that is a lone hole which
+    /// nothing fills is left out.
+    Object(Vec<(String, Template)>),
+}
+
+/// A piece of a string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Text as it stands.
+    Literal(String),
+    /// A hole.
+    Hole(Hole),
+}
+
+/// What fills a hole. In the configuration it is written as `{name}`; `{{` and `}}` are braces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hole {
+    /// `{reason}`: the stable code.
+    Reason,
+    /// `{status}`: the HTTP status, a number.
+    Status,
+    /// `{api}`: the API's name.
+    Api,
+    /// `{retry_after}`: seconds, a number; absent unless it is known.
+    RetryAfter,
+    /// `{required_scopes}`: what the route asks for, an array.
+    RequiredScopes,
+    /// `{provided_scopes}`: what the credential was given, an array.
+    ProvidedScopes,
+    /// `{title}`: the phrase of the HTTP status, unless the reason has a field of this name.
+    Title,
+    /// `{detail}`: a sentence for the developer who reads it, unless the reason has a field of this name.
+    Detail,
+    /// Any other: the field of this name of the reason at hand; absent where the reason has none.
+    Field(String),
+}
 
 /// A JSON value whose strings have holes, as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,7 +72,7 @@ impl JsonSchema for RawTemplate {
                 { "type": "null" },
                 { "type": "boolean" },
                 { "type": "number" },
-                { "type": "string", "format": Text::NAME },
+                { "type": "string", "format": TextTemplate::NAME },
                 { "type": "array", "items": inner },
                 { "type": "object", "additionalProperties": inner },
             ],
@@ -59,9 +101,9 @@ impl JsonSchema for RawObject {
 
 /// A string with holes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Text(Vec<Part>);
+pub(super) struct TextTemplate(Vec<Part>);
 
-impl Format for Text {
+impl Format for TextTemplate {
     const NAME: &'static str = "text-template";
     const WHAT: &'static str = "a string, with holes such as `{detail}`";
 
@@ -136,7 +178,7 @@ impl Template {
     pub(super) fn read(value: &Value) -> Result<Self, String> {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Self::Scalar(value.clone())),
-            Value::String(text) => Text::read(text).map(|Text(parts)| Self::Text(parts)),
+            Value::String(text) => TextTemplate::read(text).map(|TextTemplate(parts)| Self::Text(parts)),
             Value::Array(items) => items
                 .iter()
                 .map(Self::read)
@@ -213,7 +255,7 @@ mod tests {
             ("{{a}} {{{a}}}", vec![literal("{a} {"), field("a"), literal("}")]),
         ];
         for (text, parts) in cases {
-            assert_eq!(Text::read(text), Ok(Text(parts)), "{text}");
+            assert_eq!(TextTemplate::read(text), Ok(TextTemplate(parts)), "{text}");
         }
     }
 
@@ -231,7 +273,7 @@ mod tests {
             "{a}}",
             "{\"code\": 1}",
         ] {
-            let fault = Text::read(text).expect_err(text);
+            let fault = TextTemplate::read(text).expect_err(text);
             assert!(fault.starts_with("expected holes such as"), "{text}: {fault}");
         }
     }
@@ -241,7 +283,7 @@ mod tests {
         fn doubling_the_braces_of_any_text_makes_it_literal(text in "\\PC{0,40}") {
             let doubled = text.replace('{', "{{").replace('}', "}}");
             let expected = if text.is_empty() { vec![] } else { vec![literal(&text)] };
-            prop_assert_eq!(Text::read(&doubled), Ok(Text(expected)));
+            prop_assert_eq!(TextTemplate::read(&doubled), Ok(TextTemplate(expected)));
         }
     }
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CheckAddress, Config, Origin, Outage, StoreLocation, Transport, schema, yaml};
+use super::{CheckAddress, Config, Outage, StoreLocation, Transport, problem::Origin, schema, yaml};
 
 /// The problems of `text`, each as `line:column path: message`.
 pub(super) fn problems(text: &str) -> Vec<String> {
     let Err(errors) = Config::parse(text, Path::new("/etc/doorward/doorward.yaml"), &[]) else {
         return Vec::new();
     };
-    let problems = errors.problems().iter().map(|problem| match &problem.origin {
+    let problems = errors.problems.iter().map(|problem| match &problem.origin {
         Origin::Line { line, column } => format!("{line}:{column} {}: {}", problem.path, problem.message),
         other => format!("{other:?} {}: {}", problem.path, problem.message),
     });

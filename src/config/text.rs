@@ -1,10 +1,12 @@
 //! Strings of the configuration that have a form of their own.
 
-use std::{borrow::Cow, fmt, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
+
+use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
 
 use super::{
     api::Host,
@@ -13,10 +15,9 @@ use super::{
     key_place::{AuthScheme, QueryName},
     listen::{CheckAddress, TelemetryAddress},
     store::StoreLocation,
-    template::Text as TemplateText,
+    template::TextTemplate,
     wording::one_of,
 };
-use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
 
 /// A form that a string can have. The schema names it as the string's `format`, and the check of the tree's
 /// shape applies it there, so that every badly formed string is found in one go.
@@ -125,7 +126,7 @@ const RULES: [Rule; 18] = [
     rule::<Span>(),
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
-    rule::<TemplateText>(),
+    rule::<TextTemplate>(),
 ];
 
 /// The rule of the format of this name; formats of JSON Schema's own have none.
@@ -133,26 +134,30 @@ pub(super) fn rule_of(format: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == format)
 }
 
+fn parse<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
 /// Formats that are types of the domain: their errors say what is expected.
 macro_rules! domain_formats {
-    ($($type:ty, $name:literal, $what:literal, $lead:literal;)*) => {
+    ($($type:ty, $name:literal, $what:literal;)*) => {
         $(impl Format for $type {
             const NAME: &'static str = $name;
             const WHAT: &'static str = $what;
 
             fn read(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|error| format!(concat!($lead, "{}"), error))
+                parse(text)
             }
         })*
     };
 }
 
 domain_formats! {
-    ApiName, "api-name", "a name such as `orders`", "";
-    Environment, "environment", "an environment such as `live`", "";
-    HeaderName, "header-name", "a header name", "but ";
-    RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`", "";
-    Scope, "scope", "a scope such as `read`", "but ";
+    ApiName, "api-name", "a name such as `orders`";
+    Environment, "environment", "an environment such as `live`";
+    HeaderName, "header-name", "a header name";
+    RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";
+    Scope, "scope", "a scope such as `read`";
 }
 
 impl Format for KeyPrefix {
@@ -162,7 +167,7 @@ impl Format for KeyPrefix {
     const IS_SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|error| format!("but {error}"))
+        parse(text)
     }
 }
 
@@ -193,6 +198,8 @@ impl Format for PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::schema;
+
     use super::*;
 
     #[test]
@@ -213,7 +220,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        formats(&crate::config::schema(), &mut found);
+        formats(&schema(), &mut found);
         found.sort_unstable();
         found.dedup();
         let mut known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();

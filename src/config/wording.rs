@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    shape::{allowed_values, required, rule_of},
+    schema::{allowed_values, kind, required, rule_of},
     text::Rule,
     tree::{Content, Node},
 };
@@ -61,14 +61,6 @@ fn describe(shape: &Value) -> Option<String> {
             names => format!("a mapping with `{}`", names.join("`, `")),
         },
     })
-}
-
-/// The type that a shape is for.
-fn kind(shape: &Value) -> Option<&str> {
-    match shape.get("type")? {
-        Value::Array(kinds) => kinds.first()?.as_str(),
-        kind => kind.as_str(),
-    }
 }
 
 /// What a node holds, in words; nothing of it where it may be a secret.

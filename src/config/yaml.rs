@@ -183,13 +183,18 @@ impl Builder<'_> {
 
     fn alias(&mut self, anchor: usize, mark: Marker) -> Result<(), Unreadable> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return self.fail(mark, "found an alias (`*…`) within its own anchor");
+            return self.fail(
+                mark,
+                "found an alias (`*…`) within its own anchor, expected one of something before",
+            );
         };
         self.alias_nodes = self.alias_nodes.saturating_add(count(node));
         if self.alias_nodes > ALIAS_NODES_MAX {
             return self.fail(
                 mark,
-                &format!("found aliases that add more than {ALIAS_NODES_MAX} values"),
+                &format!(
+                    "found aliases that add more than {ALIAS_NODES_MAX} values, expected that many at most"
+                ),
             );
         }
         let mut node = node.clone();
@@ -211,7 +216,9 @@ impl Builder<'_> {
         if self.open.len() + more <= DEPTH_MAX {
             return Ok(());
         }
-        let message = format!("found more than {DEPTH_MAX} lists and mappings within one another");
+        let message = format!(
+            "found more than {DEPTH_MAX} lists and mappings within one another, expected that many at most"
+        );
         self.fail(mark, &message)
     }
 

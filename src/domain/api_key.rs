@@ -12,7 +12,6 @@ use std::{fmt, str::FromStr};
 
 use rand::{CryptoRng, RngExt};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Characters of the random part.
@@ -21,19 +20,18 @@ const RANDOM_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
 /// Characters of the random part that a hint shows.
 const HINT_LEN: usize = 4;
-/// The longest key that is looked at, in bytes; only keys made elsewhere come near it.
-pub const KEY_BYTES_MAX: usize = 256;
+/// The longest key that is looked at, in bytes. Ours are shorter; those made elsewhere may not be.
+const KEY_BYTES_MAX: usize = 256;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// How the keys of a product and environment begin: 1 to 32 letters, digits, `_` and `-`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyPrefix(String);
 
 /// The text cannot be a key's prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a prefix is 1 to 32 letters, digits, `_` and `-`")]
+#[error("expected 1 to 32 letters, digits, `_` and `-`")]
 pub struct PrefixError;
 
 impl KeyPrefix {
@@ -57,9 +55,8 @@ impl FromStr for KeyPrefix {
     }
 }
 
-/// A key in clear, on its only way out: to the one who created it. `Debug` shows nothing of it and its
-/// memory is zeroed.
-#[derive(Debug, Clone)]
+/// A new key in clear, for whoever asked for it. `Debug` shows nothing of it, and its memory is zeroed.
+#[derive(Debug)]
 pub struct PlainKey(SecretString);
 
 impl PlainKey {
@@ -68,7 +65,7 @@ impl PlainKey {
     pub fn generate(prefix: &KeyPrefix, rng: &mut impl CryptoRng) -> Self {
         let mut key = String::with_capacity(prefix.0.len() + RANDOM_LEN + CHECKSUM_LEN);
         key.push_str(&prefix.0);
-        key.extend((0..RANDOM_LEN).map(|_| base62_digit(rng.random_range(0..62))));
+        key.extend(random_base62(RANDOM_LEN, rng));
         let checksum = checksum(&key);
         key.extend(checksum);
         Self(key.into())
@@ -96,7 +93,7 @@ impl PlainKey {
 
 /// Whether `key` is `prefix`, 32 characters of base62, and their checksum.
 #[must_use]
-pub fn is_well_formed(key: &str, prefix: &KeyPrefix) -> bool {
+pub fn is_well_formed_key(key: &str, prefix: &KeyPrefix) -> bool {
     let Some(rest) = key.strip_prefix(&prefix.0) else {
         return false;
     };
@@ -107,10 +104,9 @@ pub fn is_well_formed(key: &str, prefix: &KeyPrefix) -> bool {
     presented.chars().eq(checksum(body))
 }
 
-/// Whether every byte of `key` can stand in a key made anywhere: the `token68` of RFC 9110, section 11.2,
-/// within [`KEY_BYTES_MAX`].
+/// Whether `key` could be a key made anywhere: a `token68` of RFC 9110, section 11.2, of at most 256 bytes.
 #[must_use]
-pub fn is_plausible(key: &str) -> bool {
+pub fn is_plausible_key(key: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(legal)
 }
@@ -133,12 +129,9 @@ fn base62_digit(value: u32) -> char {
     char::from(BASE62[value as usize % 62])
 }
 
-/// `length` random characters of base62: for ids, which are no secrets.
-#[must_use]
-pub fn random_base62(length: usize, rng: &mut impl CryptoRng) -> String {
-    (0..length)
-        .map(|_| base62_digit(rng.random_range(0..62)))
-        .collect()
+/// So many random characters of base62.
+pub(super) fn random_base62(length: usize, rng: &mut impl CryptoRng) -> impl Iterator<Item = char> {
+    (0..length).map(|_| base62_digit(rng.random_range(0..62)))
 }
 
 /// The SHA-256 of a whole key: what is stored, looked up and cached.
@@ -185,7 +178,7 @@ impl FromStr for KeyHash {
     }
 }
 
-/// Shows the first four bytes only: enough to compare two lines of a log, too few to look up a key.
+/// Shows the first four bytes only: enough to compare two lines of a log, too few to find the key by.
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start: String = hex::encode(self.0).chars().take(8).collect();
@@ -194,16 +187,21 @@ impl fmt::Debug for KeyHash {
 }
 
 /// What lists show of a key: its prefix and the first characters, such as `acme_sk_abc1...`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHint(String);
 
 /// The text is too long or holds something that cannot stand in a hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a hint is at most 48 visible ASCII characters")]
+#[error("expected at most 48 visible ASCII characters")]
 pub struct HintError;
 
 impl KeyHint {
+    /// The hint of a key of which only the prefix is known.
+    #[must_use]
+    pub fn of_prefix(prefix: &KeyPrefix) -> Self {
+        Self(format!("{}...", prefix.0))
+    }
+
     /// The hint as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -269,11 +267,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_made_is_well_formed(seed: u64, text in "[A-Za-z0-9_-]{1,32}") {
+        fn every_key_made_is_well_formed_key(seed: u64, text in "[A-Za-z0-9_-]{1,32}") {
             let prefix = prefix(&text);
             let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed));
-            prop_assert!(is_well_formed(key.expose(), &prefix));
-            prop_assert!(is_plausible(key.expose()));
+            prop_assert!(is_well_formed_key(key.expose(), &prefix));
+            prop_assert!(is_plausible_key(key.expose()));
         }
 
         #[test]
@@ -282,13 +280,13 @@ mod tests {
             let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed));
             let mut changed = key.expose().to_owned();
             changed.replace_range(at..=at, &to);
-            prop_assert_eq!(is_well_formed(&changed, &prefix), changed == key.expose());
+            prop_assert_eq!(is_well_formed_key(&changed, &prefix), changed == key.expose());
         }
 
         #[test]
         fn no_text_panics(text in "\\PC{0,80}") {
-            prop_assert!(!is_well_formed(&text, &prefix("sk_live_")));
-            prop_assert!(!is_plausible(&text) || text.is_ascii());
+            prop_assert!(!is_well_formed_key(&text, &prefix("sk_live_")));
+            prop_assert!(!is_plausible_key(&text) || text.is_ascii());
             prop_assert!(text.parse::<KeyHash>().is_err());
             prop_assert!(text.parse::<KeyHint>().is_err() || text.len() <= 48);
         }

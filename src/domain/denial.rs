@@ -2,11 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-/// The code that stands where a denial reason would when the answer could not be found out: an outage is
-/// ours, a denial the caller's.
+/// The code of an outage, in the place of a denial reason: a denial is the caller's doing, an outage is ours.
 pub const UNAVAILABLE: &str = "unavailable";
 
-/// Who could be asked to try again, and what the client sees: one reason for each way of being refused.
+/// Why a request is refused, as the client is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DenialReason {
     /// The request itself cannot be read.

@@ -8,7 +8,7 @@ pub struct HeaderName(Box<str>);
 
 /// The text is no name of a header field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a header name is 1 to 64 letters, digits and `!#$%&'*+-.^_`|~`")]
+#[error("expected 1 to 64 letters, digits and `!#$%&'*+-.^_`|~`")]
 pub struct HeaderNameError;
 
 impl HeaderName {

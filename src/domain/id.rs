@@ -6,31 +6,33 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::Serialize;
+use rand::CryptoRng;
+
+use super::api_key::random_base62;
 
 /// The longest value of a principal header, in bytes, after percent-encoding.
-pub const HEADER_VALUE_BYTES_MAX: usize = 256;
+const HEADER_VALUE_BYTES_MAX: usize = 256;
 
-/// What is percent-encoded in a header value: everything that is not visible ASCII, and `%` itself, so
-/// that decoding gives back the original (RFC 3986, section 2.1).
+/// What is percent-encoded in a header value (RFC 3986, section 2.1): everything that is not visible ASCII, and
+/// `%` itself, so that decoding gives back the original.
 pub const HEADER_VALUE_ESCAPES: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing stands there.
-    #[error("it is empty")]
+    /// It is empty.
+    #[error("expected one character at least")]
     Empty,
-    /// Encoded as a header value it would not fit.
-    #[error("it takes {found} bytes as a header value, where at most {HEADER_VALUE_BYTES_MAX} fit")]
+    /// It is too long for the value of a header.
+    #[error("expected at most {HEADER_VALUE_BYTES_MAX} bytes once percent-encoded, not {found}")]
     TooLong {
         /// The length in bytes after percent-encoding.
         found: usize,
     },
-    /// A control character stands in it.
-    #[error("it holds a control character")]
+    /// It holds a control character.
+    #[error("expected no control character")]
     Control,
-    /// A name that appears in configuration and metrics has a stricter form.
+    /// It is no lower-case label, as names in configuration and metrics are.
     #[error("expected lower-case letters, digits and inner hyphens, at most 63 of them")]
     NotAName,
 }
@@ -64,9 +66,8 @@ fn label(text: &str) -> Result<(), IdError> {
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+                pub struct $name(Arc<str>);
 
         impl $name {
             /// The identifier as text.
@@ -130,9 +131,30 @@ identifier!(
     free_text
 );
 
+/// Characters of the random part of a key's id: 119 bits, so that no two are alike.
+const KEY_ID_RANDOM_LEN: usize = 20;
+
+impl KeyId {
+    /// Makes a new id: `key_` and 20 characters of base62.
+    #[must_use]
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let random: String = random_base62(KEY_ID_RANDOM_LEN, rng).collect();
+        Self(format!("key_{random}").into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
     use super::*;
+
+    #[test]
+    fn a_new_id_is_an_id() {
+        let id = KeyId::generate(&mut StdRng::seed_from_u64(1));
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_eq!(id.as_str().len(), "key_4fXq0TzLm2Ab9RkVw1Yc".len());
+    }
 
     #[test]
     fn a_name_is_a_lower_case_label() {

@@ -1,19 +1,23 @@
 //! The vocabulary: what every other room speaks of. No I/O, nothing async.
+//!
+//! What cannot be read from text says what was expected: each error reads on from "found …, ".
 
-pub mod api_key;
-pub mod clock;
-pub mod denial;
-pub mod header_name;
-pub mod id;
-pub mod key_record;
-pub mod route_pattern;
-pub mod scope;
+mod api_key;
+mod clock;
+mod denial;
+mod header_name;
+mod id;
+mod key_record;
+mod principal_kind;
+mod route_pattern;
+mod scope;
 
-pub use api_key::{KeyHash, KeyHint, KeyPrefix, PlainKey};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use api_key::{HashError, KeyHash, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
 pub use denial::{DenialReason, UNAVAILABLE};
-pub use header_name::HeaderName;
-pub use id::{ApiName, Environment, IdError, KeyId, OrganizationId, PlanName, ProjectId};
-pub use key_record::{KeyKind, KeyRecord, KeyStatus, PrincipalKind};
-pub use route_pattern::{Method, MethodSet, RoutePattern, Segment};
-pub use scope::{Implications, Scope, ScopeSet};
+pub use header_name::{HeaderName, folds_to};
+pub use id::{ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName, ProjectId};
+pub use key_record::{KeyKind, KeyRecord, KeyStatus};
+pub use principal_kind::PrincipalKind;
+pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment, Shape};
+pub use scope::{Implications, SCOPES_MAX, Scope, ScopeSet, TooManyScopes};

@@ -40,6 +40,15 @@ pub enum Segment {
     Capture(Box<str>),
 }
 
+impl Segment {
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Capture(_) => None,
+        }
+    }
+}
+
 /// Methods and path of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutePattern {
@@ -151,18 +160,29 @@ fn parse_segment(text: &str) -> Result<Segment, PatternError> {
     Ok(Segment::Literal(text.into()))
 }
 
+/// What a pattern has in common with those of equal specificity: the literals of the path (`None` is a capture,
+/// by whatever name), its end, and the method (`None` is every method).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shape<'p> {
+    path: Vec<Option<&'p str>>,
+    open_ended: bool,
+    method: Option<&'p Method>,
+}
+
 impl RoutePattern {
-    /// Whether both patterns match the same paths with equal specificity: the same literals, captures (by
-    /// whatever name) and end.
-    #[must_use]
-    pub fn same_path(&self, other: &Self) -> bool {
-        self.open_ended == other.open_ended
-            && self.segments.len() == other.segments.len()
-            && self.segments.iter().zip(&other.segments).all(|pair| match pair {
-                (Segment::Literal(one), Segment::Literal(two)) => one == two,
-                (Segment::Capture(_), Segment::Capture(_)) => true,
-                _ => false,
-            })
+    /// The shapes of the pattern, one for each method. Two patterns match the same request with equal
+    /// specificity if they share a shape, and only then: one for a method is more specific than one for all
+    /// methods, and one for HEAD more than one for GET that covers HEAD.
+    pub fn shapes(&self) -> impl Iterator<Item = Shape<'_>> {
+        let methods: Vec<Option<&Method>> = match &self.methods {
+            MethodSet::Any => vec![None],
+            MethodSet::These(methods) => methods.iter().map(Some).collect(),
+        };
+        methods.into_iter().map(move |method| Shape {
+            path: self.segments.iter().map(Segment::literal).collect(),
+            open_ended: self.open_ended,
+            method,
+        })
     }
 }
 

@@ -2,31 +2,27 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
-use serde::Serialize;
-
 /// The longest scope, in bytes.
-pub const SCOPE_BYTES_MAX: usize = 64;
+const SCOPE_BYTES_MAX: usize = 64;
 /// The most scopes that one credential may hold.
 pub const SCOPES_MAX: usize = 64;
 
 /// One scope, such as `read` or `agents:read`: a scope-token of RFC 6749, section 3.3, of at most
-/// [`SCOPE_BYTES_MAX`] bytes.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+/// 64 bytes.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope(Arc<str>);
 
-/// Why a text is no scope, or a list no set of scopes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScopeError {
-    /// The text is empty, too long, or holds a character that no scope has.
-    #[error("a scope is 1 to {SCOPE_BYTES_MAX} visible ASCII characters without \" and \\")]
-    Malformed,
-    /// The list is too long.
-    #[error("{found} scopes where at most {SCOPES_MAX} fit")]
-    TooMany {
-        /// How many there are.
-        found: usize,
-    },
+/// The text is empty, too long, or holds a character that no scope has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected 1 to {SCOPE_BYTES_MAX} visible ASCII characters without \" and \\")]
+pub struct ScopeError;
+
+/// There are more scopes than one credential may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected at most {SCOPES_MAX} scopes, not {found}")]
+pub struct TooManyScopes {
+    /// How many there are, without repetition.
+    pub found: usize,
 }
 
 impl Scope {
@@ -45,7 +41,7 @@ impl FromStr for Scope {
         if (1..=SCOPE_BYTES_MAX).contains(&text.len()) && text.bytes().all(legal) {
             Ok(Self(text.into()))
         } else {
-            Err(ScopeError::Malformed)
+            Err(ScopeError)
         }
     }
 }
@@ -63,8 +59,7 @@ impl fmt::Debug for Scope {
 }
 
 /// A set of scopes, in order and without repetition.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
@@ -72,12 +67,12 @@ impl ScopeSet {
     ///
     /// # Errors
     ///
-    /// [`ScopeError::TooMany`] above [`SCOPES_MAX`].
-    pub fn new(mut scopes: Vec<Scope>) -> Result<Self, ScopeError> {
+    /// [`TooManyScopes`] above [`SCOPES_MAX`].
+    pub fn new(mut scopes: Vec<Scope>) -> Result<Self, TooManyScopes> {
         scopes.sort_unstable();
         scopes.dedup();
         if scopes.len() > SCOPES_MAX {
-            return Err(ScopeError::TooMany { found: scopes.len() });
+            return Err(TooManyScopes { found: scopes.len() });
         }
         Ok(Self(scopes))
     }
@@ -205,7 +200,7 @@ mod tests {
     #[test]
     fn a_scope_is_visible_ascii() {
         for bad in ["", "a b", "a\"b", "a\\b", "ä", "a\n", &"x".repeat(65)] {
-            assert_eq!(bad.parse::<Scope>(), Err(ScopeError::Malformed), "{bad:?}");
+            assert_eq!(bad.parse::<Scope>(), Err(ScopeError), "{bad:?}");
         }
     }
 }

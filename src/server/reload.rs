@@ -27,7 +27,7 @@ pub struct ConfigSource {
     /// The file.
     pub path: PathBuf,
     /// The environment, whose `DOORWARD_…` variables override it.
-    pub environment: Vec<(String, String)>,
+    pub env: Vec<(String, String)>,
 }
 
 impl ConfigSource {
@@ -37,7 +37,7 @@ impl ConfigSource {
     ///
     /// Everything that is wrong with it.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
-        Config::load(&self.path, &self.environment).map(|loaded| loaded.config)
+        Config::load(&self.path, &self.env).map(|loaded| loaded.config)
     }
 }
 

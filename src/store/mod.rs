@@ -1,14 +1,16 @@
 //! Where keys are kept: the trait, its implementations, and the cache in front of them.
 
-pub mod cached;
+mod cached;
 #[cfg(test)]
 pub(crate) mod fixture;
-pub mod sqlite;
+mod sqlite;
+
+use std::fmt;
+
+use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
 
 pub use cached::CachedKeys;
 pub use sqlite::SqliteStore;
-
-use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
 
 /// Counts the changes of a store: greater is later. 0 stands before the first change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -43,13 +45,34 @@ pub enum StoreError {
     Corrupt(String),
     /// A key with this id, hash or predecessor is there already.
     #[error("a key with this {0} is there already")]
-    Exists(&'static str),
+    Exists(UniqueField),
     /// No key has this id.
     #[error("no key has the id {0}")]
     NotFound(KeyId),
     /// The key is revoked, so nothing may replace it.
     #[error("the key {0} is revoked")]
     Revoked(KeyId),
+}
+
+/// What no two keys of a store share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UniqueField {
+    /// The key's id.
+    Id,
+    /// The hash of the key.
+    Hash,
+    /// The key that it replaces.
+    Predecessor,
+}
+
+impl fmt::Display for UniqueField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "id",
+            Self::Hash => "hash",
+            Self::Predecessor => "predecessor",
+        })
+    }
 }
 
 /// Which keys a list shows.
@@ -61,7 +84,7 @@ pub struct KeyFilter {
 
 /// Keeps key records, their times to the millisecond. A change is durable before it is acknowledged, and
 /// writes its version into the change table within its own transaction.
-pub trait KeyStore: Send + Sync + std::fmt::Debug + 'static {
+pub trait KeyStore: Send + Sync + fmt::Debug + 'static {
     /// The key with this hash.
     fn find(&self, hash: KeyHash) -> impl Future<Output = Result<Found, StoreError>> + Send;
 

@@ -1,5 +1,9 @@
-use doorward::domain::{KeyHash, KeyRecord};
-use doorward::store::{KeyStore, StoreError};
+//! What a change does, and what refuses it.
+
+use doorward::{
+    domain::{KeyHash, KeyRecord},
+    store::{KeyStore, StoreError, UniqueField},
+};
 
 use super::{Place, all, at, id, record};
 
@@ -35,7 +39,7 @@ pub(super) async fn an_id_or_hash_is_there_once(place: impl Place) {
         id: id("key_2"),
         ..record(1)
     };
-    for (twin, what) in [(same_id, "id"), (same_hash, "hash")] {
+    for (twin, what) in [(same_id, UniqueField::Id), (same_hash, UniqueField::Hash)] {
         let error = store.insert(&[twin]).await.expect_err("it is there already");
         assert!(
             matches!(error, StoreError::Exists(found) if found == what),
@@ -54,7 +58,10 @@ pub(super) async fn a_rotation_is_both_or_nothing(place: impl Place) {
         ..successor(3, &record(1))
     };
     let error = store.rotate(&record(1).id, &taken, at(50)).await;
-    assert!(matches!(error, Err(StoreError::Exists("hash"))), "{error:?}");
+    assert!(
+        matches!(error, Err(StoreError::Exists(UniqueField::Hash))),
+        "{error:?}"
+    );
     let missing = store
         .rotate(&id("key_9"), &successor(3, &record(1)), at(50))
         .await;
@@ -100,7 +107,7 @@ pub(super) async fn a_key_is_replaced_once_and_never_when_revoked(place: impl Pl
         .rotate(&record(1).id, &successor(4, &record(1)), at(10))
         .await;
     assert!(
-        matches!(again, Err(StoreError::Exists("predecessor"))),
+        matches!(again, Err(StoreError::Exists(UniqueField::Predecessor))),
         "{again:?}"
     );
     let old = store.get(&record(1).id).await.expect("it is there");

@@ -1,16 +1,19 @@
 //! What every key store promises. One body of tests, run against each.
+
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    reason = "a test says what went wrong by ending"
 )]
 
 mod changing;
 mod reading;
 mod surviving;
 
-use doorward::domain::{KeyHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp};
-use doorward::store::{KeyFilter, KeyStore, SqliteStore};
+use doorward::{
+    domain::{KeyHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
+    store::{KeyFilter, KeyStore, SqliteStore},
+};
 
 /// A place where keys are kept.
 trait Place {

@@ -1,5 +1,9 @@
-use doorward::domain::{KeyHash, KeyRecord};
-use doorward::store::{Change, KeyFilter, KeyStore, StoreError, Version};
+//! What a store tells of what it holds.
+
+use doorward::{
+    domain::{KeyHash, KeyRecord},
+    store::{Change, KeyFilter, KeyStore, StoreError, Version},
+};
 
 use super::{Place, all, at, id, record};
 

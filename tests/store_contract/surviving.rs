@@ -1,5 +1,9 @@
-use doorward::domain::{KeyHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp};
-use doorward::store::{Change, KeyStore, Version};
+//! What comes back as it was: after a closing, beside another handle, whatever it holds.
+
+use doorward::{
+    domain::{KeyHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
+    store::{Change, KeyStore, Version},
+};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::{collection::vec, option, prelude::*, test_runner::TestRunner};
 use tokio::{runtime::Handle, task::block_in_place};

@@ -1,64 +1,39 @@
-//! APIs for tests.
+//! A configuration for tests.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::config::{
-    Api, ApiKeyCredential, ChecksumRule, ClientAddress, Credential, Denials, PrefixRule, PrincipalHeaders,
-    Template,
-};
-use crate::domain::{HeaderName, Implications};
+use crate::config::Config;
+
+const CONFIG: &str = "
+apis:
+  - name: payments
+    hosts: [payments.example]
+    credentials:
+      - api_key: { prefixes: { live: sk_live_, test: sk_test_ }, from: [{ header: { name: x-key } }] }
+    routes: [{ match: /** }]
+  - name: games
+    hosts: [games.example]
+    client_address: peer
+    credentials: &games [{ api_key: { prefix: gm_, from: [{ header: { name: x-key } }] } }]
+    routes: [{ match: /** }]
+  - name: games-eu
+    hosts: [eu.games.example]
+    client_address: peer
+    credentials: *games
+    routes: [{ match: /** }]
+  - name: library
+    hosts: [library.example]
+    client_address: peer
+    credentials: [{ api_key: { prefix: lib_, from: [{ header: { name: x-key } }] } }]
+    routes: [{ match: /** }]
+  - name: open
+    hosts: [open.example]
+    routes: [{ match: /**, public: true }]
+";
 
 /// `payments` has the environments `live` and `test`; `games` and `games-eu` have none, and know the client's
-/// address; `library` has a prefix of its own.
-pub(crate) fn apis() -> Vec<Api> {
-    let peer = Some(ClientAddress::Peer);
-    vec![
-        api(
-            "payments",
-            &[("sk_live_", Some("live")), ("sk_test_", Some("test"))],
-            None,
-        ),
-        api("games", &[("gm_", None)], peer),
-        api("games-eu", &[("gm_", None)], peer),
-        api("library", &[("lib_", None)], peer),
-        api("open", &[], None),
-    ]
-}
-
-fn api(name: &str, prefixes: &[(&str, Option<&str>)], client_address: Option<ClientAddress>) -> Api {
-    let prefixes = prefixes.iter().map(|(prefix, environment)| PrefixRule {
-        prefix: prefix.parse().expect("a prefix"),
-        environment: environment.map(|name| name.parse().expect("a name")),
-    });
-    let header = |name: &str| -> HeaderName { name.parse().expect("a name") };
-    Api {
-        name: name.parse().expect("a name"),
-        hosts: vec![format!("{name}.example.com")],
-        client_address,
-        ambiguous_paths: Vec::new(),
-        credentials: vec![Credential::ApiKey(ApiKeyCredential {
-            prefixes: prefixes.collect(),
-            checksum: ChecksumRule::Required,
-            from: Vec::new(),
-        })],
-        unscoped_keys_grant_all: false,
-        implications: Implications::default(),
-        principal_headers: PrincipalHeaders {
-            id: header("x-principal-id"),
-            kind: header("x-principal-kind"),
-            organization: header("x-principal-organization"),
-            project: header("x-principal-project"),
-            environment: header("x-principal-environment"),
-            scopes: header("x-principal-scopes"),
-            plan: header("x-principal-plan"),
-            credential: header("x-principal-credential"),
-        },
-        denials: Denials {
-            content_type: "application/problem+json".to_owned(),
-            body: Template::Object(Vec::new()),
-            reasons: BTreeMap::new(),
-            route_unknown_status: 404,
-        },
-        routes: Vec::new(),
-    }
+/// address; `library` has a prefix of its own; `open` accepts no keys.
+pub(crate) fn config() -> Config {
+    let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+    loaded.unwrap_or_else(|errors| panic!("{errors}")).config
 }

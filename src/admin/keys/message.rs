@@ -5,11 +5,13 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::admin::proto::{
-    Key,
-    key::{Kind, Status},
+use crate::{
+    admin::proto::{
+        Key,
+        key::{Kind, Status},
+    },
+    domain::{KeyKind, KeyRecord, KeyStatus, Timestamp},
 };
-use crate::domain::{KeyKind, KeyRecord, KeyStatus, Timestamp};
 
 impl Key {
     /// The message about a key, as it is at `now`.
@@ -90,8 +92,9 @@ pub(crate) fn time<S: Serializer>(
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::store::fixture::record;
+
+    use super::*;
 
     #[test]
     fn a_key_in_json_reads_as_it_is_written_in_an_import() {

@@ -13,16 +13,17 @@ use std::{slice, time::Duration};
 
 use rand::CryptoRng;
 
-use crate::config::Api;
-use crate::domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, api_key::random_base62};
-use crate::store::{KeyFilter, KeyStore, StoreError};
+use crate::{
+    config::Api,
+    domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond},
+    store::{KeyFilter, KeyStore, StoreError, UniqueField},
+};
 
-pub use import::LineProblems;
-pub use new_key::{NewKey, parse_moment, parse_network};
+pub use new_key::{NewKey, parse_network};
 pub use problem::{KeyError, Problem};
 
 /// The longest time in which a key and its successor both work.
-pub const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
+const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
 /// Manages the keys of the configured APIs in one store.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +62,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         }
         let prefix = new_key::common_prefix(self.apis, &wanted.apis, wanted.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
-        let record = wanted.into_record(new_id(rng)?, key.hash(), key.hint(prefix), now);
+        let record = wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now)?;
         self.store.insert(slice::from_ref(&record)).await?;
         Ok(Issued { key, record })
     }
@@ -72,7 +73,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Ended`] for a revoked or expired key, [`KeyError::Replaced`] for one that was rotated
-    /// before, [`KeyError::Invalid`] if the overlap is above [`OVERLAP_MAX`] or the API of the key has gone,
+    /// before, [`KeyError::Invalid`] if the overlap is above 90 days or the API of the key has gone,
     /// or [`KeyError::Store`].
     pub async fn rotate(
         &self,
@@ -90,7 +91,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         let prefix = new_key::common_prefix(self.apis, &old.apis, old.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
         let record = KeyRecord {
-            id: new_id(rng)?,
+            id: KeyId::generate(rng),
             hash: key.hash(),
             hint: key.hint(prefix),
             created: now,
@@ -98,7 +99,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             ..old
         };
         match self.store.rotate(id, &record, overlap_ends).await {
-            Err(StoreError::Exists("predecessor")) => Err(KeyError::Replaced(id.clone())),
+            Err(StoreError::Exists(UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             rotated => Ok(rotated.map(|()| Issued { key, record })?),
         }
     }
@@ -134,24 +135,18 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     }
 
     fn now(&self) -> Timestamp {
-        new_key::to_the_millisecond(self.clock.now())
+        to_the_millisecond(self.clock.now())
     }
 }
 
 fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem> {
     let problem = || {
         let found = format!("{} hours", overlap.as_secs().div_ceil(3600));
-        Problem::new("overlap", found, "at most 90 days")
+        Problem::new("overlap", found, "expected at most 90 days")
     };
     if overlap > OVERLAP_MAX {
         return Err(problem());
     }
     let ends = now.checked_add(overlap).map_err(|_| problem())?;
-    Ok(new_key::to_the_millisecond(ends))
-}
-
-fn new_id(rng: &mut impl CryptoRng) -> Result<KeyId, Problem> {
-    let text = format!("key_{}", random_base62(20, rng));
-    text.parse()
-        .map_err(|error| Problem::new("id", problem::quoted(&text), format!("an id: {error}")))
+    Ok(to_the_millisecond(ends))
 }

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::config::{Api, Credential};
-use crate::domain::{
-    ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId, PlanName,
-    ProjectId, ScopeSet, Timestamp,
+use crate::{
+    config::{Api, PrefixRule},
+    domain::{
+        ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
+        PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
+    },
 };
 
 use super::problem::{Problem, named, quoted};
@@ -31,7 +33,7 @@ pub struct NewKey {
     /// The environment that it is for: one of the API's, if the API has any.
     pub environment: Option<Environment>,
     /// What it may do.
-    pub scopes: ScopeSet,
+    pub scopes: Vec<Scope>,
     /// Its own plan.
     pub plan: Option<PlanName>,
     /// From when on it is refused: a moment in the future.
@@ -46,11 +48,15 @@ impl NewKey {
         let mut problems = Vec::new();
         problems.extend(name_problem(&self.name));
         if self.apis.is_empty() {
-            problems.push(Problem::new("apis", "none", "the API that the key is for"));
+            problems.push(no_api());
         }
         for (at, name) in self.apis.iter().enumerate() {
             if self.apis.iter().take(at).any(|other| other == name) {
-                problems.push(Problem::new("apis", format!("`{name}` twice"), "each API once"));
+                problems.push(Problem::new(
+                    "apis",
+                    format!("`{name}` twice"),
+                    "expected each API once",
+                ));
                 continue;
             }
             match api(configured, name) {
@@ -61,16 +67,24 @@ impl NewKey {
                 Err(problem) => problems.push(problem),
             }
         }
+        problems.extend(self.scope_set().err());
         if let Some(expires) = self.expires
             && expires <= now
         {
             problems.push(Problem::new(
                 "expires",
                 expires.to_string(),
-                format!("a moment after {now}"),
+                format!("expected a moment after {now}"),
             ));
         }
         problems
+    }
+
+    fn scope_set(&self) -> Result<ScopeSet, Problem> {
+        ScopeSet::new(self.scopes.clone()).map_err(|error| {
+            let found = format!("{} scopes", error.found);
+            Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
+        })
     }
 
     fn source_problem(&self, api: &Api) -> Option<Problem> {
@@ -80,7 +94,7 @@ impl NewKey {
                 "sources",
                 first.to_string(),
                 format!(
-                    "none: the API `{}` does not declare `client_address`, so it cannot tell where a request comes from",
+                    "expected none: the API `{}` does not declare `client_address`, so it cannot tell where a request comes from",
                     api.name
                 ),
             )
@@ -88,14 +102,19 @@ impl NewKey {
     }
 
     /// The record of a key with this identity.
+    ///
+    /// # Errors
+    ///
+    /// The scopes do not fit; [`NewKey::problems`] says so, too.
     pub(super) fn into_record(
         self,
         id: KeyId,
         hash: KeyHash,
         hint: KeyHint,
         created: Timestamp,
-    ) -> KeyRecord {
-        KeyRecord {
+    ) -> Result<KeyRecord, Problem> {
+        let scopes = self.scope_set()?;
+        Ok(KeyRecord {
             id,
             hash,
             hint,
@@ -105,14 +124,14 @@ impl NewKey {
             organization: self.organization,
             project: self.project,
             environment: self.environment,
-            scopes: self.scopes,
+            scopes,
             plan: self.plan,
             sources: self.sources,
             created,
             expires: self.expires,
             revoked: None,
             rotated_from: None,
-        }
+        })
     }
 }
 
@@ -126,38 +145,43 @@ fn name_problem(name: &str) -> Option<Problem> {
     } else {
         return None;
     };
-    let expected = format!("1 to {NAME_BYTES_MAX} bytes without control characters");
+    let expected = format!("expected 1 to {NAME_BYTES_MAX} bytes without control characters");
     Some(Problem::new("name", found, expected))
+}
+
+pub(super) fn no_api() -> Problem {
+    Problem::new("apis", "none", "expected the API that the key is for")
 }
 
 /// The API of this name.
 pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
     configured.iter().find(|api| api.name == *name).ok_or_else(|| {
         let names = configured.iter().map(|api| &api.name);
-        let expected = format!("one of {}", named(names));
+        let expected = format!("expected one of {}", named(names));
         Problem::new("apis", quoted(name.as_str()), expected)
     })
 }
 
 /// How an API's keys for this environment begin.
 pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&'a KeyPrefix, Problem> {
-    let rules = api.credentials.iter().flat_map(|credential| match credential {
-        Credential::ApiKey(credential) => &credential.prefixes,
-    });
-    if let Some(rule) = rules.clone().find(|rule| rule.environment.as_ref() == wanted) {
+    let fits = |rule: &&PrefixRule| rule.environment.as_ref() == wanted;
+    if let Some(rule) = api.prefix_rules().find(fits) {
         return Ok(&rule.prefix);
     }
-    if rules.clone().next().is_none() {
-        let expected = "an API that accepts keys";
+    if api.prefix_rules().next().is_none() {
+        let expected = "expected an API that accepts keys";
         return Err(Problem::new("apis", quoted(api.name.as_str()), expected));
     }
     let found = wanted.map_or_else(|| "none".to_owned(), |environment| quoted(environment.as_str()));
-    let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
+    let environments: Vec<&Environment> = api
+        .prefix_rules()
+        .filter_map(|rule| rule.environment.as_ref())
+        .collect();
     let expected = if environments.is_empty() {
-        format!("none: the API `{}` has no environments", api.name)
+        format!("expected none: the API `{}` has no environments", api.name)
     } else {
         format!(
-            "one of {}, as the API `{}` has them",
+            "expected one of {}, as the API `{}` has them",
             named(environments),
             api.name
         )
@@ -176,31 +200,11 @@ pub(super) fn common_prefix<'a>(
         let prefix = prefix(api(configured, name)?, environment)?;
         if *common.get_or_insert(prefix) != prefix {
             let found = named(names);
-            let expected = "APIs whose keys begin alike, as one key has one prefix";
+            let expected = "expected APIs whose keys begin alike, as one key has one prefix";
             return Err(Problem::new("apis", found, expected));
         }
     }
-    common.ok_or_else(|| Problem::new("apis", "none", "the API that the key is for"))
-}
-
-/// Reads a date (its beginning in UTC) or an RFC 3339 date and time.
-///
-/// # Errors
-///
-/// What was expected.
-pub fn parse_moment(text: &str) -> Result<Timestamp, &'static str> {
-    const EXPECTED: &str =
-        "expected a date such as 2030-12-31, or a date and time such as 2030-12-31T23:59:59Z";
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(to_the_millisecond(moment));
-    }
-    // A date alone, exactly: jiff would read a date and time without an offset as well, and drop the time.
-    if text.len() != "2030-12-31".len() {
-        return Err(EXPECTED);
-    }
-    let date: jiff::civil::Date = text.parse().map_err(|_| EXPECTED)?;
-    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| EXPECTED)?;
-    Ok(midnight.timestamp())
+    common.ok_or_else(no_api)
 }
 
 /// Reads a network (CIDR), or a single address.
@@ -212,9 +216,4 @@ pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
     text.parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| "expected a network such as 203.0.113.0/24 or 2001:db8::/32, or an address")
-}
-
-/// Cuts a time to what stores keep, so that an answer says what a later one will say.
-pub(super) fn to_the_millisecond(moment: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment)
 }

@@ -2,8 +2,10 @@
 
 use std::{fmt, io};
 
-use crate::domain::{KeyId, KeyStatus};
-use crate::store::StoreError;
+use crate::{
+    domain::{KeyId, KeyStatus},
+    store::StoreError,
+};
 
 /// The longest text that is repeated to whoever wrote it: shorter than any key, which may stand in any field
 /// by mistake.
@@ -16,12 +18,13 @@ pub struct Problem {
     pub field: &'static str,
     /// What stands there.
     pub found: String,
-    /// What should.
+    /// What should: it begins with "expected".
     pub expected: String,
 }
 
 impl Problem {
-    pub(super) fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
+    /// A problem of this field.
+    pub fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
             field,
             found: found.into(),
@@ -32,11 +35,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: found {}, expected {}",
-            self.field, self.found, self.expected
-        )
+        write!(f, "{}: found {}, {}", self.field, self.found, self.expected)
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{
     check::refusal::Refusal,
     config::ChecksumRule,
-    domain::{ApiName, DenialReason, KeyHash, KeyRecord, KeyStatus, Timestamp, api_key},
+    domain::{ApiName, DenialReason, KeyHash, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
     store::{CachedKeys, KeyStore},
 };
 
@@ -19,7 +19,7 @@ pub(super) async fn verify<S: KeyStore>(
     keys: &CachedKeys<S>,
     now: Timestamp,
 ) -> Result<Principal, Refusal> {
-    if key.checksum == ChecksumRule::Required && !api_key::is_well_formed(key.text, &key.rule.prefix) {
+    if key.checksum == ChecksumRule::Required && !is_well_formed_key(key.text, &key.rule.prefix) {
         return Err(invalid("the key's checksum is wrong"));
     }
     let found = keys

@@ -13,8 +13,8 @@ use crate::{
         request::{InboundRequest, query_parameters},
         route::GuardedApi,
     },
-    config::{Access, ApiKeyCredential, ChecksumRule, Credential as Accepted, KeyPlace, PrefixRule, Route},
-    domain::{DenialReason, api_key, header_name::folds_to},
+    config::{Access, ApiKeyCredential, ChecksumRule, CredentialRule, KeyPlace, PrefixRule, Route},
+    domain::{DenialReason, folds_to, is_plausible_key},
 };
 
 /// What the request presents, unproven.
@@ -57,7 +57,7 @@ pub fn extract<'r>(
         return Ok(Credential::Anonymous);
     }
     let mut found: Option<PresentedKey<'r>> = None;
-    for Accepted::ApiKey(accepted) in &api.config.credentials {
+    for CredentialRule::ApiKey(accepted) in &api.config.credentials {
         for place in &accepted.from {
             let Some(value) = look(place, request)? else {
                 continue;
@@ -164,7 +164,7 @@ fn present<'r>(
     }
     let text = std::str::from_utf8(value)
         .ok()
-        .filter(|text| api_key::is_plausible(text))
+        .filter(|text| is_plausible_key(text))
         .ok_or_else(|| malformed("the credential holds a character that no key has, or is too long"))?;
     let rule = accepted
         .prefixes

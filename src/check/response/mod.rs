@@ -22,7 +22,7 @@ use envoy_types::{
 use tonic::{Code, Status};
 
 use crate::{
-    config::{Api, Credential, Denials, KeyPlace, Outage},
+    config::{Api, Denials, KeyPlace, Outage},
     domain::{DenialReason, OrganizationId, PlanName, UNAVAILABLE},
 };
 
@@ -197,11 +197,8 @@ fn challenges(api: Option<&GuardedApi>, reason: DenialReason) -> String {
 }
 
 fn schemes(api: &Api) -> Vec<&str> {
-    let places = api
-        .credentials
-        .iter()
-        .flat_map(|Credential::ApiKey(key)| &key.from);
-    let named: Vec<&str> = places
+    let named: Vec<&str> = api
+        .key_places()
         .filter_map(|place| match place {
             KeyPlace::Header { scheme, .. } => scheme.as_deref(),
             KeyPlace::Query { .. } => None,

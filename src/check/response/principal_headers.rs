@@ -15,8 +15,8 @@ use crate::{
         request::{InboundRequest, query_parameters},
         route::GuardedApi,
     },
-    config::{Credential, KeyPlace},
-    domain::{HeaderName, Scope, header_name::folds_to, id::HEADER_VALUE_ESCAPES},
+    config::KeyPlace,
+    domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope, folds_to},
 };
 
 use super::set_header;
@@ -112,20 +112,15 @@ fn overrides(name: &str) -> bool {
     OVERRIDES.iter().any(|own| folds_to(name, own))
 }
 
-fn places(api: &GuardedApi) -> impl Iterator<Item = &KeyPlace> {
-    api.config
-        .credentials
-        .iter()
-        .flat_map(|Credential::ApiKey(key)| &key.from)
-}
-
 fn presents_credential(name: &str, value: &[u8], api: &GuardedApi) -> bool {
-    places(api).any(|place| presented_by_header(name, value, place))
+    api.config
+        .key_places()
+        .any(|place| presented_by_header(name, value, place))
 }
 
 fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<String> {
     let mut spelled: Vec<String> = Vec::new();
-    for place in places(api) {
+    for place in api.config.key_places() {
         let KeyPlace::Query { name, .. } = place else {
             continue;
         };

@@ -1,14 +1,12 @@
 //! What `doorward keys` answers, for people and for programs.
 
-use std::io::{self, Write};
-
-use serde::Serialize;
 use serde_json::json;
 
-use crate::admin::proto::Key;
-use crate::domain::{KeyRecord, PlainKey, Timestamp};
-
-use crate::cli::Output;
+use crate::{
+    admin::proto::Key,
+    cli::{Failure, Output, to_json},
+    domain::{Environment, KeyId, KeyRecord, PlainKey, PlanName, ProjectId, Timestamp},
+};
 
 const COLUMNS: [&str; 12] = [
     "HINT",
@@ -41,79 +39,66 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write(&self, output: Output, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    /// The answer as it is printed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as JSON: a mistake of ours.
+    pub(super) fn render(&self, output: Output, now: Timestamp) -> Result<String, Failure> {
         match output {
-            Output::Table => self.write_text(now, out),
-            Output::Json => self.write_json(now, out),
+            Output::Table => Ok(self.lines(now).join("\n")),
+            Output::Json => self.json(now),
         }
     }
 
-    fn write_json(&self, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    fn json(&self, now: Timestamp) -> Result<String, Failure> {
         match self {
-            Self::Issued { key, record, .. } => {
-                let shown = Shown {
-                    id: record.id.as_str(),
-                    key: key.expose(),
-                    record: Key::of(record, now),
-                };
-                pretty(&shown, out)
-            }
+            Self::Issued { key, record, .. } => to_json(&json!({
+                "id": record.id.as_str(),
+                "key": key.expose(),
+                "record": Key::of(record, now),
+            })),
             Self::List(records) => {
                 let keys: Vec<Key> = records.iter().map(|record| Key::of(record, now)).collect();
-                pretty(&json!({ "keys": keys }), out)
+                to_json(&json!({ "keys": keys }))
             }
-            Self::Key(record) | Self::Revoked(record) => pretty(&Key::of(record, now), out),
-            Self::Imported(count) => pretty(&json!({ "imported": count }), out),
+            Self::Key(record) | Self::Revoked(record) => to_json(&Key::of(record, now)),
+            Self::Imported(count) => to_json(&json!({ "imported": count })),
         }
     }
 
-    fn write_text(&self, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    fn lines(&self, now: Timestamp) -> Vec<String> {
         match self {
             Self::Issued {
                 key,
                 record,
                 old_ends,
             } => {
-                writeln!(out, "{}", key.expose())?;
-                writeln!(
-                    out,
-                    "This is the only time that the key is shown: keep it now. Its id is {}.",
-                    plain(record.id.as_str())
-                )?;
+                let id = plain(record.id.as_str());
+                let mut lines = vec![
+                    key.expose().to_owned(),
+                    format!("This is the only time that the key is shown: keep it now. Its id is {id}."),
+                ];
                 if let (Some(old), Some(end)) = (&record.rotated_from, old_ends) {
-                    writeln!(out, "The old key {} ends at {}.", plain(old.as_str()), time(*end))?;
+                    let (old, end) = (plain(old.as_str()), time(*end));
+                    lines.push(format!("The old key {old} ends at {end}."));
                 }
-                Ok(())
+                lines
             }
             Self::List(records) => {
                 let header = COLUMNS.map(str::to_owned);
                 let rows = records.iter().map(|record| row(record, now));
-                aligned(&std::iter::once(header).chain(rows).collect::<Vec<_>>(), out)
+                aligned(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
             }
-            Self::Key(record) => aligned(&details(record, now), out),
-            Self::Revoked(record) => writeln!(
-                out,
-                "The key {} is revoked since {}.",
-                plain(record.id.as_str()),
-                optional_time(record.revoked)
-            ),
-            Self::Imported(1) => writeln!(out, "1 key was imported."),
-            Self::Imported(count) => writeln!(out, "{count} keys were imported."),
+            Self::Key(record) => aligned(&details(record, now)),
+            Self::Revoked(record) => {
+                let (id, since) = (plain(record.id.as_str()), optional_time(record.revoked));
+                vec![format!("The key {id} is revoked since {since}.")]
+            }
+            Self::Imported(1) => vec!["1 key was imported.".to_owned()],
+            Self::Imported(count) => vec![format!("{count} keys were imported.")],
         }
     }
-}
-
-/// A new key in JSON. It borrows the key, so that no second copy of it stays in memory.
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: &'a str,
-    key: &'a str,
-    record: Key,
-}
-
-fn pretty(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, answer)?;
-    writeln!(out)
 }
 
 fn row(record: &KeyRecord, now: Timestamp) -> [String; 12] {
@@ -122,16 +107,11 @@ fn row(record: &KeyRecord, now: Timestamp) -> [String; 12] {
         plain(record.id.as_str()),
         plain(&record.name),
         record.kind.to_string(),
-        optional(
-            record
-                .environment
-                .as_ref()
-                .map(crate::domain::id::Environment::as_str),
-        ),
+        optional(record.environment.as_ref().map(Environment::as_str)),
         plain(record.organization.as_str()),
-        optional(record.project.as_ref().map(crate::domain::id::ProjectId::as_str)),
+        optional(record.project.as_ref().map(ProjectId::as_str)),
         list(&record.scopes),
-        optional(record.plan.as_ref().map(crate::domain::id::PlanName::as_str)),
+        optional(record.plan.as_ref().map(PlanName::as_str)),
         record.status(now).code().to_owned(),
         time(record.created),
         optional_time(record.expires),
@@ -145,7 +125,7 @@ fn details(record: &KeyRecord, now: Timestamp) -> Vec<[String; 2]> {
         ("SOURCES", list(&record.sources)),
         (
             "ROTATED FROM",
-            optional(record.rotated_from.as_ref().map(crate::domain::id::KeyId::as_str)),
+            optional(record.rotated_from.as_ref().map(KeyId::as_str)),
         ),
     ];
     COLUMNS
@@ -192,21 +172,21 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// Writes rows with their columns one below the other, two spaces apart.
-fn aligned<const N: usize>(rows: &[[String; N]], out: &mut impl Write) -> io::Result<()> {
+/// Rows with their columns one below the other, two spaces apart.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
     }
-    for row in rows {
-        let cells = row
+    let line = |row: &[String; N]| {
+        let cells: Vec<String> = row
             .iter()
             .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }

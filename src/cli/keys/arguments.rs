@@ -5,15 +5,19 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
-use crate::admin::keys::{parse_moment, parse_network};
-use crate::cli::{ConfigFile, Output};
-use crate::domain::{
-    ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
+use crate::{
+    admin::parse_network,
+    cli::{ConfigFile, Output},
+    domain::{
+        ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
+        parse_moment,
+    },
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  doorward keys create --api payments --name CI --organization acme --environment live --scope read
+  doorward keys create --api payments --name CI --organization acme --environment live \\
+      --scope read
   doorward keys list --api payments
   doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 24h
   doorward keys revoke key_4fXq0TzLm2Ab9RkVw1Yc";
@@ -33,8 +37,8 @@ Examples:
   doorward keys list --api payments --output json";
 
 const ROTATE_EXAMPLES: &str = "\
-The new key has the rights and the end of the old one. Both work for the time of the overlap, at most 90
-days; a revoked or expired key cannot be rotated, and no key twice.
+The new key has the rights and the end of the old one. Both work for the time of the overlap,
+at most 90 days; a revoked or expired key cannot be rotated, and no key twice.
 
 Examples:
   doorward keys rotate key_4fXq0TzLm2Ab9RkVw1Yc --overlap 24h
@@ -47,14 +51,15 @@ Example:
   doorward keys revoke key_4fXq0TzLm2Ab9RkVw1Yc";
 
 const IMPORT_EXAMPLES: &str = "\
-Each line is a JSON object with `hash`, `api` (or `apis`), `name` and `organization`, and as needed with
-`hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires` and `sources`:
+Each line is a JSON object with `hash`, `api` (or `apis`), `name` and `organization`, and as
+needed with `hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires` and
+`sources`:
 
   {\"hash\": \"sha256:9f86d081...\", \"api\": \"payments\", \"name\": \"CI\", \"organization\": \"acme\",
    \"environment\": \"live\", \"scopes\": [\"read\"]}      (in one line)
 
-Either all keys are imported or none, and every problem is told with its line. Never put a key in clear into
-the file: `printf %s \"$KEY\" | sha256sum` gives its hash.
+Either all keys are imported or none, and every problem is told with its line. Never put a key
+in clear into the file: `printf %s \"$KEY\" | sha256sum` gives its hash.
 
 Examples:
   doorward keys import keys.jsonl
@@ -96,7 +101,7 @@ pub(super) enum Action {
         /// The key's id.
         id: KeyId,
         /// How long the old key goes on working, such as `24h`.
-        #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+        #[arg(long, value_parser = parse_overlap, value_name = "DURATION")]
         overlap: Duration,
     },
     /// Take a key back, at once and for ever.
@@ -154,6 +159,10 @@ pub(super) enum Expiry {
     In(Duration),
     /// At this moment.
     At(Timestamp),
+}
+
+fn parse_overlap(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
 }
 
 fn parse_expiry(text: &str) -> Result<Expiry, &'static str> {

@@ -7,7 +7,7 @@ mod tests;
 
 use std::{
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, BufReader},
     path::Path,
 };
 
@@ -16,14 +16,19 @@ use rand::{
     rngs::{StdRng, SysRng},
 };
 
-use crate::admin::keys::{Issued, KeyError, Keys, NewKey, Problem};
-use crate::config::{Config, StoreLocation};
-use crate::domain::{Clock, ScopeSet, SystemClock, Timestamp};
-use crate::store::{KeyFilter, KeyStore, SqliteStore, StoreError};
+use crate::{
+    admin::{Issued, KeyError, Keys, NewKey, Problem},
+    config::{Config, StoreLocation},
+    domain::{Clock, SystemClock, Timestamp},
+    store::{KeyFilter, KeyStore, SqliteStore, StoreError},
+};
 
 use super::{Exit, Failure, block_on, print};
-use answer::Answer;
-use arguments::{Action, Create, Expiry};
+
+use self::{
+    answer::Answer,
+    arguments::{Action, Create, Expiry},
+};
 
 pub(super) use arguments::KeysCommand;
 
@@ -45,15 +50,14 @@ impl From<KeyError> for Failure {
 /// There is no configuration or it is wrong, or the command could not be carried out.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let config = command.config.load(env)?.config;
-    let mut answer = Vec::new();
     let seeded = StdRng::try_from_rng(&mut SysRng);
     let mut rng =
         seeded.map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))?;
-    block_on(execute(command, &config, &SystemClock, &mut rng, &mut answer))?;
-    print(&String::from_utf8_lossy(&answer)).map(|()| Exit::Success)
+    let answer = block_on(execute(command, &config, &SystemClock, &mut rng))?;
+    print(&answer).map(|()| Exit::Success)
 }
 
-/// Carries out a command on the store of the configuration, and writes the answer to `out`.
+/// Carries out a command on the store of the configuration, and gives the answer as it is printed.
 ///
 /// # Errors
 ///
@@ -63,8 +67,7 @@ async fn execute(
     config: &Config,
     clock: &dyn Clock,
     rng: &mut impl CryptoRng,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE)
         .await
@@ -72,8 +75,7 @@ async fn execute(
     let keys = Keys::new(&store, &config.apis, clock);
     let answer = carry_out(command.action, &keys, clock.now(), rng).await;
     store.close().await;
-    answer?.write(command.output, clock.now(), out)?;
-    Ok(())
+    answer?.render(command.output, clock.now())
 }
 
 async fn carry_out<S: KeyStore>(
@@ -108,26 +110,16 @@ async fn carry_out<S: KeyStore>(
 }
 
 fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
-    let invalid = |field, found, expected| {
-        KeyError::Invalid(vec![Problem {
-            field,
-            found,
-            expected,
-        }])
-    };
     let expires = arguments
         .expires
         .map(|expiry| match expiry {
             Expiry::At(moment) => Ok(moment),
             Expiry::In(duration) => now.checked_add(duration).map_err(|_| {
                 let found = format!("{} days", duration.as_secs() / 86_400);
-                invalid("expires", found, "a time that calendars reach".to_owned())
+                Problem::new("expires", found, "expected a time that calendars reach")
             }),
         })
         .transpose()?;
-    let found = format!("{} scopes", arguments.scopes.len());
-    let scopes = ScopeSet::new(arguments.scopes)
-        .map_err(|error| invalid("scopes", found, format!("fewer: {error}")))?;
     Ok(NewKey {
         apis: arguments.apis,
         name: arguments.name,
@@ -135,7 +127,7 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
         organization: arguments.organization,
         project: arguments.project,
         environment: arguments.environment,
-        scopes,
+        scopes: arguments.scopes,
         plan: arguments.plan,
         expires,
         sources: arguments.sources,

@@ -11,9 +11,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::domain::KeyHash;
-
-use super::super::{Change, Version};
+use crate::{
+    domain::KeyHash,
+    store::{Change, Version},
+};
 
 /// One for each value of a hash's first two bytes: half a MiB.
 const SLOTS: usize = 1 << 16;

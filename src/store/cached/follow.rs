@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{Change, KeyStore, StoreError, Version};
+use crate::store::{Change, KeyStore, StoreError, Version};
+
 use super::CachedKeys;
 
 /// How far the change table is known: its last change, or none while it is empty.

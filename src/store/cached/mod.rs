@@ -15,12 +15,17 @@ use std::{sync::Arc, time::Duration};
 use moka::future::Cache;
 use tokio::time::Instant;
 
-use crate::config::CacheLimits;
-use crate::domain::{KeyHash, KeyRecord};
+use crate::{
+    config::CacheLimits,
+    domain::{ApiName, Environment, KeyHash, KeyId, KeyRecord, PlanName, ProjectId, Scope},
+};
 
 use super::{KeyStore, StoreError};
-use fences::{Fences, Stamp};
-use meters::Meters;
+
+use self::{
+    fences::{Fences, Stamp},
+    meters::Meters,
+};
 
 /// The most unknown keys that are remembered as such.
 const UNKNOWN_MAX: u64 = 65_536;
@@ -191,29 +196,14 @@ fn bytes(record: &KeyRecord) -> u32 {
         Some(record.hint.as_str()),
         Some(record.name.as_str()),
         Some(record.organization.as_str()),
-        record
-            .project
-            .as_ref()
-            .map(super::super::domain::id::ProjectId::as_str),
-        record
-            .environment
-            .as_ref()
-            .map(super::super::domain::id::Environment::as_str),
-        record
-            .plan
-            .as_ref()
-            .map(super::super::domain::id::PlanName::as_str),
-        record
-            .rotated_from
-            .as_ref()
-            .map(super::super::domain::id::KeyId::as_str),
+        record.project.as_ref().map(ProjectId::as_str),
+        record.environment.as_ref().map(Environment::as_str),
+        record.plan.as_ref().map(PlanName::as_str),
+        record.rotated_from.as_ref().map(KeyId::as_str),
     ];
     let single = texts.into_iter().flatten();
-    let apis = record.apis.iter().map(super::super::domain::id::ApiName::as_str);
-    let scopes = record
-        .scopes
-        .iter()
-        .map(super::super::domain::scope::Scope::as_str);
+    let apis = record.apis.iter().map(ApiName::as_str);
+    let scopes = record.scopes.iter().map(Scope::as_str);
     let text: usize = single
         .chain(apis)
         .chain(scopes)

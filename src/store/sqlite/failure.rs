@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use sqlx::migrate::MigrateError;
 
-use super::StoreError;
+use crate::store::{StoreError, UniqueField};
 
 /// Why the file cannot be used, without its name.
 #[derive(Debug)]
@@ -68,16 +68,15 @@ pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
     let error = error
         .as_database_error()
         .filter(|error| error.is_unique_violation())?;
-    let column = |name: &str| error.message().ends_with(name);
-    if column("keys.id") {
-        Some(StoreError::Exists("id"))
-    } else if column("keys.hash") {
-        Some(StoreError::Exists("hash"))
-    } else if column("keys.rotated_from") {
-        Some(StoreError::Exists("predecessor"))
-    } else {
-        None
-    }
+    let fields = [
+        ("keys.id", UniqueField::Id),
+        ("keys.hash", UniqueField::Hash),
+        ("keys.rotated_from", UniqueField::Predecessor),
+    ];
+    let named = fields
+        .into_iter()
+        .find(|(column, _)| error.message().ends_with(column));
+    named.map(|(_, field)| StoreError::Exists(field))
 }
 
 /// The lowest byte of SQLite's result code, which tells the kind: <https://www.sqlite.org/rescode.html>.

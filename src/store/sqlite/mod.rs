@@ -16,7 +16,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
 
-use crate::domain::{KeyHash, KeyId, KeyRecord, Timestamp};
+use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
 
 use super::{Change, Found, KeyFilter, KeyStore, StoreError, Version};
 
@@ -31,7 +31,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// How long a person at a terminal waits for a lock before being told of it.
+    /// How long the server and the commands wait for a lock before they give up.
     pub const PATIENCE: Duration = Duration::from_secs(5);
 
     /// Opens the file, makes it where it is missing (mode 0600), and brings its schema up to date.
@@ -163,7 +163,7 @@ impl KeyStore for SqliteStore {
             "SELECT * FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 \
              ORDER BY created, number",
         )
-        .bind(filter.api.as_ref().map(super::super::domain::id::ApiName::as_str))
+        .bind(filter.api.as_ref().map(ApiName::as_str))
         .fetch_all(&self.pool)
         .await
         .map_err(|error| self.failed(error))?;

@@ -8,7 +8,9 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use crate::domain::{KeyHash, KeyRecord, Scope, ScopeSet, Timestamp};
+use crate::domain::{
+    Environment, KeyHash, KeyId, KeyRecord, PlanName, ProjectId, Scope, ScopeSet, Timestamp,
+};
 
 use super::StoreError;
 
@@ -26,15 +28,15 @@ pub(super) fn insert(record: &KeyRecord) -> Query<'_, Sqlite, SqliteArguments> {
     .bind(record.kind.principal().code())
     .bind(spaced(&record.apis))
     .bind(record.organization.as_str())
-    .bind(record.project.as_ref().map(crate::domain::id::ProjectId::as_str))
-    .bind(record.environment.as_ref().map(crate::domain::id::Environment::as_str))
+    .bind(record.project.as_ref().map(ProjectId::as_str))
+    .bind(record.environment.as_ref().map(Environment::as_str))
     .bind(spaced(&record.scopes))
-    .bind(record.plan.as_ref().map(crate::domain::id::PlanName::as_str))
+    .bind(record.plan.as_ref().map(PlanName::as_str))
     .bind(spaced(&record.sources))
     .bind(record.created.as_millisecond())
     .bind(record.expires.map(Timestamp::as_millisecond))
     .bind(record.revoked.map(Timestamp::as_millisecond))
-    .bind(record.rotated_from.as_ref().map(crate::domain::id::KeyId::as_str))
+    .bind(record.rotated_from.as_ref().map(KeyId::as_str))
 }
 
 fn spaced<T: Display>(list: impl IntoIterator<Item = T>) -> String {

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use doorward::domain::header_name::folds_to;
+use doorward::domain::folds_to;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;

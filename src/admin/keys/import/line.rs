@@ -8,13 +8,17 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::config::Api;
-use crate::domain::{ApiName, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, ScopeSet};
+use crate::{
+    config::Api,
+    domain::{ApiName, HashError, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
+};
 
-use super::super::new_key::{self, NewKey, parse_moment, parse_network};
-use super::super::problem::{Problem, quoted};
+use super::super::{
+    new_key::{self, NewKey, parse_network},
+    problem::{Problem, quoted},
+};
 
-const FIELDS: &str = "hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
+const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
                       expires, sources and id";
 
 /// A key made elsewhere.
@@ -41,20 +45,16 @@ impl Imported {
             .into_iter()
             .chain(scopes)
             .filter(|(_, text)| text.is_some_and(|text| KeyHash::of(text) == self.hash))
-            .map(|(field, _)| Problem::new(field, "the key itself", "no secret"))
+            .map(|(field, _)| Problem::new(field, "the key itself", "expected no secret"))
             .collect()
     }
 }
 
 /// The hint of a key of which only the prefix can be told.
 pub(super) fn default_hint(configured: &[Api], wanted: &NewKey) -> Result<KeyHint, Problem> {
-    let mut hint = "...".to_owned();
-    if let Some(first) = wanted.apis.first() {
-        let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.environment.as_ref())?;
-        hint.insert_str(0, prefix.as_str());
-    }
-    hint.parse()
-        .map_err(|error| Problem::new("hint", quoted(&hint), format!("a hint: {error}")))
+    let first = wanted.apis.first().ok_or_else(new_key::no_api)?;
+    let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.environment.as_ref())?;
+    Ok(KeyHint::of_prefix(prefix))
 }
 
 /// Reads a line, or tells everything that is wrong with its form.
@@ -69,7 +69,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
     let organization = fields.required("organization");
     let project = fields.parsed("project");
     let environment = fields.parsed("environment");
-    let scopes = fields.scopes();
+    let scopes = fields.list("scopes", str::parse);
     let plan = fields.parsed("plan");
     let expires = fields.read_with("expires", parse_moment);
     let sources = fields.list("sources", parse_network);
@@ -111,7 +111,7 @@ impl Fields {
             } else {
                 format!("an error of syntax at column {}", error.column())
             };
-            Problem::new("line", found, "one JSON object with each field once")
+            Problem::new("line", found, "expected one JSON object with each field once")
         })?;
         Ok(Self {
             members: members.0,
@@ -133,7 +133,7 @@ impl Fields {
         match self.value(field)? {
             Value::String(text) => Some(text),
             other => {
-                self.problem(field, kind_of(&other), "a text");
+                self.problem(field, kind_of(&other), "expected a text");
                 None
             }
         }
@@ -155,7 +155,7 @@ impl Fields {
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         read(text)
-            .map_err(|error| self.problem(field, quoted(text), expectation(&error)))
+            .map_err(|error| self.problem(field, quoted(text), error.to_string()))
             .ok()
     }
 
@@ -167,7 +167,7 @@ impl Fields {
         let before = self.problems.len();
         let parsed = self.parsed(field);
         if parsed.is_none() && self.problems.len() == before {
-            self.problem(field, "nothing", "a text");
+            self.problem(field, "nothing", "expected a text");
         }
         parsed
     }
@@ -181,7 +181,7 @@ impl Fields {
             None => return Vec::new(),
             Some(Value::Array(elements)) => elements,
             Some(other) => {
-                self.problem(field, kind_of(&other), "a list of texts");
+                self.problem(field, kind_of(&other), "expected a list of texts");
                 return Vec::new();
             }
         };
@@ -189,7 +189,7 @@ impl Fields {
         for element in elements {
             match element {
                 Value::String(text) => list.extend(self.convert(field, &text, &read)),
-                other => self.problem(field, kind_of(&other), "a list of texts"),
+                other => self.problem(field, kind_of(&other), "expected a list of texts"),
             }
         }
         list
@@ -197,7 +197,7 @@ impl Fields {
 
     /// The hash. Whatever stands here is not repeated: it might be the key.
     fn hash(&mut self) -> Option<KeyHash> {
-        let expected = "`sha256:` and 64 hexadecimal digits";
+        let expected = HashError.to_string();
         match self.value("hash") {
             None => self.problem("hash", "nothing", expected),
             Some(Value::String(text)) => {
@@ -216,34 +216,16 @@ impl Fields {
         let single: Option<ApiName> = self.parsed("api");
         let mut apis: Vec<ApiName> = self.list("apis", str::parse);
         if single.is_some() && !apis.is_empty() {
-            self.problem("api", "both `api` and `apis`", "one of them");
+            self.problem("api", "both `api` and `apis`", "expected one of them");
         }
         apis.extend(single);
         apis
-    }
-
-    fn scopes(&mut self) -> ScopeSet {
-        let scopes = self.list("scopes", str::parse);
-        let found = format!("{} scopes", scopes.len());
-        ScopeSet::new(scopes).unwrap_or_else(|error| {
-            self.problem("scopes", found, error.to_string());
-            ScopeSet::default()
-        })
     }
 
     fn nothing_else(&mut self) {
         for (name, _) in std::mem::take(&mut self.members) {
             self.problem("line", format!("the unknown field {}", quoted(&name)), FIELDS);
         }
-    }
-}
-
-/// Some parsers say what they expect, others what is wrong.
-fn expectation(error: &impl fmt::Display) -> String {
-    let text = error.to_string();
-    match text.strip_prefix("expected ") {
-        Some(expected) => expected.to_owned(),
-        None => format!("another value, as {text}"),
     }
 }
 

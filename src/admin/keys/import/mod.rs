@@ -14,10 +14,12 @@ use std::{
 
 use rand::CryptoRng;
 
-use crate::domain::{KeyId, KeyRecord, Timestamp};
-use crate::store::{KeyStore, StoreError};
+use crate::{
+    domain::{KeyId, KeyRecord, Timestamp},
+    store::{KeyStore, StoreError},
+};
 
-use super::{KeyError, Keys, Problem, new_id};
+use super::{KeyError, Keys, Problem};
 
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -106,16 +108,15 @@ impl<S: KeyStore> Keys<'_, S> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let fresh = || new_id(rng);
-        let id = imported
-            .id
-            .map_or_else(fresh, Ok)
-            .map_err(|problem| vec![problem])?;
+        let id = imported.id.unwrap_or_else(|| KeyId::generate(rng));
         let hint = match imported.hint {
             Some(hint) => hint,
             None => line::default_hint(self.apis, &imported.wanted).map_err(|problem| vec![problem])?,
         };
-        Ok(imported.wanted.into_record(id, imported.hash, hint, now))
+        imported
+            .wanted
+            .into_record(id, imported.hash, hint, now)
+            .map_err(|problem| vec![problem])
     }
 
     /// Which parts of the record's identity the store has already.
@@ -123,13 +124,17 @@ impl<S: KeyStore> Keys<'_, S> {
         let mut problems = Vec::new();
         if let Some(other) = self.store.find(record.hash).await?.record {
             let found = format!("the hash of the key {}", other.id);
-            problems.push(Problem::new("hash", found, "a key that the store does not have"));
+            problems.push(Problem::new(
+                "hash",
+                found,
+                "expected a key that the store does not have",
+            ));
         }
         match self.store.get(&record.id).await {
             Ok(_) => problems.push(Problem::new(
                 "id",
                 "the id of another key",
-                "an id that the store does not have",
+                "expected an id that the store does not have",
             )),
             Err(StoreError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
@@ -171,7 +176,7 @@ impl Gathered {
             if first != line {
                 let found = format!("the same as in line {first}");
                 self.problems
-                    .add(line, Problem::new(field, found, "each key once"));
+                    .add(line, Problem::new(field, found, "expected each key once"));
             }
         }
         self.records.push(record);
@@ -193,7 +198,7 @@ fn too_long() -> Problem {
     Problem::new(
         "line",
         format!("more than {LINE_BYTES_MAX} bytes"),
-        "one JSON object for each key",
+        "expected one JSON object for each key",
     )
 }
 

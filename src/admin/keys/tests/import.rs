@@ -1,4 +1,8 @@
+//! Imports: what is taken over, and what is told of what is not.
+
 use serde_json::{Value, json};
+
+use crate::{admin::proto::Key, domain::KeyHash, store::Version};
 
 use super::*;
 
@@ -16,10 +20,7 @@ impl Scene {
 const SECRET: &str = "sk_live_0123456789abcdefABCDEF0123456789abcdef";
 
 fn hash(of: &str) -> String {
-    format!(
-        "sha256:{}",
-        hex::encode(crate::domain::KeyHash::of(of).as_bytes())
-    )
+    format!("sha256:{}", hex::encode(KeyHash::of(of).as_bytes()))
 }
 
 /// A line that is good but for the members given; null takes one away.
@@ -51,7 +52,7 @@ async fn keys_made_elsewhere_are_taken_over() {
     assert_eq!(all[0].hint.as_str(), "sk_live_...");
     assert!(all[0].id.as_str().starts_with("key_"));
     assert_eq!(all[0].kind, KeyKind::ApiKey);
-    let message = crate::admin::proto::Key::of(&all[1], moment("2030-01-01"));
+    let message = Key::of(&all[1], moment("2030-01-01"));
     assert_eq!(
         serde_json::to_value(message).expect("JSON"),
         json!({
@@ -62,11 +63,7 @@ async fn keys_made_elsewhere_are_taken_over() {
             "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z"
         })
     );
-    let found = scene
-        .store
-        .find(crate::domain::KeyHash::of("b"))
-        .await
-        .expect("an answer");
+    let found = scene.store.find(KeyHash::of("b")).await.expect("an answer");
     assert_eq!(found.record.as_ref(), Some(&all[1]));
 }
 
@@ -111,7 +108,7 @@ const PROBLEMS: [(&str, &[&str]); 17] = [
     ),
     (
         r#"{"organization": ""}"#,
-        &["organization: found \"\", expected another value, as it is empty"],
+        &["organization: found \"\", expected one character at least"],
     ),
     (
         r#"{"scopes": "read"}"#,
@@ -120,7 +117,7 @@ const PROBLEMS: [(&str, &[&str]); 17] = [
     (
         r#"{"scopes": ["a b", 1]}"#,
         &[
-            "scopes: found \"a b\", expected another value, as a scope is",
+            "scopes: found \"a b\", expected 1 to 64 visible",
             "scopes: found a number",
         ],
     ),
@@ -273,5 +270,5 @@ async fn an_import_of_nothing_changes_nothing() {
     let mut scene = Scene::new().await;
     assert_eq!(scene.import("\n\n").await.expect("nothing to do"), 0);
     let version = scene.store.version().await.expect("a version");
-    assert_eq!(version, crate::store::Version(0));
+    assert_eq!(version, Version(0));
 }

@@ -1,3 +1,5 @@
+//! What the cache remembers, and when it must not.
+
 mod scripted;
 
 use std::time::Duration;
@@ -5,11 +7,14 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::task::JoinHandle;
 
-use crate::domain::{KeyHash, Timestamp};
-use crate::store::{SqliteStore, fixture::record};
+use crate::{
+    domain::{KeyHash, Timestamp},
+    store::{SqliteStore, fixture::record},
+};
 
 use super::*;
-use scripted::Scripted;
+
+use self::scripted::Scripted;
 
 const POLL: Duration = Duration::from_millis(5);
 

@@ -10,8 +10,10 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use crate::domain::{KeyHash, KeyId, KeyRecord, Timestamp};
-use crate::store::{Change, Found, KeyFilter, KeyStore, StoreError, Version};
+use crate::{
+    domain::{KeyHash, KeyId, KeyRecord, Timestamp},
+    store::{Change, Found, KeyFilter, KeyStore, StoreError, Version},
+};
 
 /// Clones are handles to the same store.
 #[derive(Debug, Clone, Default)]
