@@ -23,22 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let attribute = format!("#[serde(serialize_with = \"{JSON}::{function}\")]");
         builder = builder.field_attribute(format!("Key.{field}"), attribute);
     }
-    for field in [
-        "project",
-        "environment",
-        "plan",
-        "expires",
-        "revoked",
-        "rotated_from",
-    ] {
-        builder = builder.field_attribute(
-            format!("Key.{field}"),
-            "#[serde(skip_serializing_if = \"Option::is_none\")]",
-        );
+    for field in ["project", "environment", "plan", "expires", "revoked", "rotated_from"] {
+        builder = builder
+            .field_attribute(format!("Key.{field}"), "#[serde(skip_serializing_if = \"Option::is_none\")]");
     }
-    builder.compile_fds(protox::compile(
-        ["proto/doorward/admin/v1/admin.proto"],
-        ["proto"],
-    )?)?;
+    builder.compile_fds(protox::compile(["proto/doorward/admin/v1/admin.proto"], ["proto"])?)?;
     Ok(())
 }

@@ -37,10 +37,7 @@ fn call(key: Option<&str>) -> CheckRequest {
         ("cache-control", "no-cache".into()),
         ("content-type", "application/json".into()),
         ("pragma", "no-cache".into()),
-        (
-            "traceparent",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
-        ),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         ("user-agent", "example-sdk/3.2.1 (linux; x86_64) http/2".into()),
         ("x-client-version", "3.2.1".into()),
         ("x-envoy-expected-rq-timeout-ms", "15000".into()),
@@ -50,10 +47,7 @@ fn call(key: Option<&str>) -> CheckRequest {
         ("x-session", "c2Vzc2lvbi1vZi1hLWNsaWVudA".into()),
     ];
     headers.extend(key.map(|key| ("authorization", format!("Bearer {key}"))));
-    let headers = headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
+    let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let http = HttpRequest {
         id: "1234567890123456789".into(),
         method: "GET".into(),
@@ -64,25 +58,15 @@ fn call(key: Option<&str>) -> CheckRequest {
         protocol: "HTTP/2".into(),
         ..Default::default()
     };
-    let request = Request {
-        http: Some(http),
-        ..Default::default()
-    };
-    CheckRequest {
-        attributes: Some(AttributeContext {
-            request: Some(request),
-            ..Default::default()
-        }),
-    }
+    let request = Request { http: Some(http), ..Default::default() };
+    CheckRequest { attributes: Some(AttributeContext { request: Some(request), ..Default::default() }) }
 }
 
 /// A checker with the example's configuration, and a key that may read.
 async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
     let config = Config::load(&example, &[]).expect("the example is good").config;
-    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE)
-        .await
-        .expect("a store");
+    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
     let wanted = NewKey {
         apis: config.apis.iter().map(|api| api.name.clone()).collect(),
         name: "bench".into(),
@@ -96,10 +80,7 @@ async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
         sources: Vec::new(),
     };
     let keys = Keys::new(&store, &config.apis, &SystemClock);
-    let issued = keys
-        .create(wanted, &mut StdRng::seed_from_u64(1))
-        .await
-        .expect("a key");
+    let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
     let cached = CachedKeys::new(store.clone(), config.cache, config.budget);
     let checker = Checker::new(Policy::new(&config), cached, Arc::new(SystemClock));
     (checker, issued.key.expose().to_owned())
@@ -112,21 +93,13 @@ fn decide(criterion: &mut Criterion) {
     let (with_key, without) = (call(Some(&key)), call(None));
     let (request, answer) = runtime.block_on(async {
         let decision = checker.check(&with_key).await.expect("no outage");
-        assert!(
-            matches!(decision.http_response, Some(HttpResponse::OkResponse(_))),
-            "the key is allowed"
-        );
+        assert!(matches!(decision.http_response, Some(HttpResponse::OkResponse(_))), "the key is allowed");
         (with_key.encode_to_vec(), decision)
     });
 
     let mut group = criterion.benchmark_group("check");
     group.bench_function("floor: decode a request, encode a ready answer", |bencher| {
-        bencher.iter(|| {
-            (
-                CheckRequest::decode(black_box(request.as_slice())),
-                answer.encode_to_vec(),
-            )
-        });
+        bencher.iter(|| (CheckRequest::decode(black_box(request.as_slice())), answer.encode_to_vec()));
     });
     let policy = checker.policy();
     group.bench_function("decide: allowed, cached key", |bencher| {
@@ -136,14 +109,10 @@ fn decide(criterion: &mut Criterion) {
         });
     });
     group.bench_function("check: decide, render, record: allowed, cached key", |bencher| {
-        bencher
-            .to_async(&runtime)
-            .iter(async || checker.check(black_box(&with_key)).await);
+        bencher.to_async(&runtime).iter(async || checker.check(black_box(&with_key)).await);
     });
     group.bench_function("check: decide, render, record: no credential", |bencher| {
-        bencher
-            .to_async(&runtime)
-            .iter(async || checker.check(black_box(&without)).await);
+        bencher.to_async(&runtime).iter(async || checker.check(black_box(&without)).await);
     });
     group.finish();
 }

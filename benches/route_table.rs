@@ -1,10 +1,6 @@
 //! Finding a route among 10, 1 000 and 10 000: the cost follows the path, not the number of routes.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a bench says what went wrong by ending"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a bench says what went wrong by ending")]
 
 use std::hint::black_box;
 
@@ -13,18 +9,11 @@ use doorward::{check::route::RouteTable, domain::RoutePattern};
 
 /// Routes as products have them: collections, members, and what hangs below members.
 fn patterns(count: usize) -> Vec<RoutePattern> {
-    let forms = [
-        "GET /v1/{r}",
-        "POST /v1/{r}",
-        "GET /v1/{r}/{id}",
-        "DELETE /v1/{r}/{id}",
-        "/v1/{r}/{id}/notes/**",
-    ];
+    let forms =
+        ["GET /v1/{r}", "POST /v1/{r}", "GET /v1/{r}/{id}", "DELETE /v1/{r}/{id}", "/v1/{r}/{id}/notes/**"];
     let text =
         |index: usize| forms[index % forms.len()].replace("{r}", &format!("resource{}", index / forms.len()));
-    (0..count)
-        .map(|index| text(index).parse().expect("a pattern"))
-        .collect()
+    (0..count).map(|index| text(index).parse().expect("a pattern")).collect()
 }
 
 fn find(criterion: &mut Criterion) {
@@ -34,10 +23,7 @@ fn find(criterion: &mut Criterion) {
         let last = count / 5 - 1;
         for (name, path) in [
             ("member", format!("/v1/resource{last}/0123456789abcdef")),
-            (
-                "deep",
-                format!("/v1/resource{last}/0123456789abcdef/notes/2026/11/21"),
-            ),
+            ("deep", format!("/v1/resource{last}/0123456789abcdef/notes/2026/11/21")),
             ("unknown", format!("/v1/resource{last}/0123456789abcdef/nothing")),
         ] {
             assert_eq!(table.find("GET", &path).is_none(), name == "unknown");

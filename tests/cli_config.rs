@@ -29,11 +29,7 @@ fn doorward(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Answer {
         .output()
         .expect("doorward runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    Answer {
-        exit: output.status.code(),
-        out: text(output.stdout),
-        err: text(output.stderr),
-    }
+    Answer { exit: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -57,28 +53,18 @@ fn a_good_file_is_good() {
         ("config check --output json", "", "[]\n"),
     ];
     for (args, variable, out) in cases {
-        let env: Vec<_> = Some(("DOORWARD_CONFIG", variable))
-            .into_iter()
-            .filter(|_| !variable.is_empty())
-            .collect();
+        let env: Vec<_> =
+            Some(("DOORWARD_CONFIG", variable)).into_iter().filter(|_| !variable.is_empty()).collect();
         let args: Vec<&str> = args.split(' ').collect();
         let answer = doorward(folder.path(), &args, &env);
-        assert_eq!(
-            (answer.exit, answer.out.as_str(), answer.err.as_str()),
-            (Some(0), out, ""),
-            "{args:?}"
-        );
+        assert_eq!((answer.exit, answer.out.as_str(), answer.err.as_str()), (Some(0), out, ""), "{args:?}");
     }
 }
 
 #[test]
 fn a_bad_file_is_told_whole_and_the_exit_code_is_64() {
     let folder = folder(&[("bad.yaml", BAD)]);
-    let answer = doorward(
-        folder.path(),
-        &["config", "check", "bad.yaml"],
-        &[("DOORWARD_STROE", "x")],
-    );
+    let answer = doorward(folder.path(), &["config", "check", "bad.yaml"], &[("DOORWARD_STROE", "x")]);
     assert_eq!((answer.exit, answer.out.as_str()), (Some(64), ""));
     let lines: Vec<&str> = answer.err.lines().collect();
     let starts = [
@@ -113,23 +99,11 @@ fn a_program_reads_the_errors_as_json() {
 #[test]
 fn what_is_in_force_is_shown_with_defaults_and_overrides() {
     let folder = folder(&[("doorward.yaml", GOOD)]);
-    let env = [
-        ("DOORWARD_CACHE__POSITIVE", "30s"),
-        ("DOORWARD_APIS__0__HOSTS__1", "b.test"),
-    ];
+    let env = [("DOORWARD_CACHE__POSITIVE", "30s"), ("DOORWARD_APIS__0__HOSTS__1", "b.test")];
     let answer = doorward(folder.path(), &["config", "show"], &env);
     assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""));
-    for line in [
-        "  positive: 30s",
-        "  negative: 5s",
-        "      - b.test",
-        "outage: error_response",
-    ] {
-        assert!(
-            answer.out.lines().any(|shown| shown == line),
-            "{line}\n{}",
-            answer.out
-        );
+    for line in ["  positive: 30s", "  negative: 5s", "      - b.test", "outage: error_response"] {
+        assert!(answer.out.lines().any(|shown| shown == line), "{line}\n{}", answer.out);
     }
 }
 
@@ -139,12 +113,7 @@ fn without_a_file_it_says_what_it_looked_for() {
     for command in ["check", "show"] {
         let answer = doorward(folder.path(), &["config", command], &[]);
         assert_eq!((answer.exit, answer.out.as_str()), (Some(64), ""));
-        for place in [
-            "--config",
-            "$DOORWARD_CONFIG",
-            "./doorward.yaml",
-            "/etc/doorward/doorward.yaml",
-        ] {
+        for place in ["--config", "$DOORWARD_CONFIG", "./doorward.yaml", "/etc/doorward/doorward.yaml"] {
             assert!(answer.err.contains(place), "{}", answer.err);
         }
     }
@@ -155,10 +124,7 @@ fn the_schema_is_json_and_survives_a_reader_who_leaves() {
     let folder = folder(&[]);
     let answer = doorward(folder.path(), &["config", "schema"], &[]);
     let schema: Value = serde_json::from_str(&answer.out).expect("JSON");
-    assert_eq!(
-        (answer.exit, schema.get("title")),
-        (Some(0), Some(&json!("Doorward")))
-    );
+    assert_eq!((answer.exit, schema.get("title")), (Some(0), Some(&json!("Doorward"))));
 
     let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
         .args(["config", "schema"])
@@ -186,11 +152,7 @@ fn every_example_is_good_and_so_is_what_is_shown_of_it() {
         let answer = doorward(&examples, &["config", "show", "--config", file], &[]);
         assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""), "{file}");
         let shown = Config::parse(&answer.out, &path, &[]).unwrap_or_else(|errors| panic!("shown: {errors}"));
-        assert_eq!(
-            format!("{:#?}", shown.config),
-            format!("{:#?}", loaded.config),
-            "{file}"
-        );
+        assert_eq!(format!("{:#?}", shown.config), format!("{:#?}", loaded.config), "{file}");
         tried += 1;
     }
     assert!(tried > 0, "there is no example");
@@ -209,10 +171,6 @@ fn only_help_and_version_end_well_without_a_command() {
     ];
     for (args, exit) in cases {
         let answer = doorward(folder.path(), args, &[]);
-        assert_eq!(
-            (answer.exit, answer.err.is_empty()),
-            (Some(exit), exit == 0),
-            "{args:?}"
-        );
+        assert_eq!((answer.exit, answer.err.is_empty()), (Some(exit), exit == 0), "{args:?}");
     }
 }

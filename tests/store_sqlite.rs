@@ -1,10 +1,6 @@
 //! What can be wrong with an SQLite file, and what the operator is told.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says what went wrong by ending"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
 
 use std::{
     os::unix::fs::{FileExt, PermissionsExt},
@@ -27,9 +23,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().expect("a folder"),
-        }
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     fn path(&self) -> PathBuf {
@@ -42,22 +36,15 @@ impl Scene {
 
     /// Another program that does to the file what `statement` says.
     async fn tamper(&self, statement: &'static str) -> SqliteConnection {
-        let file = SqliteConnectOptions::new()
-            .filename(self.path())
-            .create_if_missing(true);
+        let file = SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
         let mut connection = SqliteConnection::connect_with(&file).await.expect("it opens");
-        sqlx::raw_sql(statement)
-            .execute(&mut connection)
-            .await
-            .expect("done");
+        sqlx::raw_sql(statement).execute(&mut connection).await.expect("done");
         connection
     }
 }
 
 async fn refusal(path: &Path) -> String {
-    let error = SqliteStore::open(path, PATIENCE)
-        .await
-        .expect_err("it cannot be used");
+    let error = SqliteStore::open(path, PATIENCE).await.expect_err("it cannot be used");
     let text = error.to_string();
     assert!(matches!(error, StoreError::Unavailable(_)), "{text}");
     text.strip_prefix(&format!("the store is unavailable: {}: ", path.display()))
@@ -109,10 +96,7 @@ async fn a_missing_folder_is_named() {
 #[tokio::test]
 async fn a_folder_is_no_file() {
     let scene = Scene::new();
-    assert_eq!(
-        refusal(scene.folder.path()).await,
-        "it is a folder, where a file was expected"
-    );
+    assert_eq!(refusal(scene.folder.path()).await, "it is a folder, where a file was expected");
 }
 
 #[tokio::test]
@@ -131,13 +115,9 @@ async fn a_damaged_file_is_unavailable_and_not_empty() {
     let records: Vec<KeyRecord> = (0..500).map(record).collect();
     store.insert(&records).await.expect("inserted");
     store.close().await;
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .open(scene.path())
-        .expect("it opens");
+    let file = std::fs::OpenOptions::new().write(true).open(scene.path()).expect("it opens");
     let length = usize::try_from(file.metadata().expect("read").len()).expect("it is small");
-    file.write_all_at(&vec![0xAB; length - 4096], 4096)
-        .expect("written");
+    file.write_all_at(&vec![0xAB; length - 4096], 4096).expect("written");
 
     let damage = format!(
         "the store is unavailable: {}: it is damaged: restore it from a backup",
@@ -168,9 +148,7 @@ async fn a_schema_of_a_newer_version_asks_for_an_upgrade() {
 #[tokio::test]
 async fn a_database_of_another_program_is_left_alone() {
     let scene = Scene::new();
-    scene
-        .tamper("CREATE TABLE keys (id INTEGER); INSERT INTO keys VALUES (1)")
-        .await;
+    scene.tamper("CREATE TABLE keys (id INTEGER); INSERT INTO keys VALUES (1)").await;
     assert!(refusal(&scene.path()).await.contains("table keys already exists"));
     let mut connection = scene.tamper("SELECT 1").await;
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
@@ -188,28 +166,17 @@ async fn a_lock_held_for_too_long_is_told_and_reading_goes_on() {
     let locked = "another process holds a lock on it for too long";
 
     let writer = scene.tamper("BEGIN IMMEDIATE").await;
-    let error = store
-        .insert(&[record(2)])
-        .await
-        .expect_err("someone else is writing");
+    let error = store.insert(&[record(2)]).await.expect_err("someone else is writing");
     assert!(error.to_string().ends_with(locked), "{error}");
-    assert!(
-        store
-            .find(record(1).hash)
-            .await
-            .expect("an answer")
-            .record
-            .is_some()
-    );
+    assert!(store.find(record(1).hash).await.expect("an answer").record.is_some());
     scene.open().await.close().await;
     drop(writer);
     store.insert(&[record(2)]).await.expect("the lock is gone");
     store.close().await;
 
     // In this mode of locking not even readers get in.
-    let _owner = scene
-        .tamper("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE mine (id)")
-        .await;
+    let _owner =
+        scene.tamper("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE mine (id)").await;
     assert_eq!(refusal(&scene.path()).await, locked);
 }
 
@@ -219,30 +186,12 @@ async fn a_row_that_makes_no_sense_is_named() {
     let store = scene.open().await;
     store.insert(&[record(1)]).await.expect("inserted");
     for (statement, complaint) in [
-        (
-            "UPDATE keys SET kind = 'master'",
-            "column kind: expected `api_key` or `service_key`",
-        ),
-        (
-            "UPDATE keys SET kind = 'api_key', sources = '10.0.0.0/8 ten'",
-            "column sources: ",
-        ),
-        (
-            "UPDATE keys SET sources = '', created = 9223372036854775807",
-            "column created: ",
-        ),
-        (
-            "UPDATE keys SET created = 0, project = ''",
-            "column project: expected one character at least",
-        ),
-        (
-            "UPDATE keys SET project = NULL, apis = 'Über'",
-            "column apis: expected lower-case",
-        ),
-        (
-            "UPDATE keys SET apis = 'x', hint = CAST(x'FF' AS TEXT)",
-            "column hint: ",
-        ),
+        ("UPDATE keys SET kind = 'master'", "column kind: expected `api_key` or `service_key`"),
+        ("UPDATE keys SET kind = 'api_key', sources = '10.0.0.0/8 ten'", "column sources: "),
+        ("UPDATE keys SET sources = '', created = 9223372036854775807", "column created: "),
+        ("UPDATE keys SET created = 0, project = ''", "column project: expected one character at least"),
+        ("UPDATE keys SET project = NULL, apis = 'Über'", "column apis: expected lower-case"),
+        ("UPDATE keys SET apis = 'x', hint = CAST(x'FF' AS TEXT)", "column hint: "),
     ] {
         scene.tamper(statement).await;
         let expected = format!("the store holds something unreadable: key \"key_1\", {complaint}");

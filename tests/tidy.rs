@@ -8,28 +8,12 @@ use std::{
 };
 
 /// The rooms of the crate: each may use those before it.
-const ROOMS: [&[&str]; 7] = [
-    &["domain"],
-    &["config"],
-    &["telemetry"],
-    &["store"],
-    &["check", "admin"],
-    &["server"],
-    &["cli"],
-];
+const ROOMS: [&[&str]; 7] =
+    [&["domain"], &["config"], &["telemetry"], &["store"], &["check", "admin"], &["server"], &["cli"]];
 
 /// The stages of a Check, in the order of their work: each may use those before it.
-const STAGES: [&str; 9] = [
-    "refusal",
-    "request",
-    "route",
-    "authn",
-    "authz",
-    "rate_limit",
-    "decision",
-    "response",
-    "record",
-];
+const STAGES: [&str; 9] =
+    ["refusal", "request", "route", "authn", "authz", "rate_limit", "decision", "response", "record"];
 
 /// Names under which anything could stand.
 const BANNED: [&str; 6] = ["utils", "common", "helpers", "types", "models", "misc"];
@@ -55,14 +39,8 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("the file is text");
-                let below = path
-                    .strip_prefix(&root)
-                    .expect("it lies below src")
-                    .with_extension("");
-                let parts = below
-                    .iter()
-                    .map(|part| part.to_string_lossy().into_owned())
-                    .collect();
+                let below = path.strip_prefix(&root).expect("it lies below src").with_extension("");
+                let parts = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
                 found.push(Source { path, parts, text });
             }
         }
@@ -83,18 +61,11 @@ struct Used {
 /// their own, where `super` means something else.
 fn used(text: &str) -> Vec<Used> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let lines: Vec<&str> = code
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
-        .collect();
+    let lines: Vec<&str> = code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
     let code = lines.join("\n");
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(at) = ["crate::", "super::"]
-        .iter()
-        .filter_map(|start| code[from..].find(start))
-        .min()
-    {
+    while let Some(at) = ["crate::", "super::"].iter().filter_map(|start| code[from..].find(start)).min() {
         let at = from + at;
         let line = code[..at].matches('\n').count() + 1;
         let mut paths = Vec::new();
@@ -118,9 +89,7 @@ fn follow<'t>(text: &'t str, before: &[String], paths: &mut Vec<Vec<String>>) ->
             }
         }
     }
-    let length = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let length = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(length);
     let path = [before, &[name.to_owned()]].concat();
     if let Some(rest) = rest.strip_prefix("::") {
@@ -132,11 +101,7 @@ fn follow<'t>(text: &'t str, before: &[String], paths: &mut Vec<Vec<String>>) ->
         .trim_start()
         .strip_prefix("as ")
         .map_or(rest, |alias| alias.trim_start_matches(char::is_alphanumeric));
-    if length == 0 {
-        rest.get(1..).unwrap_or_default()
-    } else {
-        rest
-    }
+    if length == 0 { rest.get(1..).unwrap_or_default() } else { rest }
 }
 
 impl Source {
@@ -147,10 +112,7 @@ impl Source {
 
     /// Where a path leads, counted from the crate; `None` if it climbs out of the crate's rooms.
     fn target(&self, used: &Used) -> Option<Vec<String>> {
-        if let Some(("crate", below)) = used
-            .parts
-            .split_first()
-            .map(|(first, below)| (first.as_str(), below))
+        if let Some(("crate", below)) = used.parts.split_first().map(|(first, below)| (first.as_str(), below))
         {
             return Some(below.to_vec());
         }
@@ -165,17 +127,10 @@ impl Source {
 fn a_path_is_read_in_every_form() {
     let text =
         "use crate::{a::{b, c::D as E}, f};\nlet x = super::super::g::h(crate::i::J::new()); // crate::no";
-    let read: Vec<String> = used(text)
-        .iter()
-        .map(|used| format!("{} {}", used.line, used.parts.join("::")))
-        .collect();
-    let expected = [
-        "1 crate::a::b",
-        "1 crate::a::c::D",
-        "1 crate::f",
-        "2 super::super::g::h",
-        "2 crate::i::J::new",
-    ];
+    let read: Vec<String> =
+        used(text).iter().map(|used| format!("{} {}", used.line, used.parts.join("::"))).collect();
+    let expected =
+        ["1 crate::a::b", "1 crate::a::c::D", "1 crate::f", "2 super::super::g::h", "2 crate::i::J::new"];
     assert_eq!(read, expected);
 }
 
@@ -185,10 +140,7 @@ type Edge = (usize, Option<Vec<String>>);
 /// Every path of every file.
 fn edges() -> Vec<(Source, Vec<Edge>)> {
     let edges = |source: Source| {
-        let targets = used(&source.text)
-            .iter()
-            .map(|used| (used.line, source.target(used)))
-            .collect();
+        let targets = used(&source.text).iter().map(|used| (used.line, source.target(used))).collect();
         (source, targets)
     };
     sources().into_iter().map(edges).collect()
@@ -201,11 +153,7 @@ fn a_room_uses_only_the_rooms_before_it() {
     for (source, targets) in edges() {
         let own = source.parts[0].as_str();
         let Some(own_rank) = rank(own) else {
-            assert!(
-                ["lib", "main"].contains(&own),
-                "{} stands in no room",
-                source.path.display()
-            );
+            assert!(["lib", "main"].contains(&own), "{} stands in no room", source.path.display());
             continue;
         };
         for (line, target) in targets {
@@ -217,11 +165,7 @@ fn a_room_uses_only_the_rooms_before_it() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "the import direction is broken:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "the import direction is broken:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -246,22 +190,14 @@ fn a_stage_uses_only_the_stages_before_it() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "the order of the stages is broken:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "the order of the stages is broken:\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn no_module_has_a_name_under_which_anything_could_stand() {
     for source in sources() {
         for part in &source.parts {
-            assert!(
-                !BANNED.contains(&part.as_str()),
-                "{} has a banned name",
-                source.path.display()
-            );
+            assert!(!BANNED.contains(&part.as_str()), "{} has a banned name", source.path.display());
         }
     }
 }
@@ -270,11 +206,7 @@ fn no_module_has_a_name_under_which_anything_could_stand() {
 fn no_file_is_overlong() {
     for source in sources() {
         let lines = source.text.lines().count();
-        assert!(
-            lines <= FILE_LINES_MAX,
-            "{} has {lines} lines: split it",
-            source.path.display()
-        );
+        assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines: split it", source.path.display());
     }
 }
 
@@ -287,21 +219,14 @@ fn no_product_is_named_in_the_code() {
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let text = fs::read_to_string(&path).expect("the file is text");
             let apis = text.split_once("\napis:").map_or("", |(_, apis)| apis);
-            products.extend(
-                apis.lines()
-                    .filter_map(|line| line.strip_prefix("  - name: "))
-                    .map(str::to_owned),
-            );
+            products
+                .extend(apis.lines().filter_map(|line| line.strip_prefix("  - name: ")).map(str::to_owned));
         }
     }
     assert!(!products.is_empty(), "no example names a product");
     for source in sources() {
         for product in &products {
-            assert!(
-                !source.text.contains(product.as_str()),
-                "{} names {product}",
-                source.path.display()
-            );
+            assert!(!source.text.contains(product.as_str()), "{} names {product}", source.path.display());
         }
     }
 }

@@ -53,11 +53,7 @@ pub fn authorize<'r>(
     judge_source(&principal, &request, &api.config)?;
     judge_environment(&principal, route)?;
     judge_scopes(&principal, &api.config, route)?;
-    Ok(Grant {
-        principal,
-        request,
-        api,
-    })
+    Ok(Grant { principal, request, api })
 }
 
 fn judge_kind(kind: PrincipalKind, route: &Route) -> Result<(), Refusal> {
@@ -102,18 +98,11 @@ fn forwarded(request: &InboundRequest<'_>, hops: usize) -> Option<IpAddr> {
 }
 
 fn judge_environment(principal: &Principal, route: &Route) -> Result<(), Refusal> {
-    let fits = || {
-        principal
-            .environment()
-            .is_some_and(|own| route.environments.contains(own))
-    };
+    let fits = || principal.environment().is_some_and(|own| route.environments.contains(own));
     if route.environments.is_empty() || fits() {
         return Ok(());
     }
-    Err(Refusal::denied(
-        DenialReason::EnvironmentMismatch,
-        "the route is for keys of another environment",
-    ))
+    Err(Refusal::denied(DenialReason::EnvironmentMismatch, "the route is for keys of another environment"))
 }
 
 fn judge_scopes(principal: &Principal, api: &Api, route: &Route) -> Result<(), Refusal> {

@@ -60,8 +60,5 @@ pub enum Verdict<'r> {
 /// Draws the conclusion.
 #[must_use]
 pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>) -> Decision<'r> {
-    Decision {
-        seen,
-        verdict: judged.map_or_else(Verdict::Refused, Verdict::Allowed),
-    }
+    Decision { seen, verdict: judged.map_or_else(Verdict::Refused, Verdict::Allowed) }
 }

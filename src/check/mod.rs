@@ -57,11 +57,7 @@ impl Policy {
     pub fn new(config: &Config) -> Self {
         let doors = Doors::new(&config.apis);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
-        Self {
-            doors,
-            recorder,
-            outage: config.outage,
-        }
+        Self { doors, recorder, outage: config.outage }
     }
 }
 
@@ -76,11 +72,7 @@ pub struct Checker<S: KeyStore> {
 impl<S: KeyStore> Checker<S> {
     /// A checker under `policy` that asks `keys` who is asking.
     pub fn new(policy: Policy, keys: CachedKeys<S>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            policy: ArcSwap::from_pointee(policy),
-            keys,
-            clock,
-        }
+        Self { policy: ArcSwap::from_pointee(policy), keys, clock }
     }
 
     /// Puts another policy in force from the next Check on; running ones end under the one they began with.

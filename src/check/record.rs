@@ -44,11 +44,8 @@ struct Counters {
 impl Counters {
     fn new(api: &str) -> Self {
         let checks = |decision: &'static str, reason: &'static str| {
-            let labels = [
-                ("api", api.to_owned()),
-                ("decision", decision.to_owned()),
-                ("reason", reason.to_owned()),
-            ];
+            let labels =
+                [("api", api.to_owned()), ("decision", decision.to_owned()), ("reason", reason.to_owned())];
             counter!(CHECKS, &labels)
         };
         Self {
@@ -81,11 +78,7 @@ impl Recorder {
 
     /// Records one decision and how long it took.
     pub fn record(&self, decision: &Decision<'_>, took: Duration) {
-        let counters = decision
-            .seen
-            .api
-            .and_then(|api| self.by_api.get(api.index))
-            .unwrap_or(&self.no_api);
+        let counters = decision.seen.api.and_then(|api| self.by_api.get(api.index)).unwrap_or(&self.no_api);
         counters.seconds.record(took.as_secs_f64());
         match &decision.verdict {
             Verdict::Allowed(_) => counters.allowed.increment(1),
@@ -118,6 +111,5 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal) {
 }
 
 fn shown(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(SHOWN_BYTES_MAX))
-        .unwrap_or_default()
+    text.get(..text.floor_char_boundary(SHOWN_BYTES_MAX)).unwrap_or_default()
 }

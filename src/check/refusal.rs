@@ -36,17 +36,11 @@ impl RefusalKind {
 impl Refusal {
     /// A denial.
     pub fn denied(reason: DenialReason, cause: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind: RefusalKind::Denied(reason),
-            cause: cause.into(),
-        }
+        Self { kind: RefusalKind::Denied(reason), cause: cause.into() }
     }
 
     /// An outage.
     pub fn unavailable(cause: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind: RefusalKind::Unavailable,
-            cause: cause.into(),
-        }
+        Self { kind: RefusalKind::Unavailable, cause: cause.into() }
     }
 }

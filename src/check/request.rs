@@ -54,16 +54,9 @@ pub struct Headers<'r> {
 impl<'r> Headers<'r> {
     /// Name and value of each header.
     pub fn iter(&self) -> impl Iterator<Item = (&'r str, &'r [u8])> + use<'r> {
-        let joined = self
-            .joined
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let joined = self.joined.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let raw = self.raw.iter().map(|header| {
-            let value = if header.raw_value.is_empty() {
-                header.value.as_bytes()
-            } else {
-                &header.raw_value
-            };
+            let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
             (header.key.as_str(), value)
         });
         joined.chain(raw)
@@ -71,9 +64,7 @@ impl<'r> Headers<'r> {
 
     /// The values of the header with this name.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
-        self.iter()
-            .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        self.iter().filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
@@ -90,10 +81,7 @@ impl std::fmt::Debug for Headers<'_> {
 ///
 /// `request_malformed` if something indispensable is missing or larger than its bound.
 pub fn parse(call: &CheckRequest) -> Result<InboundRequest<'_>, Refusal> {
-    let context = call
-        .attributes
-        .as_ref()
-        .ok_or_else(|| malformed("the Check has no attributes"))?;
+    let context = call.attributes.as_ref().ok_or_else(|| malformed("the Check has no attributes"))?;
     let http = context
         .request
         .as_ref()
@@ -149,9 +137,7 @@ fn bound(request: &InboundRequest<'_>) -> Result<(), Refusal> {
         bytes += name.len() + value.len();
     }
     if count > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
-        return Err(malformed(
-            "more than 256 headers, or more than 64 KiB of headers and query",
-        ));
+        return Err(malformed("more than 256 headers, or more than 64 KiB of headers and query"));
     }
     Ok(())
 }
@@ -162,10 +148,7 @@ fn malformed(cause: &'static str) -> Refusal {
 
 /// The parameters of a query, name and value as they came, in order.
 pub fn query_parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 #[cfg(test)]
@@ -185,17 +168,9 @@ mod tests {
             ..Default::default()
         };
         edit(&mut http);
-        let request = Request {
-            http: Some(http),
-            ..Default::default()
-        };
-        let attributes = AttributeContext {
-            request: Some(request),
-            ..Default::default()
-        };
-        CheckRequest {
-            attributes: Some(attributes),
-        }
+        let request = Request { http: Some(http), ..Default::default() };
+        let attributes = AttributeContext { request: Some(request), ..Default::default() };
+        CheckRequest { attributes: Some(attributes) }
     }
 
     fn refused(call: &CheckRequest) -> bool {
@@ -211,9 +186,7 @@ mod tests {
     #[test]
     fn an_empty_check_is_malformed() {
         assert!(refused(&CheckRequest::default()));
-        assert!(refused(&CheckRequest {
-            attributes: Some(AttributeContext::default())
-        }));
+        assert!(refused(&CheckRequest { attributes: Some(AttributeContext::default()) }));
     }
 
     #[test]
@@ -224,23 +197,14 @@ mod tests {
         assert!(refused(&call(|http| http.method = "delete".into())));
         assert!(refused(&call(|http| http.host.clear())));
         assert!(refused(&call(|http| http.host = "a".repeat(263))));
-        assert!(refused(
-            &call(|http| http.path = format!("/{}", "a".repeat(8192)))
-        ));
-        assert!(refused(&call(
-            |http| http.path = format!("/?{}", "a".repeat(70_000))
-        )));
+        assert!(refused(&call(|http| http.path = format!("/{}", "a".repeat(8192)))));
+        assert!(refused(&call(|http| http.path = format!("/?{}", "a".repeat(70_000)))));
         assert!(refused(&call(|http| {
             http.headers.insert("x-large".into(), "a".repeat(70 * 1024));
         })));
         assert!(refused(&call(|http| {
-            let many = (0..257).map(|n| HeaderValue {
-                key: format!("x-{n}"),
-                ..Default::default()
-            });
-            http.header_map = Some(HeaderMap {
-                headers: many.collect(),
-            });
+            let many = (0..257).map(|n| HeaderValue { key: format!("x-{n}"), ..Default::default() });
+            http.header_map = Some(HeaderMap { headers: many.collect() });
         })));
     }
 
@@ -248,11 +212,7 @@ mod tests {
     fn both_forms_of_headers_are_read() {
         let call = call(|http| {
             http.headers.insert("x-a".into(), "joined".into());
-            let raw = HeaderValue {
-                key: "x-a".into(),
-                raw_value: vec![0xff],
-                ..Default::default()
-            };
+            let raw = HeaderValue { key: "x-a".into(), raw_value: vec![0xff], ..Default::default() };
             http.header_map = Some(HeaderMap { headers: vec![raw] });
         });
         let request = parse(&call).expect("a request");

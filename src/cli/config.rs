@@ -73,10 +73,7 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
         (Ok(loaded), Output::Table) => {
             let routes: usize = loaded.config.apis.iter().map(|api| api.routes.len()).sum();
             let apis = loaded.config.apis.len();
-            print(&format!(
-                "{}: good; APIs: {apis}, routes: {routes}",
-                path.display()
-            ))?;
+            print(&format!("{}: good; APIs: {apis}, routes: {routes}", path.display()))?;
             Ok(Exit::Success)
         }
         (Ok(_), Output::Json) => print("[]").map(|()| Exit::Success),

@@ -55,10 +55,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// The message is the cause in its own words.
     pub(crate) fn new(exit: Exit, cause: impl Display) -> Self {
-        Self {
-            exit,
-            message: cause.to_string(),
-        }
+        Self { exit, message: cause.to_string() }
     }
 }
 
@@ -165,18 +162,11 @@ pub fn run(
         Err(error) => {
             // Help and version are no errors. Whether they could be written changes nothing.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Success
-            };
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
     let text = |text: OsString| text.to_string_lossy().into_owned();
-    let env: Vec<(String, String)> = env
-        .into_iter()
-        .map(|(name, value)| (text(name), text(value)))
-        .collect();
+    let env: Vec<(String, String)> = env.into_iter().map(|(name, value)| (text(name), text(value))).collect();
     let done = match command {
         Command::Serve(command) => serve::run(&command, env),
         Command::Config(command) => config::run(&command, &env),

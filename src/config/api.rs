@@ -158,19 +158,15 @@ pub(super) fn check(raw: &[(usize, RawApi)], at: &Place<'_>, report: &mut Report
     for (index, api) in raw {
         let api_at = at.item(*index);
         if let Some(first) = names.insert(&api.name.value, *index) {
-            let message = format!(
-                "found `{}` again, expected each name once: {at}[{first}] has it",
-                api.name.value
-            );
+            let message =
+                format!("found `{}` again, expected each name once: {at}[{first}] has it", api.name.value);
             report.add(&api_at.field("name"), message);
         }
         let hosts_at = api_at.field("hosts");
         for (place, host) in api.hosts.iter().enumerate() {
             if let Some(first) = hosts.insert(&host.value.0, *index) {
-                let message = format!(
-                    "found `{}` again, expected each host once: {at}[{first}] has it",
-                    host.value.0
-                );
+                let message =
+                    format!("found `{}` again, expected each host once: {at}[{first}] has it", host.value.0);
                 report.add(&hosts_at.item(place), message);
             }
         }
@@ -193,9 +189,7 @@ impl RawApi {
             ambiguous_paths: self.ambiguous_paths.allow.clone(),
             unscoped_keys_grant_all: self.unscoped_keys == RawUnscopedKeys::All,
             implications: self.check_scopes(&at.field("scopes"), report),
-            principal_headers: self
-                .principal_headers
-                .check(&headers, &at.field("principal_headers"), report),
+            principal_headers: self.principal_headers.check(&headers, &at.field("principal_headers"), report),
             denials: self.denials.check(&at.field("denials"), report),
             routes: route::check(&self.routes, &credentials, &at.field("routes"), report),
             credentials,
@@ -269,11 +263,7 @@ mod tests {
             ("a b", None),
         ];
         for (text, host) in cases {
-            assert_eq!(
-                Host::read(text).ok(),
-                host.map(|host| Host(host.to_owned())),
-                "{text}"
-            );
+            assert_eq!(Host::read(text).ok(), host.map(|host| Host(host.to_owned())), "{text}");
         }
     }
 

@@ -34,11 +34,7 @@ pub(super) struct RawCache {
 
 impl Default for RawCache {
     fn default() -> Self {
-        Self {
-            positive: Text::of_ms(60_000),
-            negative: Text::of_ms(5_000),
-            capacity_bytes: 64 * 1024 * 1024,
-        }
+        Self { positive: Text::of_ms(60_000), negative: Text::of_ms(5_000), capacity_bytes: 64 * 1024 * 1024 }
     }
 }
 
@@ -48,12 +44,8 @@ impl RawCache {
 
     pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> CacheLimits {
         CacheLimits {
-            positive: self
-                .positive
-                .within(1..=Self::LIFE_MS_MAX, &at.field("positive"), report),
-            negative: self
-                .negative
-                .within(1..=Self::LIFE_MS_MAX, &at.field("negative"), report),
+            positive: self.positive.within(1..=Self::LIFE_MS_MAX, &at.field("positive"), report),
+            negative: self.negative.within(1..=Self::LIFE_MS_MAX, &at.field("negative"), report),
             capacity_bytes: self.capacity_bytes,
         }
     }

@@ -55,16 +55,12 @@ pub enum ChecksumRule {
 
 /// The places in which a key may stand, of all kinds of keys together.
 pub(super) fn key_places(credentials: &[CredentialRule]) -> impl Iterator<Item = &KeyPlace> {
-    credentials
-        .iter()
-        .flat_map(|CredentialRule::ApiKey(key)| &key.from)
+    credentials.iter().flat_map(|CredentialRule::ApiKey(key)| &key.from)
 }
 
 /// How keys begin, of all kinds of keys together.
 pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item = &PrefixRule> {
-    credentials
-        .iter()
-        .flat_map(|CredentialRule::ApiKey(key)| &key.prefixes)
+    credentials.iter().flat_map(|CredentialRule::ApiKey(key)| &key.prefixes)
 }
 
 /// A kind of credential that an API accepts.
@@ -127,15 +123,10 @@ impl RawApiKey {
     fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> ApiKeyCredential {
         if self.prefix.is_some() != self.prefixes.is_empty() {
             let found = if self.prefix.is_some() { "both" } else { "neither" };
-            report.add(
-                at,
-                format!("found {found} of `prefix` and `prefixes`, expected exactly one"),
-            );
+            report.add(at, format!("found {found} of `prefix` and `prefixes`, expected exactly one"));
         }
-        let plain = self.prefix.iter().map(|prefix| PrefixRule {
-            prefix: prefix.value.clone(),
-            environment: None,
-        });
+        let plain =
+            self.prefix.iter().map(|prefix| PrefixRule { prefix: prefix.value.clone(), environment: None });
         let by_environment = self.prefixes.iter().map(|(environment, prefix)| PrefixRule {
             prefix: prefix.value.clone(),
             environment: Some(environment.value.clone()),
@@ -144,14 +135,8 @@ impl RawApiKey {
         prefixes.sort_by_key(|rule| Reverse(rule.prefix.as_str().len()));
         let from_at = at.field("from");
         let from = self.from.iter().enumerate();
-        let from = from
-            .map(|(index, place)| place.check(&prefixes, &from_at.item(index), report))
-            .collect();
-        ApiKeyCredential {
-            prefixes,
-            checksum: self.checksum,
-            from,
-        }
+        let from = from.map(|(index, place)| place.check(&prefixes, &from_at.item(index), report)).collect();
+        ApiKeyCredential { prefixes, checksum: self.checksum, from }
     }
 }
 
@@ -174,10 +159,7 @@ pub(super) fn check_environments<'e>(
             report.add(&at.item(index), message);
         }
     }
-    listed
-        .iter()
-        .map(|environment| environment.value.clone())
-        .collect()
+    listed.iter().map(|environment| environment.value.clone()).collect()
 }
 
 #[cfg(test)]

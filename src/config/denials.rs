@@ -42,11 +42,7 @@ impl Denials {
     /// The HTTP status of a refusal.
     #[must_use]
     pub fn status(&self, reason: DenialReason) -> u16 {
-        if reason == DenialReason::RouteUnknown {
-            self.route_unknown_status
-        } else {
-            reason.status()
-        }
+        if reason == DenialReason::RouteUnknown { self.route_unknown_status } else { reason.status() }
     }
 }
 
@@ -82,9 +78,7 @@ impl Default for RawDenials {
             ("reason", "{reason}"),
             ("retry_after", "{retry_after}"),
         ];
-        let members = members
-            .into_iter()
-            .map(|(name, text)| (name.to_owned(), json!(text)));
+        let members = members.into_iter().map(|(name, text)| (name.to_owned(), json!(text)));
         Self {
             content_type: ContentType("application/problem+json".to_owned()).into(),
             body: RawObject(members.collect()),
@@ -143,12 +137,8 @@ fn read(template: Result<Template, String>, at: &Place<'_>, report: &mut Report<
 impl Denials {
     /// Reports holes that nothing can fill and fields that fill no hole.
     fn check_holes(&self, at: &Place<'_>, report: &mut Report<'_>) {
-        let given: BTreeSet<&str> = self
-            .reasons
-            .values()
-            .flat_map(BTreeMap::keys)
-            .map(String::as_str)
-            .collect();
+        let given: BTreeSet<&str> =
+            self.reasons.values().flat_map(BTreeMap::keys).map(String::as_str).collect();
         let mut used: BTreeSet<String> = ["title", "detail"].map(str::to_owned).into();
         self.body.each_hole(&at.field("body"), &mut |hole, at| {
             if let Hole::Field(name) = hole {
@@ -206,9 +196,7 @@ impl Format for ContentType {
     fn read(text: &str) -> Result<Self, String> {
         let is_token = |text: &str| {
             !text.is_empty()
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
         };
         let is_printable = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
         let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
@@ -230,10 +218,7 @@ impl Format for ReasonCode {
     const WHAT: &'static str = "a denial reason such as `credential_missing`";
 
     fn read(text: &str) -> Result<Self, String> {
-        let mut codes = DenialReason::ALL
-            .into_iter()
-            .map(DenialReason::code)
-            .chain([UNAVAILABLE]);
+        let mut codes = DenialReason::ALL.into_iter().map(DenialReason::code).chain([UNAVAILABLE]);
         let known: Vec<&str> = codes.clone().collect();
         let found = codes.find(|code| *code == text).map(Self);
         found.ok_or_else(|| format!("expected {}", one_of(&known)))
@@ -262,10 +247,7 @@ mod tests {
                 "m".to_owned(),
                 Template::Array(vec![
                     Template::Scalar(json!(null)),
-                    text(&[
-                        Part::Literal("x ".to_owned()),
-                        Part::Hole(Hole::Field("x".to_owned())),
-                    ]),
+                    text(&[Part::Literal("x ".to_owned()), Part::Hole(Hole::Field("x".to_owned()))]),
                 ]),
             ),
         ]);
@@ -276,14 +258,8 @@ mod tests {
     fn every_hole_can_be_filled_and_every_field_fills_one() {
         let body = "body: { a: \"{message}\" }";
         let cases = [
-            (
-                format!("{body}, reasons: {{ rate_limited: {{ message: \"{{detail}}\" }} }}"),
-                vec![],
-            ),
-            (
-                "reasons: { unavailable: { title: Busy, detail: \"{status}\" } }".to_owned(),
-                vec![],
-            ),
+            (format!("{body}, reasons: {{ rate_limited: {{ message: \"{{detail}}\" }} }}"), vec![]),
+            ("reasons: { unavailable: { title: Busy, detail: \"{status}\" } }".to_owned(), vec![]),
             (
                 body.to_owned(),
                 vec![
@@ -328,17 +304,7 @@ mod tests {
         for good in ["application/json", "application/problem+json; charset=utf-8"] {
             assert!(ContentType::read(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "json",
-            "a/",
-            "/b",
-            "a/b\r\nx: y",
-            "a/b; c=\n",
-            "a b/c",
-            "a/b/c",
-            "ä/b",
-        ] {
+        for bad in ["", "json", "a/", "/b", "a/b\r\nx: y", "a/b; c=\n", "a b/c", "a/b/c", "ä/b"] {
             assert!(ContentType::read(bad).is_err(), "{bad:?}");
         }
     }

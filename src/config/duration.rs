@@ -43,12 +43,8 @@ impl Text<Span> {
     ) -> Duration {
         let [least, most] = [bounds.start(), bounds.end()].map(|bound| Duration::from_millis(*bound));
         if self.value.0 < least || self.value.0 > most {
-            let message = format!(
-                "found {}, expected from {} to {}",
-                self.as_written(),
-                Span(least),
-                Span(most)
-            );
+            let message =
+                format!("found {}, expected from {} to {}", self.as_written(), Span(least), Span(most));
             report.add(at, message);
         }
         self.value.0
@@ -64,34 +60,13 @@ mod tests {
         let cases = [
             ("budget: 0s", "6:9 budget: found 0s, expected from 1ms to 1m"),
             ("budget: 61s", "6:9 budget: found 61s, expected from 1ms to 1m"),
-            (
-                "cache: { positive: 0s }",
-                "6:20 cache.positive: found 0s, expected from 1ms to 1h",
-            ),
-            (
-                "cache: { negative: 2h }",
-                "6:20 cache.negative: found 2h, expected from 1ms to 1h",
-            ),
-            (
-                "shutdown: { drain: 11m }",
-                "6:20 shutdown.drain: found 11m, expected from 0s to 10m",
-            ),
-            (
-                "shutdown: { deadline: 1day }",
-                "6:23 shutdown.deadline: found 1day, expected from 0s to 10m",
-            ),
-            (
-                "budget: fast",
-                "6:9 budget: found \"fast\", expected a duration with its unit",
-            ),
-            (
-                "budget: -1s",
-                "6:9 budget: found \"-1s\", expected a duration with its unit",
-            ),
-            (
-                "budget: 150",
-                "6:9 budget: found the number 150, expected a duration with its unit",
-            ),
+            ("cache: { positive: 0s }", "6:20 cache.positive: found 0s, expected from 1ms to 1h"),
+            ("cache: { negative: 2h }", "6:20 cache.negative: found 2h, expected from 1ms to 1h"),
+            ("shutdown: { drain: 11m }", "6:20 shutdown.drain: found 11m, expected from 0s to 10m"),
+            ("shutdown: { deadline: 1day }", "6:23 shutdown.deadline: found 1day, expected from 0s to 10m"),
+            ("budget: fast", "6:9 budget: found \"fast\", expected a duration with its unit"),
+            ("budget: -1s", "6:9 budget: found \"-1s\", expected a duration with its unit"),
+            ("budget: 150", "6:9 budget: found the number 150, expected a duration with its unit"),
         ];
         for (section, expected) in cases {
             check(&(api(&[]) + section), &[expected]);

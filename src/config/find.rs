@@ -25,10 +25,7 @@ pub fn find(named: Option<&Path>, env: &[(String, String)]) -> Result<PathBuf, N
         None => USUAL.map(PathBuf::from).into(),
     };
     let found = candidates.into_iter().find(|path| path.exists());
-    found.ok_or_else(|| NotFound {
-        named: named.map(Path::to_owned),
-        variable: variable.map(Path::to_owned),
-    })
+    found.ok_or_else(|| NotFound { named: named.map(Path::to_owned), variable: variable.map(Path::to_owned) })
 }
 
 /// There is no configuration.
@@ -79,13 +76,8 @@ mod tests {
 
         assert_eq!(find(Some(&file), &env(&missing)), Ok(file.clone()));
         assert_eq!(find(None, &env(&file)), Ok(file.clone()));
-        let error = find(Some(&missing), &env(&file))
-            .expect_err("no file")
-            .to_string();
-        assert!(
-            error.contains("--config") && error.contains("missing.yaml: no such file"),
-            "{error}"
-        );
+        let error = find(Some(&missing), &env(&file)).expect_err("no file").to_string();
+        assert!(error.contains("--config") && error.contains("missing.yaml: no such file"), "{error}");
         let error = find(None, &env(&missing)).expect_err("no file").to_string();
         assert!(
             error.contains("$DOORWARD_CONFIG=") && error.contains("missing.yaml: no such file"),
@@ -95,11 +87,7 @@ mod tests {
 
     #[test]
     fn where_none_is_named_all_that_was_looked_for_is_told() {
-        let error = NotFound {
-            named: None,
-            variable: None,
-        }
-        .to_string();
+        let error = NotFound { named: None, variable: None }.to_string();
         for place in [
             "--config: not given",
             "$DOORWARD_CONFIG: not set",

@@ -117,14 +117,8 @@ impl KeyPlace {
         match (self, other) {
             (Self::Query { name: one, .. }, Self::Query { name: two, .. }) => one == two,
             (
-                Self::Header {
-                    name: one,
-                    scheme: scheme_one,
-                },
-                Self::Header {
-                    name: two,
-                    scheme: scheme_two,
-                },
+                Self::Header { name: one, scheme: scheme_one },
+                Self::Header { name: two, scheme: scheme_two },
             ) => {
                 let same_scheme = match (scheme_one, scheme_two) {
                     (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
@@ -236,18 +230,12 @@ mod tests {
     fn no_two_places_can_be_filled_by_the_same_text() {
         let twice = Some("9:15 @[1]: found a place that is listed already");
         let cases = [
-            (
-                ["header: { name: a, scheme: B }", "header: { name: A, scheme: C }"],
-                None,
-            ),
+            (["header: { name: a, scheme: B }", "header: { name: A, scheme: C }"], None),
             (["header: { name: a }", "query: { name: a }"], None),
             (["query: { name: a }", "query: { name: A }"], None),
             (["query: { name: a }", "query: { name: a }"], twice),
             (["header: { name: a }", "header: { name: A }"], twice),
-            (
-                ["header: { name: a, scheme: B }", "header: { name: a, scheme: b }"],
-                twice,
-            ),
+            (["header: { name: a, scheme: B }", "header: { name: a, scheme: b }"], twice),
             (["header: { name: a, scheme: B }", "header: { name: a }"], twice),
         ];
         for (places, expected) in cases {

@@ -131,17 +131,12 @@ impl RawListen {
             let at = at.field("check");
             let listener = raw.check(folder, &at.item(index), report);
             if let Some(first) = check.iter().position(|other| other.address == listener.address) {
-                let message = format!(
-                    "found {} again, expected it once: {at}[{first}] has it",
-                    listener.address
-                );
+                let message =
+                    format!("found {} again, expected it once: {at}[{first}] has it", listener.address);
                 report.add(&at.item(index), message);
             }
             if telemetry.map(CheckAddress::Tcp).as_ref() == Some(&listener.address) {
-                report.add(
-                    &at.item(index),
-                    "found the address of `listen.telemetry`, expected another",
-                );
+                report.add(&at.item(index), "found the address of `listen.telemetry`, expected another");
             }
             check.push(listener);
         }
@@ -287,10 +282,7 @@ mod tests {
             (format!("{{ address: 127.0.0.1:1, {tls} }}"), None),
             ("0.0.0.0:1".to_owned(), Some(without)),
             ("{ address: 0.0.0.0:1 }".to_owned(), Some(without)),
-            (
-                "{ address: 0.0.0.0:1, insecure: false }".to_owned(),
-                Some(without),
-            ),
+            ("{ address: 0.0.0.0:1, insecure: false }".to_owned(), Some(without)),
             (
                 "'[::]:1'".to_owned(),
                 Some(
@@ -301,23 +293,11 @@ mod tests {
                 format!("{{ address: 0.0.0.0:1, insecure: true, {tls} }}"),
                 Some("found `tls` and `insecure: true`"),
             ),
-            (
-                format!("{{ address: unix:a, {tls} }}"),
-                Some("found `tls` on a Unix socket"),
-            ),
-            (
-                format!("unix:/{}", "a".repeat(107)),
-                Some("found a path of 108 bytes, expected 107 at most"),
-            ),
-            (
-                "localhost:1".to_owned(),
-                Some("found \"localhost:1\", expected `IP:PORT`"),
-            ),
+            (format!("{{ address: unix:a, {tls} }}"), Some("found `tls` on a Unix socket")),
+            (format!("unix:/{}", "a".repeat(107)), Some("found a path of 108 bytes, expected 107 at most")),
+            ("localhost:1".to_owned(), Some("found \"localhost:1\", expected `IP:PORT`")),
             ("'unix:'".to_owned(), Some("found \"unix:\", expected `IP:PORT`")),
-            (
-                "127.0.0.1".to_owned(),
-                Some("found \"127.0.0.1\", expected `IP:PORT`"),
-            ),
+            ("127.0.0.1".to_owned(), Some("found \"127.0.0.1\", expected `IP:PORT`")),
         ];
         for (listener, expected) in cases {
             let text = format!("{}listen: {{ check: [{listener}] }}", api(&[]));

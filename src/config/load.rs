@@ -79,12 +79,7 @@ fn to_yaml(json: &Value) -> Yaml<'_> {
         Value::Array(items) => Yaml::Sequence(items.iter().map(to_yaml).collect()),
         Value::Object(members) => {
             let key = |name: &'_ str| Yaml::Value(Scalar::String(name.to_owned().into()));
-            Yaml::Mapping(
-                members
-                    .iter()
-                    .map(|(name, value)| (key(name), to_yaml(value)))
-                    .collect(),
-            )
+            Yaml::Mapping(members.iter().map(|(name, value)| (key(name), to_yaml(value))).collect())
         }
     }
 }
@@ -95,9 +90,7 @@ fn read(path: &Path) -> Result<String, String> {
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!(
-            "found more than {FILE_BYTES_MAX} bytes, expected a configuration"
-        ));
+        return Err(format!("found more than {FILE_BYTES_MAX} bytes, expected a configuration"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = error.utf8_error().valid_up_to();
@@ -141,10 +134,7 @@ fn sound_parts(root: &Node, problems: &[Problem]) -> Sound {
         let at = Place::Root.field(key);
         match &node.content {
             Content::List(items) if key == "apis" => {
-                let items = items
-                    .iter()
-                    .enumerate()
-                    .filter(|(index, _)| is_sound(&at.item(*index)));
+                let items = items.iter().enumerate().filter(|(index, _)| is_sound(&at.item(*index)));
                 for (index, item) in items {
                     let api = sound.read(item.to_json(), item, &at.item(index));
                     sound.apis.extend(api.map(|api| (index, api)));

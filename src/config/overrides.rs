@@ -35,9 +35,7 @@ pub(super) fn apply(root: &mut Node, env: &[(String, String)], problems: &mut Ve
 /// Whether Kubernetes made this variable for a Service called `doorward` or `doorward-…`, as it does for
 /// every Service of a namespace: `…_SERVICE_HOST`, `…_SERVICE_PORT…`, `…_PORT…` (the Docker links).
 fn is_service_link(name: &str, value: &str) -> bool {
-    let is_address = ["tcp://", "udp://", "sctp://"]
-        .iter()
-        .any(|scheme| value.starts_with(scheme));
+    let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
     let docker = |(_, rest): (&str, &str)| rest.starts_with(|first: char| first.is_ascii_digit());
     !name.contains("__")
         && (name.ends_with("_SERVICE_HOST")
@@ -59,10 +57,7 @@ fn set<'p>(
         return Ok(());
     };
     let origin = value.origin.clone();
-    let missing = Node {
-        origin: origin.clone(),
-        content: Content::Null,
-    };
+    let missing = Node { origin: origin.clone(), content: Content::Null };
     if matches!(node.content, Content::Null) {
         node.content = Content::Mapping(Vec::new());
     }
@@ -73,11 +68,7 @@ fn set<'p>(
             }
             let mut node = missing;
             set(&mut node, path, value, &at.field(step))?;
-            members.push(Member {
-                key: step.to_owned(),
-                origin,
-                node,
-            });
+            members.push(Member { key: step.to_owned(), origin, node });
             Ok(())
         }
         Content::List(items) => {
@@ -110,10 +101,7 @@ mod tests {
     fn overridden(file: &str, env: &[(&str, &str)]) -> (String, Vec<String>) {
         let mut problems = Vec::new();
         let mut root = yaml::read(file, None, &mut problems).expect("YAML");
-        let env: Vec<_> = env
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         apply(&mut root, &env, &mut problems);
         let messages = problems
             .into_iter()
@@ -132,32 +120,17 @@ mod tests {
                 "1s",
                 r#"{"store":"a","apis":[{"name":"one"}],"cache":{"negative":"1s"}}"#,
             ),
-            (
-                "DOORWARD_APIS__0__NAME",
-                "two",
-                r#"{"store":"a","apis":[{"name":"two"}]}"#,
-            ),
-            (
-                "DOORWARD_APIS__1",
-                "{name: two}",
-                r#"{"store":"a","apis":[{"name":"one"},{"name":"two"}]}"#,
-            ),
+            ("DOORWARD_APIS__0__NAME", "two", r#"{"store":"a","apis":[{"name":"two"}]}"#),
+            ("DOORWARD_APIS__1", "{name: two}", r#"{"store":"a","apis":[{"name":"one"},{"name":"two"}]}"#),
         ];
         for (name, value, expected) in cases {
-            assert_eq!(
-                overridden(file, &[(name, value)]),
-                (expected.to_owned(), vec![]),
-                "{name}"
-            );
+            assert_eq!(overridden(file, &[(name, value)]), (expected.to_owned(), vec![]), "{name}");
         }
     }
 
     #[test]
     fn the_longer_name_has_the_last_word() {
-        let env = [
-            ("DOORWARD_CACHE__NEGATIVE", "1s"),
-            ("DOORWARD_CACHE", "{positive: 2s}"),
-        ];
+        let env = [("DOORWARD_CACHE__NEGATIVE", "1s"), ("DOORWARD_CACHE", "{positive: 2s}")];
         let (json, problems) = overridden("{}", &env);
         assert_eq!(json, r#"{"cache":{"positive":"2s","negative":"1s"}}"#);
         assert!(problems.is_empty());
@@ -172,21 +145,9 @@ mod tests {
                 "b",
                 "store: found a single value, expected a mapping or a list that can hold `url`",
             ),
-            (
-                "DOORWARD_APIS__2__NAME",
-                "b",
-                "apis: found `2`, expected the number of an entry, from 0 to 1",
-            ),
-            (
-                "DOORWARD_APIS__ONE",
-                "b",
-                "apis: found `one`, expected the number of an entry, from 0 to 1",
-            ),
-            (
-                "DOORWARD_APIS__0__NAME__X",
-                "b",
-                "apis[0].name: found a single value",
-            ),
+            ("DOORWARD_APIS__2__NAME", "b", "apis: found `2`, expected the number of an entry, from 0 to 1"),
+            ("DOORWARD_APIS__ONE", "b", "apis: found `one`, expected the number of an entry, from 0 to 1"),
+            ("DOORWARD_APIS__0__NAME__X", "b", "apis[0].name: found a single value"),
             ("DOORWARD_STORE", "[", ": this is not YAML"),
         ];
         for (name, value, expected) in cases {

@@ -86,16 +86,8 @@ impl Default for RawPrincipalHeaders {
 }
 
 /// The fields, in the order of [`PrincipalHeaders::all`].
-const FIELDS: [&str; 8] = [
-    "id",
-    "kind",
-    "organization",
-    "project",
-    "environment",
-    "scopes",
-    "plan",
-    "credential",
-];
+const FIELDS: [&str; 8] =
+    ["id", "kind", "organization", "project", "environment", "scopes", "plan", "credential"];
 
 impl RawPrincipalHeaders {
     /// `credentials` are the headers in which credentials come.
@@ -120,9 +112,7 @@ impl RawPrincipalHeaders {
             let folds = |other: &str| folds_to(name.as_str(), other);
             let twin = named().take(index).find(|(_, other)| folds(other.as_str()));
             let fault = if let Some((other, _)) = twin {
-                Some(format!(
-                    "expected a name that no application takes for that of `{other}`"
-                ))
+                Some(format!("expected a name that no application takes for that of `{other}`"))
             } else if credentials.iter().any(|header| folds(header.as_str()))
                 || folds("authorization")
                 || folds("cookie")
@@ -149,10 +139,7 @@ mod tests {
     fn the_fields_stand_in_the_order_of_the_names() {
         let fields = FIELDS.map(|field| format!("{field}: y-{field}")).join(", ");
         let config = config(&api(&[&format!("principal_headers: {{ {fields} }}")]));
-        let names = config
-            .apis
-            .first()
-            .map(|api| api.principal_headers.all().map(ToString::to_string));
+        let names = config.apis.first().map(|api| api.principal_headers.all().map(ToString::to_string));
         assert_eq!(names, Some(FIELDS.map(|field| format!("y-{field}"))));
     }
 
@@ -212,10 +199,7 @@ mod tests {
             ),
         ];
         for (headers, expected) in cases {
-            check(
-                &api(&[&format!("principal_headers: {headers}")]),
-                expected.as_slice(),
-            );
+            check(&api(&[&format!("principal_headers: {headers}")]), expected.as_slice());
         }
     }
 }

@@ -54,20 +54,12 @@ pub(super) struct Problem {
 impl Problem {
     /// A problem of the file as a whole.
     pub(super) fn of_file(message: impl Into<String>) -> Self {
-        Self {
-            origin: Origin::File {},
-            path: String::new(),
-            message: message.into(),
-        }
+        Self { origin: Origin::File {}, path: String::new(), message: message.into() }
     }
 
     /// A problem of the value at `place`, written at `origin`.
     pub(super) fn new(origin: &Origin, place: &Place<'_>, message: impl Into<String>) -> Self {
-        Self {
-            origin: origin.clone(),
-            path: place.to_string(),
-            message: message.into(),
-        }
+        Self { origin: origin.clone(), path: place.to_string(), message: message.into() }
     }
 
     /// The part of the configuration in which it lies: a section, or one of the APIs (`apis[0]`).
@@ -86,10 +78,7 @@ pub(super) struct Report<'a> {
 impl<'a> Report<'a> {
     /// An empty report on the configuration `root`.
     pub(super) fn new(root: &'a Node) -> Self {
-        Self {
-            root,
-            problems: Vec::new(),
-        }
+        Self { root, problems: Vec::new() }
     }
 
     /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is
@@ -125,10 +114,7 @@ impl ConfigErrors {
     pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
         problems.sort_unstable();
         problems.dedup();
-        Self {
-            file: file.to_owned(),
-            problems,
-        }
+        Self { file: file.to_owned(), problems }
     }
 }
 

@@ -27,10 +27,7 @@ pub(super) fn fault(name: &HeaderName) -> Option<&'static str> {
     if HOP_BY_HOP.iter().any(|reserved| folds_to(name, reserved)) {
         return Some("expected a header that does not steer the connection");
     }
-    let of_family = |family: &&str| {
-        name.get(..family.len())
-            .is_some_and(|start| folds_to(start, family))
-    };
+    let of_family = |family: &&str| name.get(..family.len()).is_some_and(|start| folds_to(start, family));
     if FAMILIES.iter().any(of_family) {
         return Some("expected a header outside `x-envoy-*` and `x-forwarded-*`, which proxies write");
     }

@@ -161,10 +161,7 @@ mod tests {
             ("public: true", None),
             ("optional: true, scopes: [read]", None),
             ("principals: [api_key, user], environments: [live]", None),
-            (
-                "public: true, optional: true",
-                Some("5:14 apis[0].routes[0]: found `public` and `optional`"),
-            ),
+            ("public: true, optional: true", Some("5:14 apis[0].routes[0]: found `public` and `optional`")),
             (
                 "public: true, scopes: [read]",
                 Some("5:48 apis[0].routes[0].scopes: found `scopes` on a public route"),
@@ -187,10 +184,7 @@ mod tests {
             ),
         ];
         for (fields, expected) in cases {
-            check(
-                &api(&[&format!("routes: [{{ match: /, {fields} }}]")]),
-                expected.as_slice(),
-            );
+            check(&api(&[&format!("routes: [{{ match: /, {fields} }}]")]), expected.as_slice());
         }
     }
 
@@ -199,14 +193,8 @@ mod tests {
         let expected =
             "5:14 apis[0].routes[0]: found a route that needs a credential in an API without `credentials`";
         check(&api(&["credentials: []"]), &[expected]);
-        check(
-            &api(&["credentials: []", "routes: [{ match: /, optional: true }]"]),
-            &[expected],
-        );
-        check(
-            &api(&["credentials: []", "routes: [{ match: /, public: true }]"]),
-            &[],
-        );
+        check(&api(&["credentials: []", "routes: [{ match: /, optional: true }]"]), &[expected]);
+        check(&api(&["credentials: []", "routes: [{ match: /, public: true }]"]), &[]);
     }
 
     #[test]
@@ -227,9 +215,8 @@ mod tests {
             (["GET,POST /a", "POST,PUT /a"], true),
         ];
         for ([one, two], are_twins) in cases {
-            let text = api(&[&format!(
-                "routes:\n      - {{ match: '{one}' }}\n      - {{ match: '{two}' }}"
-            )]);
+            let text =
+                api(&[&format!("routes:\n      - {{ match: '{one}' }}\n      - {{ match: '{two}' }}")]);
             let expected = format!(
                 "7:18 apis[0].routes[1].match: found `{two}`, expected a pattern for other requests: apis[0].routes[0] (line 6) is `{one}`"
             );

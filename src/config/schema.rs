@@ -14,10 +14,7 @@ use super::{
 /// The JSON Schema (draft 2020-12) of the configuration file.
 #[must_use]
 pub fn schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<RawConfig>()
-        .to_value()
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawConfig>().to_value()
 }
 
 /// Whether a shape is for values of this type.
@@ -53,11 +50,7 @@ pub(super) fn required(shape: &Value) -> Vec<&str> {
 
 pub(super) fn properties(shape: &Value) -> Vec<&str> {
     let known = shape.get("properties").and_then(Value::as_object);
-    known
-        .into_iter()
-        .flat_map(|known| known.keys())
-        .map(String::as_str)
-        .collect()
+    known.into_iter().flat_map(|known| known.keys()).map(String::as_str).collect()
 }
 
 pub(super) fn rule_of(shape: Option<&Value>) -> Option<&'static Rule> {

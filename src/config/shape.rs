@@ -14,10 +14,7 @@ use super::{
 
 /// Everything in the tree that does not fit `schema`.
 pub(super) fn check(root: &Node, schema: &Value) -> Vec<Problem> {
-    let mut walk = Walk {
-        schema,
-        problems: Vec::new(),
-    };
+    let mut walk = Walk { schema, problems: Vec::new() };
     walk.node(root, schema, &Place::Root);
     walk.problems
 }
@@ -31,11 +28,7 @@ impl<'a> Walk<'a> {
     fn node(&mut self, node: &Node, schema: &'a Value, at: &Place<'_>) {
         let mut shapes = Vec::new();
         self.alternatives(schema, &mut shapes);
-        let fitting: Vec<&Value> = shapes
-            .iter()
-            .copied()
-            .filter(|shape| admits(shape, node))
-            .collect();
+        let fitting: Vec<&Value> = shapes.iter().copied().filter(|shape| admits(shape, node)).collect();
         let values: Vec<&Value> = fitting.iter().flat_map(|shape| allowed_values(shape)).collect();
         match fitting.as_slice() {
             [] => self.add(node, at, wrong_type(node, &shapes)),
@@ -53,14 +46,8 @@ impl<'a> Walk<'a> {
         {
             return self.alternatives(target, shapes);
         }
-        match schema
-            .get("oneOf")
-            .or(schema.get("anyOf"))
-            .and_then(Value::as_array)
-        {
-            Some(choices) => choices
-                .iter()
-                .for_each(|choice| self.alternatives(choice, shapes)),
+        match schema.get("oneOf").or(schema.get("anyOf")).and_then(Value::as_array) {
+            Some(choices) => choices.iter().for_each(|choice| self.alternatives(choice, shapes)),
             None => shapes.push(schema),
         }
     }
@@ -70,11 +57,7 @@ impl<'a> Walk<'a> {
             Content::Mapping(members) => self.members(node, members, shape, at),
             Content::List(items) => {
                 if items.is_empty() && shape.get("minItems").is_some() {
-                    self.add(
-                        node,
-                        at,
-                        "found an empty list, expected at least one entry".to_owned(),
-                    );
+                    self.add(node, at, "found an empty list, expected at least one entry".to_owned());
                 }
                 if let Some(schema) = shape.get("items") {
                     for (index, item) in items.iter().enumerate() {
@@ -126,11 +109,7 @@ impl<'a> Walk<'a> {
     fn text(&mut self, node: &Node, text: &str, shape: &Value, at: &Place<'_>) {
         let Some(rule) = rule_of(Some(shape)) else { return };
         if let Some(fault) = (rule.fault)(text) {
-            self.add(
-                node,
-                at,
-                format!("found {}, {fault}", found(node, rule.is_secret)),
-            );
+            self.add(node, at, format!("found {}, {fault}", found(node, rule.is_secret)));
         }
     }
 
@@ -152,12 +131,8 @@ impl<'a> Walk<'a> {
         let listed: Vec<String> = values.iter().map(|value| written(value)).collect();
         let known: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
         let meant = json.as_str().and_then(|text| nearest(text, &known));
-        let message = format!(
-            "found {}, expected {}{}",
-            found(node, false),
-            any_of(&listed),
-            did_you_mean(meant)
-        );
+        let message =
+            format!("found {}, expected {}{}", found(node, false), any_of(&listed), did_you_mean(meant));
         self.add(node, at, message);
     }
 
@@ -167,9 +142,8 @@ impl<'a> Walk<'a> {
         let Content::Mapping(members) = &node.content else {
             return;
         };
-        let mut named = shapes
-            .iter()
-            .filter(|shape| required(shape).iter().any(|tag| node.member(tag).is_some()));
+        let mut named =
+            shapes.iter().filter(|shape| required(shape).iter().any(|tag| node.member(tag).is_some()));
         match (named.next(), named.next(), members.first()) {
             (Some(shape), None, _) => self.members(node, members, shape, at),
             (None, _, Some(member)) => {
@@ -206,10 +180,8 @@ mod tests {
         );
         check(
             "apes: []",
-            &[
-                "1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
-               `outage`, `budget`, `shutdown`, `apis`; did you mean `apis`?",
-            ],
+            &["1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
+               `outage`, `budget`, `shutdown`, `apis`; did you mean `apis`?"],
         );
     }
 
@@ -218,27 +190,15 @@ mod tests {
         check("{}", &["1:1 : found no field `apis`, which is needed"]);
         check(
             "apis: [{ name: one }]",
-            &[
-                "1:8 apis[0]: found no field `hosts`",
-                "1:8 apis[0]: found no field `routes`",
-            ],
+            &["1:8 apis[0]: found no field `hosts`", "1:8 apis[0]: found no field `routes`"],
         );
     }
 
     #[test]
     fn an_empty_list_is_refused_where_one_entry_is_needed() {
-        check(
-            "apis: []",
-            &["1:7 apis: found an empty list, expected at least one entry"],
-        );
-        check(
-            &api(&["routes: []"]),
-            &["5:13 apis[0].routes: found an empty list"],
-        );
-        check(
-            &(api(&[]) + "listen: { check: [] }"),
-            &["6:18 listen.check: found an empty list"],
-        );
+        check("apis: []", &["1:7 apis: found an empty list, expected at least one entry"]);
+        check(&api(&["routes: []"]), &["5:13 apis[0].routes: found an empty list"]);
+        check(&(api(&[]) + "listen: { check: [] }"), &["6:18 listen.check: found an empty list"]);
     }
 
     #[test]
@@ -252,22 +212,10 @@ mod tests {
                 "name: true",
                 "2:11 apis[0].name: found `true`, expected a name such as `orders`: put it in quotes",
             ),
-            (
-                "name: 1.5",
-                "2:11 apis[0].name: found the number 1.5, expected a name such as `orders`",
-            ),
-            (
-                "name:",
-                "2:9 apis[0].name: found nothing, expected a name such as `orders`",
-            ),
-            (
-                "name: {}",
-                "2:11 apis[0].name: found a mapping, expected a name such as `orders`",
-            ),
-            (
-                "hosts: a.test",
-                "3:12 apis[0].hosts: found \"a.test\", expected a list",
-            ),
+            ("name: 1.5", "2:11 apis[0].name: found the number 1.5, expected a name such as `orders`"),
+            ("name:", "2:9 apis[0].name: found nothing, expected a name such as `orders`"),
+            ("name: {}", "2:11 apis[0].name: found a mapping, expected a name such as `orders`"),
+            ("hosts: a.test", "3:12 apis[0].hosts: found \"a.test\", expected a list"),
             (
                 "routes: [{ match: /, public: yes }]",
                 "5:34 apis[0].routes[0].public: found \"yes\", expected `true` or `false`",
@@ -276,22 +224,13 @@ mod tests {
                 "unscoped_keys: al",
                 "6:20 apis[0].unscoped_keys: found \"al\", expected `none` or `all`; did you mean `all`?",
             ),
-            (
-                "unscoped_keys: 1",
-                "6:20 apis[0].unscoped_keys: found the number 1, expected `none` or `all`",
-            ),
-            (
-                "client_address: pear",
-                "6:21 apis[0].client_address: found \"pear\", expected `peer`",
-            ),
+            ("unscoped_keys: 1", "6:20 apis[0].unscoped_keys: found the number 1, expected `none` or `all`"),
+            ("client_address: pear", "6:21 apis[0].client_address: found \"pear\", expected `peer`"),
             (
                 "client_address: 1",
                 "6:21 apis[0].client_address: found the number 1, expected `peer` or a mapping with `hops`",
             ),
-            (
-                "client_address: { hops: 0 }",
-                "6:29 apis[0].client_address.hops: found 0, expected 1 at least",
-            ),
+            ("client_address: { hops: 0 }", "6:29 apis[0].client_address.hops: found 0, expected 1 at least"),
             (
                 "client_address: { hops: 999 }",
                 "6:29 apis[0].client_address.hops: found 999, expected 255 at most",
@@ -312,11 +251,8 @@ mod tests {
 
     #[test]
     fn a_mapping_that_is_one_of_several_is_chosen_by_its_key() {
-        let place = |place: &str| {
-            api(&[&format!(
-                "credentials: [{{ api_key: {{ prefix: k, from: [{place}] }} }}]"
-            )])
-        };
+        let place =
+            |place: &str| api(&[&format!("credentials: [{{ api_key: {{ prefix: k, from: [{place}] }} }}]")]);
         let at = "apis[0].credentials[0].api_key.from[0]";
         let cases = [
             (
@@ -329,20 +265,14 @@ mod tests {
                 "{ header: {}, query: {} }",
                 format!("4:50 {at}: found several of `header`, `query`, expected exactly one"),
             ),
-            (
-                "{}",
-                format!("4:50 {at}: found none of `header`, `query`, expected exactly one"),
-            ),
+            ("{}", format!("4:50 {at}: found none of `header`, `query`, expected exactly one")),
             (
                 "header",
                 format!(
                     "4:50 {at}: found \"header\", expected a mapping with `header` or a mapping with `query`"
                 ),
             ),
-            (
-                "{ header: { nam: x } }",
-                format!("4:62 {at}.header.nam: found a field that is not known here"),
-            ),
+            ("{ header: { nam: x } }", format!("4:62 {at}.header.nam: found a field that is not known here")),
         ];
         for (written, expected) in cases {
             check(&place(written), &[&expected]);

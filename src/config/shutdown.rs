@@ -30,10 +30,7 @@ pub(super) struct RawShutdown {
 
 impl Default for RawShutdown {
     fn default() -> Self {
-        Self {
-            drain: Text::of_ms(10_000),
-            deadline: Text::of_ms(15_000),
-        }
+        Self { drain: Text::of_ms(10_000), deadline: Text::of_ms(15_000) }
     }
 }
 
@@ -43,12 +40,8 @@ impl RawShutdown {
 
     pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> Shutdown {
         Shutdown {
-            drain: self
-                .drain
-                .within(0..=Self::WAIT_MS_MAX, &at.field("drain"), report),
-            deadline: self
-                .deadline
-                .within(0..=Self::WAIT_MS_MAX, &at.field("deadline"), report),
+            drain: self.drain.within(0..=Self::WAIT_MS_MAX, &at.field("drain"), report),
+            deadline: self.deadline.within(0..=Self::WAIT_MS_MAX, &at.field("deadline"), report),
         }
     }
 }

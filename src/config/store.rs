@@ -70,14 +70,8 @@ mod tests {
             ("keys.db", None),
         ];
         for (text, path) in cases {
-            let store = StoreLocation::read(text)
-                .ok()
-                .map(|store| store.within(Path::new("/etc/doorward")));
-            assert_eq!(
-                store,
-                path.map(|path| StoreLocation::Sqlite(path.into())),
-                "{text}"
-            );
+            let store = StoreLocation::read(text).ok().map(|store| store.within(Path::new("/etc/doorward")));
+            assert_eq!(store, path.map(|path| StoreLocation::Sqlite(path.into())), "{text}");
         }
     }
 }

@@ -122,10 +122,8 @@ impl Format for TextTemplate {
                 rest = after;
                 continue;
             }
-            let (name, after) = from
-                .strip_prefix('{')
-                .and_then(|inner| inner.split_once('}'))
-                .ok_or_else(fault)?;
+            let (name, after) =
+                from.strip_prefix('{').and_then(|inner| inner.split_once('}')).ok_or_else(fault)?;
             let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
             if name.is_empty() || !name.bytes().all(legal) {
                 return Err(fault());
@@ -179,11 +177,7 @@ impl Template {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Self::Scalar(value.clone())),
             Value::String(text) => TextTemplate::read(text).map(|TextTemplate(parts)| Self::Text(parts)),
-            Value::Array(items) => items
-                .iter()
-                .map(Self::read)
-                .collect::<Result<_, _>>()
-                .map(Self::Array),
+            Value::Array(items) => items.iter().map(Self::read).collect::<Result<_, _>>().map(Self::Array),
             Value::Object(members) => Self::read_object(members),
         }
     }
@@ -194,9 +188,7 @@ impl Template {
     ///
     /// What is wrong with one of its strings.
     pub(super) fn read_object(members: &Map<String, Value>) -> Result<Self, String> {
-        let members = members
-            .iter()
-            .map(|(name, value)| Ok((name.clone(), Self::read(value)?)));
+        let members = members.iter().map(|(name, value)| Ok((name.clone(), Self::read(value)?)));
         members.collect::<Result<_, _>>().map(Self::Object)
     }
 
@@ -246,11 +238,7 @@ mod tests {
             ("{a}{b}", vec![field("a"), field("b")]),
             (
                 "Retry after {retry_after} s.",
-                vec![
-                    literal("Retry after "),
-                    Part::Hole(Hole::RetryAfter),
-                    literal(" s."),
-                ],
+                vec![literal("Retry after "), Part::Hole(Hole::RetryAfter), literal(" s.")],
             ),
             ("{{a}} {{{a}}}", vec![literal("{a} {"), field("a"), literal("}")]),
         ];
@@ -261,18 +249,7 @@ mod tests {
 
     #[test]
     fn a_brace_that_is_no_hole_is_refused() {
-        for text in [
-            "{",
-            "}",
-            "{}",
-            "{a",
-            "a}",
-            "{a b}",
-            "{ä}",
-            "{{}",
-            "{a}}",
-            "{\"code\": 1}",
-        ] {
+        for text in ["{", "}", "{}", "{a", "a}", "{a b}", "{ä}", "{{}", "{a}}", "{\"code\": 1}"] {
             let fault = TextTemplate::read(text).expect_err(text);
             assert!(fault.starts_with("expected holes such as"), "{text}: {fault}");
         }

@@ -23,10 +23,7 @@ pub(super) fn problems(text: &str) -> Vec<String> {
 pub(super) fn check(text: &str, expected: &[&str]) {
     let found = problems(text);
     let agree = found.len() == expected.len()
-        && found
-            .iter()
-            .zip(expected)
-            .all(|(found, expected)| found.starts_with(expected));
+        && found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
     assert!(agree, "{text}\nfound {found:#?}\nexpected {expected:#?}");
 }
 
@@ -47,20 +44,10 @@ pub(super) fn api(fields: &[&str]) -> String {
         "routes: [{ match: / }]",
     ];
     let name_of = |field: &str| field.split(':').next().unwrap_or_default().to_owned();
-    let lines = usual.map(|line| {
-        fields
-            .iter()
-            .find(|field| name_of(field) == name_of(line))
-            .unwrap_or(&line)
-            .to_string()
-    });
-    let further = fields
-        .iter()
-        .filter(|field| usual.iter().all(|line| name_of(line) != name_of(field)));
-    let lines: Vec<String> = lines
-        .into_iter()
-        .chain(further.map(|field| (*field).to_owned()))
-        .collect();
+    let lines = usual
+        .map(|line| fields.iter().find(|field| name_of(field) == name_of(line)).unwrap_or(&line).to_string());
+    let further = fields.iter().filter(|field| usual.iter().all(|line| name_of(line) != name_of(field)));
+    let lines: Vec<String> = lines.into_iter().chain(further.map(|field| (*field).to_owned())).collect();
     format!("apis:\n  - {}\n", lines.join("\n    "))
 }
 
@@ -114,10 +101,7 @@ apis:
 #[test]
 fn every_field_can_be_set() {
     let config = config(NEARLY_EVERYTHING);
-    assert_eq!(
-        config.store,
-        StoreLocation::Sqlite("/etc/doorward/keys.db".into())
-    );
+    assert_eq!(config.store, StoreLocation::Sqlite("/etc/doorward/keys.db".into()));
     assert_eq!(config.outage, Outage::GrpcError);
     assert_eq!(config.listen.telemetry, None);
     let unix = config.listen.check.get(2).map(|listener| &listener.address);
@@ -130,10 +114,7 @@ fn every_field_can_be_set() {
     };
     assert_eq!(tls, Some(&files));
     let hosts = config.apis.first().map(|api| api.hosts.clone());
-    assert_eq!(
-        hosts,
-        Some(vec!["api.example.com".to_owned(), "api2.example.com".to_owned()])
-    );
+    assert_eq!(hosts, Some(vec!["api.example.com".to_owned(), "api2.example.com".to_owned()]));
 }
 
 #[test]
@@ -157,10 +138,7 @@ fn the_defaults_are_the_documented_ones() {
         "shutdown": { "drain": "10s", "deadline": "15s" },
     });
     let schema = schema();
-    let properties = schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .expect("properties");
+    let properties = schema.get("properties").and_then(Value::as_object).expect("properties");
     for (name, default) in documented.as_object().expect("an object") {
         assert_eq!(
             properties.get(name).and_then(|property| property.get("default")),
@@ -241,10 +219,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
     ];
     for text in texts {
         let problems = problems(&text);
-        assert!(
-            !problems.is_empty() && !problems.concat().contains("hunter2"),
-            "{problems:?}"
-        );
+        assert!(!problems.is_empty() && !problems.concat().contains("hunter2"), "{problems:?}");
     }
 }
 
@@ -257,16 +232,8 @@ fn a_variable_that_sets_something_wrong_is_named() {
             "off",
             "$DOORWARD_LISTN__TELEMETRY: listn: found a field that is not known here",
         ),
-        (
-            "DOORWARD_BUDGET",
-            "150",
-            "$DOORWARD_BUDGET: budget: found the number 150",
-        ),
-        (
-            "DOORWARD_STORE",
-            "",
-            "$DOORWARD_STORE: store: found nothing, expected a store",
-        ),
+        ("DOORWARD_BUDGET", "150", "$DOORWARD_BUDGET: budget: found the number 150"),
+        ("DOORWARD_STORE", "", "$DOORWARD_STORE: store: found nothing, expected a store"),
         (
             "DOORWARD_APIS__0__HOSTS__1",
             "a.test",
@@ -293,21 +260,12 @@ fn a_file_that_cannot_be_read_is_an_error_like_any_other() {
     let cases = [
         (folder.path().join("missing.yaml"), "cannot be read: No such file"),
         (folder.path().to_owned(), "cannot be read: Is a directory"),
-        (
-            write("latin1.yaml", b"apis: \xe9"),
-            "found a byte that is not UTF-8 after 6 bytes",
-        ),
-        (
-            write("long.yaml", &vec![b'#'; 1024 * 1024 + 1]),
-            "found more than 1048576 bytes",
-        ),
+        (write("latin1.yaml", b"apis: \xe9"), "found a byte that is not UTF-8 after 6 bytes"),
+        (write("long.yaml", &vec![b'#'; 1024 * 1024 + 1]), "found more than 1048576 bytes"),
     ];
     for (path, expected) in cases {
         let errors = Config::load(&path, &[]).expect_err(expected).to_string();
-        assert!(
-            errors.contains(expected) && errors.ends_with("1 error"),
-            "{errors}"
-        );
+        assert!(errors.contains(expected) && errors.ends_with("1 error"), "{errors}");
     }
 }
 
@@ -319,10 +277,7 @@ fn ten_thousand_routes_are_checked_without_comparing_them_in_pairs() {
         writeln!(text, "      - {{match: '/v1/r{index}/{{id}}'}}").expect("a line");
     }
     writeln!(text, "      - {{match: '/v1/r77/{{other}}'}}").expect("a line");
-    check(
-        &text,
-        &["10006:17 apis[0].routes[10000].match: found `/v1/r77/{other}`"],
-    );
+    check(&text, &["10006:17 apis[0].routes[10000].match: found `/v1/r77/{other}`"]);
 }
 
 /// Fragments that make a file which is nearly right.

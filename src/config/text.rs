@@ -50,10 +50,7 @@ impl<T> Text<T> {
 /// A value of the program's own: a default.
 impl<T: fmt::Display> From<T> for Text<T> {
     fn from(value: T) -> Self {
-        Self {
-            written: value.to_string(),
-            value,
-        }
+        Self { written: value.to_string(), value }
     }
 }
 
@@ -100,12 +97,7 @@ pub(super) struct Rule {
 }
 
 const fn rule<T: Format>() -> Rule {
-    Rule {
-        name: T::NAME,
-        what: T::WHAT,
-        is_secret: T::IS_SECRET,
-        fault: |text| T::read(text).err(),
-    }
+    Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
 const RULES: [Rule; 18] = [

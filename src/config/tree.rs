@@ -75,10 +75,9 @@ impl Node {
             Content::Float(value) => Value::from(*value),
             Content::Text(text) => Value::from(text.as_str()),
             Content::List(items) => items.iter().map(Self::to_json).collect(),
-            Content::Mapping(members) => members
-                .iter()
-                .map(|member| (member.key.clone(), member.node.to_json()))
-                .collect(),
+            Content::Mapping(members) => {
+                members.iter().map(|member| (member.key.clone(), member.node.to_json())).collect()
+            }
         }
     }
 }

@@ -20,10 +20,7 @@ pub(super) fn wrong_type(node: &Node, shapes: &[&Value]) -> String {
     let expected: Vec<String> = shapes.iter().filter_map(|shape| describe(shape)).collect();
     let would_fit = |text: &str| {
         let fits = |shape: &&Value| rule_of(Some(shape)).is_none_or(|rule| (rule.fault)(text).is_none());
-        shapes
-            .iter()
-            .filter(|shape| kind(shape) == Some("string"))
-            .any(fits)
+        shapes.iter().filter(|shape| kind(shape) == Some("string")).any(fits)
     };
     let hint = match &node.content {
         Content::Boolean(_) | Content::Integer(_) | Content::Float(_)
@@ -33,11 +30,7 @@ pub(super) fn wrong_type(node: &Node, shapes: &[&Value]) -> String {
         }
         _ => "",
     };
-    format!(
-        "found {}, expected {}{hint}",
-        found(node, is_secret),
-        any_of(&expected)
-    )
+    format!("found {}, expected {}{hint}", found(node, is_secret), any_of(&expected))
 }
 
 /// What a shape is for, in words; `None` for null, which stands for an absent field.
@@ -53,9 +46,7 @@ fn describe(shape: &Value) -> Option<String> {
         "integer" => "a whole number".to_owned(),
         "number" => "a number".to_owned(),
         "array" => "a list".to_owned(),
-        "string" => rule_of(Some(shape))
-            .map_or("a string", |rule| rule.what)
-            .to_owned(),
+        "string" => rule_of(Some(shape)).map_or("a string", |rule| rule.what).to_owned(),
         _ => match required(shape).as_slice() {
             [] => "a mapping".to_owned(),
             names => format!("a mapping with `{}`", names.join("`, `")),
@@ -88,9 +79,7 @@ fn quoted(text: &str) -> String {
 
 /// A value of the schema, as it would be written.
 pub(super) fn written(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), |text| format!("`{text}`"))
+    value.as_str().map_or_else(|| value.to_string(), |text| format!("`{text}`"))
 }
 
 /// Descriptions to choose from.
@@ -112,29 +101,18 @@ pub(super) fn one_of(names: &[&str]) -> String {
 
 /// A field whose name nobody knows, and the one that was probably meant.
 pub(super) fn unknown_field(known: &[&str], meant: Option<&str>) -> String {
-    let meant = if known.len() > 1 {
-        did_you_mean(meant)
-    } else {
-        String::new()
-    };
-    format!(
-        "found a field that is not known here, expected {}{meant}",
-        one_of(known)
-    )
+    let meant = if known.len() > 1 { did_you_mean(meant) } else { String::new() };
+    format!("found a field that is not known here, expected {}{meant}", one_of(known))
 }
 
 /// A question to end a message with.
 pub(super) fn did_you_mean(meant: Option<&str>) -> String {
-    meant
-        .map(|meant| format!("; did you mean `{meant}`?"))
-        .unwrap_or_default()
+    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
 }
 
 /// The name that was probably meant.
 pub(super) fn nearest<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
-    let alike = known
-        .iter()
-        .map(|known| (strsim::jaro_winkler(name, known), *known));
+    let alike = known.iter().map(|known| (strsim::jaro_winkler(name, known), *known));
     alike
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|(one, _), (two, _)| one.total_cmp(two))

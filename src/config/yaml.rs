@@ -89,10 +89,7 @@ impl Builder<'_> {
         }
         if self.root.is_none() {
             let origin = self.origin(Marker::new(0, 1, 0));
-            self.root = Some(Node {
-                origin,
-                content: Content::Null,
-            });
+            self.root = Some(Node { origin, content: Content::Null });
         }
         self.root
     }
@@ -111,11 +108,7 @@ impl Builder<'_> {
                 self.collection(span.start, anchor, tag.as_deref(), Items::List(Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
-                let items = Items::Mapping {
-                    members: Vec::new(),
-                    seen: HashMap::new(),
-                    next: Next::Key,
-                };
+                let items = Items::Mapping { members: Vec::new(), seen: HashMap::new(), next: Next::Key };
                 self.collection(span.start, anchor, tag.as_deref(), items)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -149,11 +142,7 @@ impl Builder<'_> {
         self.check_tag(tag, mark)?;
         self.check_depth(1, mark)?;
         let origin = self.origin(mark);
-        self.open.push(Open {
-            origin,
-            anchor,
-            items,
-        });
+        self.open.push(Open { origin, anchor, items });
         Ok(())
     }
 
@@ -183,10 +172,8 @@ impl Builder<'_> {
 
     fn alias(&mut self, anchor: usize, mark: Marker) -> Result<(), Unreadable> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return self.fail(
-                mark,
-                "found an alias (`*…`) within its own anchor, expected one of something before",
-            );
+            return self
+                .fail(mark, "found an alias (`*…`) within its own anchor, expected one of something before");
         };
         self.alias_nodes = self.alias_nodes.saturating_add(count(node));
         if self.alias_nodes > ALIAS_NODES_MAX {
@@ -249,13 +236,8 @@ impl Builder<'_> {
 
     fn origin(&self, mark: Marker) -> Origin {
         match self.variable {
-            Some(name) => Origin::Variable {
-                variable: name.to_owned(),
-            },
-            None => Origin::Line {
-                line: mark.line(),
-                column: mark.col() + 1,
-            },
+            Some(name) => Origin::Variable { variable: name.to_owned() },
+            None => Origin::Line { line: mark.line(), column: mark.col() + 1 },
         }
     }
 
@@ -281,9 +263,9 @@ fn key(node: Node, seen: &mut HashMap<String, Origin>) -> Result<String, String>
     match node.content {
         Content::Text(key) => match seen.insert(key.clone(), node.origin) {
             None => Ok(key),
-            Some(first) => Err(format!(
-                "found the key {key:?} again, expected it once: it stands in {first} already"
-            )),
+            Some(first) => {
+                Err(format!("found the key {key:?} again, expected it once: it stands in {first} already"))
+            }
         },
         Content::List(_) | Content::Mapping(_) => {
             Err("found a list or a mapping as key, expected a string".to_owned())
@@ -328,19 +310,13 @@ mod tests {
             ("apis", "1:1 : found \"apis\", expected a mapping with `apis`"),
             ("a: [", "2:1 : this is not YAML"),
             ("a: b: c", "1:5 : this is not YAML"),
-            (
-                "a: 1\n---\nb: 1",
-                "2:1 : found a second document, expected only one",
-            ),
+            ("a: 1\n---\nb: 1", "2:1 : found a second document, expected only one"),
             ("a: !secret b", "1:4 : found a tag (`!…`), expected none"),
             ("a: !list [b]", "1:4 : found a tag (`!…`), expected none"),
             ("a: &a [*a]", "1:8 : found an alias (`*…`) within its own anchor"),
             ("a: .inf", "1:4 : found a value that is not of its kind"),
             ("a: !!int b", "1:4 : found a value that is not of its kind"),
-            (
-                &deep,
-                "1:35 : found more than 32 lists and mappings within one another",
-            ),
+            (&deep, "1:35 : found more than 32 lists and mappings within one another"),
         ];
         for (text, expected) in cases {
             check(text, &[expected]);
@@ -349,13 +325,7 @@ mod tests {
 
     #[test]
     fn a_key_stands_once_and_is_a_string() {
-        let text = api(&[
-            "name: one",
-            "unscoped_keys: all",
-            "unscoped_keys: none",
-            "404: x",
-            "[a]: x",
-        ]);
+        let text = api(&["name: one", "unscoped_keys: all", "unscoped_keys: none", "404: x", "[a]: x"]);
         check(
             &text,
             &[
@@ -368,18 +338,13 @@ mod tests {
 
     #[test]
     fn an_alias_repeats_its_anchor_and_has_a_line_of_its_own() {
-        check(
-            &api(&["hosts: [&host a.test, *host]"]),
-            &["3:27 apis[0].hosts[1]: found `a.test` again"],
-        );
+        check(&api(&["hosts: [&host a.test, *host]"]), &["3:27 apis[0].hosts[1]: found `a.test` again"]);
     }
 
     #[test]
     fn aliases_cannot_grow_beyond_bounds() {
         let level = |level: usize| {
-            let entry = level
-                .checked_sub(1)
-                .map_or("x".to_owned(), |below| format!("*a{below}"));
+            let entry = level.checked_sub(1).map_or("x".to_owned(), |below| format!("*a{below}"));
             format!("a{level}: &a{level} [{}]\n", [entry.as_str(); 10].join(", "))
         };
         let text: String = (0..10).map(level).collect();

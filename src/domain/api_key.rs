@@ -121,10 +121,7 @@ fn checksum(body: &str) -> [char; CHECKSUM_LEN] {
     digits
 }
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the remainder by 62 is an index into 62 digits"
-)]
+#[expect(clippy::indexing_slicing, reason = "the remainder by 62 is an index into 62 digits")]
 fn base62_digit(value: u32) -> char {
     char::from(BASE62[value as usize % 62])
 }
@@ -237,11 +234,7 @@ mod tests {
         // The check value of CRC-32/ISO-HDLC: "123456789" → 0xCBF43926 = 3421780262.
         let digits: String = checksum("123456789").into_iter().collect();
         let value = digits.bytes().fold(0_u64, |value, digit| {
-            value * 62
-                + BASE62
-                    .iter()
-                    .position(|candidate| *candidate == digit)
-                    .expect("base62") as u64
+            value * 62 + BASE62.iter().position(|candidate| *candidate == digit).expect("base62") as u64
         });
         assert_eq!(value, 0xCBF4_3926);
     }
@@ -250,10 +243,7 @@ mod tests {
     fn debug_shows_no_key_and_no_whole_hash() {
         let key = PlainKey::generate(&prefix("sk_live_"), &mut StdRng::seed_from_u64(1));
         assert!(!format!("{key:?}").contains("sk_live_"));
-        assert_eq!(
-            format!("{:?}", key.hash()).chars().count(),
-            "sha256:".len() + 8 + 1
-        );
+        assert_eq!(format!("{:?}", key.hash()).chars().count(), "sha256:".len() + 8 + 1);
     }
 
     #[test]

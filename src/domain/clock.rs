@@ -16,10 +16,7 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -35,9 +32,7 @@ impl ManualClock {
     /// A clock that shows `start`, cut to whole seconds.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
-        Self {
-            seconds: AtomicI64::new(start.as_second()),
-        }
+        Self { seconds: AtomicI64::new(start.as_second()) }
     }
 
     /// Moves the clock forward by so many seconds.
@@ -89,19 +84,9 @@ mod tests {
             ("2030-12-31T23:59:59+01:00", "2030-12-31T22:59:59Z"),
             ("2030-12-31T23:59:59.1239Z", "2030-12-31T23:59:59.123Z"),
         ] {
-            assert_eq!(
-                parse_moment(text).map(|moment| moment.to_string()),
-                Ok(expected.to_owned())
-            );
+            assert_eq!(parse_moment(text).map(|moment| moment.to_string()), Ok(expected.to_owned()));
         }
-        for bad in [
-            "",
-            "tomorrow",
-            "90",
-            "2030-13-01",
-            "2030-12-31T23:59:59",
-            "2030-12-31 23:59",
-        ] {
+        for bad in ["", "tomorrow", "90", "2030-13-01", "2030-12-31T23:59:59", "2030-12-31 23:59"] {
             assert!(parse_moment(bad).is_err(), "{bad}");
         }
     }

@@ -144,10 +144,7 @@ impl FromStr for DenialReason {
     type Err = ();
 
     fn from_str(code: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.code() == code)
-            .ok_or(())
+        Self::ALL.into_iter().find(|reason| reason.code() == code).ok_or(())
     }
 }
 

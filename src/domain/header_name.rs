@@ -15,10 +15,7 @@ impl HeaderName {
     /// A name that the program itself chooses, in lower case.
     #[must_use]
     pub fn from_static(name: &'static str) -> Self {
-        debug_assert!(
-            name.parse().as_ref() == Ok(&Self(name.into())),
-            "{name:?} is no header name"
-        );
+        debug_assert!(name.parse().as_ref() == Ok(&Self(name.into())), "{name:?} is no header name");
         Self(name.into())
     }
 
@@ -53,11 +50,7 @@ impl fmt::Display for HeaderName {
 #[must_use]
 pub fn folds_to(one: &str, two: &str) -> bool {
     let fold = |byte: u8| {
-        if byte.is_ascii_alphanumeric() {
-            byte.to_ascii_lowercase()
-        } else {
-            b'-'
-        }
+        if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
     };
     one.len() == two.len() && one.bytes().map(fold).eq(two.bytes().map(fold))
 }
@@ -68,13 +61,9 @@ mod tests {
 
     #[test]
     fn whatever_is_no_letter_and_no_digit_folds_to_the_hyphen() {
-        for forged in [
-            "x-principal-id",
-            "X_Principal_Id",
-            "x.principal.id",
-            "x-principal_ID",
-            "x~principal!id",
-        ] {
+        for forged in
+            ["x-principal-id", "X_Principal_Id", "x.principal.id", "x-principal_ID", "x~principal!id"]
+        {
             assert!(folds_to(forged, "x-principal-id"), "{forged}");
         }
         for other in ["x-principal-idx", "x-principal", "x0principal-id", ""] {

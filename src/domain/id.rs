@@ -44,9 +44,7 @@ fn free_text(text: &str) -> Result<(), IdError> {
     if text.chars().any(char::is_control) {
         return Err(IdError::Control);
     }
-    let found: usize = utf8_percent_encode(text, HEADER_VALUE_ESCAPES)
-        .map(str::len)
-        .sum();
+    let found: usize = utf8_percent_encode(text, HEADER_VALUE_ESCAPES).map(str::len).sum();
     if found > HEADER_VALUE_BYTES_MAX {
         return Err(IdError::TooLong { found });
     }
@@ -169,14 +167,8 @@ mod tests {
     #[test]
     fn an_id_fits_a_header_value_once_encoded() {
         assert!("x".repeat(256).parse::<OrganizationId>().is_ok());
-        assert_eq!(
-            "x".repeat(257).parse::<OrganizationId>(),
-            Err(IdError::TooLong { found: 257 })
-        );
-        assert_eq!(
-            "ü".repeat(43).parse::<OrganizationId>(),
-            Err(IdError::TooLong { found: 258 })
-        );
+        assert_eq!("x".repeat(257).parse::<OrganizationId>(), Err(IdError::TooLong { found: 257 }));
+        assert_eq!("ü".repeat(43).parse::<OrganizationId>(), Err(IdError::TooLong { found: 258 }));
         assert_eq!("a\r\nb".parse::<OrganizationId>(), Err(IdError::Control));
         assert_eq!("".parse::<OrganizationId>(), Err(IdError::Empty));
     }

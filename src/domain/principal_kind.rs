@@ -17,13 +17,7 @@ pub enum PrincipalKind {
 
 impl PrincipalKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::User,
-        Self::ApiKey,
-        Self::ServiceKey,
-        Self::Project,
-        Self::Anonymous,
-    ];
+    pub const ALL: [Self; 5] = [Self::User, Self::ApiKey, Self::ServiceKey, Self::Project, Self::Anonymous];
 
     /// The stable code: what headers, metadata and configuration say.
     #[must_use]

@@ -117,11 +117,7 @@ impl FromStr for RoutePattern {
             }
             segments.push(segment);
         }
-        Ok(Self {
-            methods,
-            segments,
-            open_ended,
-        })
+        Ok(Self { methods, segments, open_ended })
     }
 }
 
@@ -199,11 +195,7 @@ impl fmt::Display for RoutePattern {
                 Segment::Capture(name) => write!(f, "/{{{name}}}")?,
             }
         }
-        if self.open_ended {
-            f.write_str("/**")
-        } else {
-            Ok(())
-        }
+        if self.open_ended { f.write_str("/**") } else { Ok(()) }
     }
 }
 
@@ -213,15 +205,9 @@ mod tests {
 
     #[test]
     fn a_pattern_survives_its_text() {
-        for text in [
-            "/",
-            "/**",
-            "GET /v1/scans/**",
-            "GET,POST /a/{b}/c/",
-            "/v1/{x}",
-            "PROPFIND /dav/**",
-            "/é",
-        ] {
+        for text in
+            ["/", "/**", "GET /v1/scans/**", "GET,POST /a/{b}/c/", "/v1/{x}", "PROPFIND /dav/**", "/é"]
+        {
             let pattern: RoutePattern = text.parse().expect(text);
             assert_eq!(pattern.to_string(), text);
         }

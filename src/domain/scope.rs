@@ -134,10 +134,7 @@ impl Implications {
     pub fn grants(&self, held: &ScopeSet, required: &Scope) -> bool {
         held.iter().any(|scope| {
             scope == required
-                || self
-                    .0
-                    .get(scope)
-                    .is_some_and(|implied| implied.binary_search(required).is_ok())
+                || self.0.get(scope).is_some_and(|implied| implied.binary_search(required).is_ok())
         })
     }
 
@@ -190,10 +187,7 @@ mod tests {
 
     #[test]
     fn a_scope_that_implies_itself_is_refused() {
-        assert_eq!(
-            implications(&[("a", &["b"]), ("b", &["a"])]).expect_err("a cycle"),
-            scope("a")
-        );
+        assert_eq!(implications(&[("a", &["b"]), ("b", &["a"])]).expect_err("a cycle"), scope("a"));
         assert_eq!(implications(&[("a", &["a"])]).expect_err("a cycle"), scope("a"));
     }
 

@@ -38,10 +38,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ReadWrite for T {}
 
 impl Connection {
     pub(super) fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
-        Self {
-            stream,
-            _place: place,
-        }
+        Self { stream, _place: place }
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn ReadWrite> {

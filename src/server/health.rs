@@ -35,20 +35,13 @@ pub(super) struct Health {
 impl Health {
     /// Not ready yet.
     pub(super) fn new() -> Self {
-        Self {
-            ready: Arc::default(),
-            reporter: HealthReporter::new(),
-        }
+        Self { ready: Arc::default(), reporter: HealthReporter::new() }
     }
 
     /// Says from now on that it is ready, or that it no longer is.
     pub(super) async fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
-        let status = if ready {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
+        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in SERVICES {
             self.reporter.set_service_status(service, status).await;
         }
@@ -85,13 +78,11 @@ pub(super) async fn serve(
     health: Health,
     metrics: PrometheusHandle,
 ) -> Result<impl Future<Output = ()>, ServeError> {
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| ServeError::Listen {
-            address: address.to_string(),
-            field: "listen.telemetry",
-            error,
-        })?;
+    let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Listen {
+        address: address.to_string(),
+        field: "listen.telemetry",
+        error,
+    })?;
     let router = Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(move || async move { health.readyz() }))

@@ -60,23 +60,18 @@ pub(super) async fn listen(
 ) -> Result<Connections, ServeError> {
     let mut bound = Vec::with_capacity(listeners.len());
     for listener in listeners {
-        let socket = bind(&listener.address)
-            .await
-            .map_err(|error| ServeError::Listen {
-                address: listener.address.to_string(),
-                field: "listen.check",
-                error,
-            })?;
+        let socket = bind(&listener.address).await.map_err(|error| ServeError::Listen {
+            address: listener.address.to_string(),
+            field: "listen.check",
+            error,
+        })?;
         bound.push((socket, certificates.acceptor(&listener.transport)));
     }
     let (sender, receiver) = mpsc::channel(ACCEPTED_MAX);
     let connections_max = connections_max(listeners.len());
     for (socket, acceptor) in bound {
-        let door = Door {
-            acceptor,
-            sender: sender.clone(),
-            places: Arc::new(Semaphore::new(connections_max)),
-        };
+        let door =
+            Door { acceptor, sender: sender.clone(), places: Arc::new(Semaphore::new(connections_max)) };
         let mut ended = ended.clone();
         tokio::spawn(async move {
             tokio::select! {

@@ -90,11 +90,7 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
     let keys = CachedKeys::new(store, config.cache, config.budget);
-    let checker = Arc::new(Checker::new(
-        Policy::new(&config),
-        keys.clone(),
-        Arc::new(SystemClock),
-    ));
+    let checker = Arc::new(Checker::new(Policy::new(&config), keys.clone(), Arc::new(SystemClock)));
 
     let (ending, ended) = watch::channel(());
     let (files, certificates) = files.with_certificates(&config.listen.check)?;
@@ -107,33 +103,17 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     }
     beside.spawn(telemetry::keep_up(metrics));
     beside.spawn(async move { keys.follow(CHANGES_POLL).await });
-    let check = tokio::spawn(service::serve(
-        Arc::clone(&checker),
-        health.clone(),
-        connections,
-        ended,
-    ));
+    let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
     let Shutdown { drain, deadline } = config.shutdown;
     health.set_ready(true).await;
     announce(&config);
-    beside.spawn(reload::follow(
-        source,
-        files,
-        config,
-        checker,
-        certificates,
-        signals.hangup,
-    ));
+    beside.spawn(reload::follow(source, files, config, checker, certificates, signals.hangup));
     shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await
 }
 
 fn announce(config: &Config) {
-    let check: Vec<String> = config
-        .listen
-        .check
-        .iter()
-        .map(|listener| listener.address.to_string())
-        .collect();
+    let check: Vec<String> =
+        config.listen.check.iter().map(|listener| listener.address.to_string()).collect();
     info!(
         version = env!("CARGO_PKG_VERSION"),
         check = check.join(" "),

@@ -79,10 +79,7 @@ pub(super) struct Files {
 impl Files {
     /// Looks at the configuration. To be called before it is read, so that a change in between is not missed.
     pub(super) fn new(source: &ConfigSource) -> Self {
-        Self {
-            config: Fingerprint::of([&source.path]),
-            certificates: Fingerprint::of([]),
-        }
+        Self { config: Fingerprint::of([&source.path]), certificates: Fingerprint::of([]) }
     }
 
     /// Looks at the certificates of these listeners, and then reads them.
@@ -94,17 +91,9 @@ impl Files {
         self,
         listeners: &[CheckListener],
     ) -> Result<(Self, Certificates), TlsError> {
-        let files = listeners
-            .iter()
-            .flat_map(|listener| tls::files(&listener.transport));
+        let files = listeners.iter().flat_map(|listener| tls::files(&listener.transport));
         let seen = Fingerprint::of(files);
-        Ok((
-            Self {
-                certificates: seen,
-                ..self
-            },
-            Certificates::load(listeners)?,
-        ))
+        Ok((Self { certificates: seen, ..self }, Certificates::load(listeners)?))
     }
 }
 
@@ -117,10 +106,7 @@ pub(super) async fn follow<S: KeyStore>(
     certificates: Certificates,
     mut hangup: Signal,
 ) {
-    describe_counter!(
-        RELOADS,
-        "Reloads of changed files, by what was read and whether it was taken."
-    );
+    describe_counter!(RELOADS, "Reloads of changed files, by what was read and whether it was taken.");
     loop {
         let told = tokio::select! {
             () = tokio::time::sleep(LOOK_INTERVAL) => false,
@@ -145,17 +131,10 @@ fn reload_config<S: KeyStore>(source: &ConfigSource, current: &mut Config, check
         Ok(config) => {
             let waiting = needs_restart(current, &config);
             if !waiting.is_empty() {
-                warn!(
-                    sections = waiting.join(", "),
-                    "these sections take effect after a restart only"
-                );
+                warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
             checker.replace_policy(Policy::new(&config));
-            *current = Config {
-                apis: config.apis,
-                outage: config.outage,
-                ..current.clone()
-            };
+            *current = Config { apis: config.apis, outage: config.outage, ..current.clone() };
             counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
             info!(file = %source.path.display(), apis = current.apis.len(), "the configuration was reloaded");
         }
@@ -175,11 +154,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("budget", old.budget != new.budget),
         ("shutdown", old.shutdown != new.shutdown),
     ];
-    differs
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(section, _)| section)
-        .collect()
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
 }
 
 fn reload_certificates(certificates: &Certificates) {

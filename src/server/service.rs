@@ -65,10 +65,7 @@ pub(super) async fn serve<S: KeyStore>(
 
 /// Counts an answer that is a gRPC error: its status stands in the headers, since there is no message.
 fn count_error<B>(response: HttpResponse<B>) -> HttpResponse<B> {
-    if let Some(code) = response
-        .headers()
-        .get("grpc-status")
-        .map(|code| Code::from_bytes(code.as_bytes()))
+    if let Some(code) = response.headers().get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
         && code != Code::Ok
     {
         counter!(GRPC_ERRORS, "code" => format!("{code:?}")).increment(1);

@@ -34,10 +34,7 @@ impl Signals {
             terminate: wait_for(SignalKind::terminate())?,
             interrupt: wait_for(SignalKind::interrupt())?,
         };
-        Ok(Self {
-            end,
-            hangup: wait_for(SignalKind::hangup())?,
-        })
+        Ok(Self { end, hangup: wait_for(SignalKind::hangup())? })
     }
 }
 
@@ -82,10 +79,7 @@ pub(super) async fn run(
         info!("ended: nothing was left running");
         return flatten(outcome);
     }
-    warn!(
-        deadline_s = deadline.as_secs_f64(),
-        "ended: what was still running at the deadline is cut off"
-    );
+    warn!(deadline_s = deadline.as_secs_f64(), "ended: what was still running at the deadline is cut off");
     check.abort();
     Ok(())
 }

@@ -86,10 +86,7 @@ impl Certificates {
         for listener in listeners {
             if let Some(config) = read(&listener.transport)? {
                 let current = Arc::new(ArcSwap::from_pointee(config));
-                certificates.push(Certificate {
-                    transport: listener.transport.clone(),
-                    current,
-                });
+                certificates.push(Certificate { transport: listener.transport.clone(), current });
             }
         }
         Ok(Self(certificates))
@@ -114,18 +111,13 @@ impl Certificates {
 
     /// What shakes hands for a listener with this transport; `None` where it speaks in clear.
     pub(super) fn acceptor(&self, transport: &Transport) -> Option<Acceptor> {
-        let certificate = self
-            .0
-            .iter()
-            .find(|certificate| certificate.transport == *transport)?;
+        let certificate = self.0.iter().find(|certificate| certificate.transport == *transport)?;
         Some(Acceptor(Arc::clone(&certificate.current)))
     }
 
     /// The files that they were read from.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.0
-            .iter()
-            .flat_map(|certificate| files(&certificate.transport))
+        self.0.iter().flat_map(|certificate| files(&certificate.transport))
     }
 }
 
@@ -133,46 +125,24 @@ impl Certificates {
 pub(super) fn files(transport: &Transport) -> Vec<&PathBuf> {
     match transport {
         Transport::Plain => Vec::new(),
-        Transport::MutualTls {
-            certificate,
-            key,
-            client_ca,
-        } => vec![certificate, key, client_ca],
+        Transport::MutualTls { certificate, key, client_ca } => vec![certificate, key, client_ca],
     }
 }
 
 fn read(transport: &Transport) -> Result<Option<ServerConfig>, TlsError> {
-    let Transport::MutualTls {
-        certificate,
-        key,
-        client_ca,
-    } = transport
-    else {
+    let Transport::MutualTls { certificate, key, client_ca } = transport else {
         return Ok(None);
     };
-    let certificate = PemFile {
-        field: "certificate",
-        path: certificate,
-        expected: "a certificate chain",
-    };
-    let key = PemFile {
-        field: "key",
-        path: key,
-        expected: "the certificate's private key",
-    };
-    let client_ca = PemFile {
-        field: "client_ca",
-        path: client_ca,
-        expected: "certificates of authorities",
-    };
+    let certificate = PemFile { field: "certificate", path: certificate, expected: "a certificate chain" };
+    let key = PemFile { field: "key", path: key, expected: "the certificate's private key" };
+    let client_ca = PemFile { field: "client_ca", path: client_ca, expected: "certificates of authorities" };
 
     let mut roots = RootCertStore::empty();
     for authority in client_ca.certificates()? {
         roots.add(authority).map_err(|error| client_ca.failed(error))?;
     }
-    let verifier = WebPkiClientVerifier::builder(roots.into())
-        .build()
-        .map_err(|error| client_ca.failed(error))?;
+    let verifier =
+        WebPkiClientVerifier::builder(roots.into()).build().map_err(|error| client_ca.failed(error))?;
     let private = PrivateKeyDer::from_pem_file(key.path).map_err(|error| key.failed(error))?;
     let mut config = ServerConfig::builder()
         .with_client_cert_verifier(verifier)

@@ -7,36 +7,17 @@ use envoy_types::ext_authz::v3::pb::{HeaderAppendAction, OkHttpResponse};
 use crate::door::{Call, Door, allowed, scopes};
 
 /// The names of the principal headers of the API `notes`.
-const NAMES: [&str; 8] = [
-    "id",
-    "kind",
-    "organization",
-    "project",
-    "environment",
-    "scopes",
-    "plan",
-    "credential",
-];
+const NAMES: [&str; 8] =
+    ["id", "kind", "organization", "project", "environment", "scopes", "plan", "credential"];
 
 #[expect(deprecated, reason = "every released Envoy reads the older field")]
 fn set(answer: &OkHttpResponse) -> BTreeMap<&str, &str> {
     let mut set = BTreeMap::new();
     for option in &answer.headers {
         let header = option.header.as_ref().expect("a header");
-        assert_eq!(
-            option.append.as_ref().map(|append| append.value),
-            Some(false),
-            "{header:?}"
-        );
-        assert_eq!(
-            option.append_action,
-            HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
-            "{header:?}"
-        );
-        assert!(
-            set.insert(header.key.as_str(), header.value.as_str()).is_none(),
-            "{header:?} twice"
-        );
+        assert_eq!(option.append.as_ref().map(|append| append.value), Some(false), "{header:?}");
+        assert_eq!(option.append_action, HeaderAppendAction::OverwriteIfExistsOrAdd as i32, "{header:?}");
+        assert!(set.insert(header.key.as_str(), header.value.as_str()).is_none(), "{header:?} twice");
     }
     set
 }
@@ -66,21 +47,12 @@ async fn every_principal_header_is_set_or_removed_and_never_both() {
             let removed = answer.headers_to_remove.contains(&header);
             assert!(set.contains_key(header.as_str()) != removed, "{name}: {header}");
         }
-        assert!(
-            answer
-                .headers_to_remove
-                .iter()
-                .all(|header| !set.contains_key(header.as_str())),
-            "{name}"
-        );
+        assert!(answer.headers_to_remove.iter().all(|header| !set.contains_key(header.as_str())), "{name}");
         let anonymous = name == "optional" || name == "public";
         assert_eq!(set["x-principal-kind"] == "anonymous", anonymous, "{name}");
         assert_eq!(set.len() == 1, anonymous, "{name}");
         if name == "full" {
-            assert_eq!(
-                set["x-principal-organization"],
-                "%C3%9Cn%C3%AF%20100%25%F0%9F%94%91"
-            );
+            assert_eq!(set["x-principal-organization"], "%C3%9Cn%C3%AF%20100%25%F0%9F%94%91");
             assert_eq!(set["x-principal-project"], "p%201");
             assert_eq!(set["x-principal-scopes"], "admin billing:read read write");
             assert_eq!(set["x-principal-environment"], "live");
@@ -104,28 +76,18 @@ async fn a_forged_name_is_removed_in_every_spelling_and_ours_stays() {
         "x-principal-assertion",
     ];
     for path in ["/notes/1", "/status"] {
-        let mut call = Call::get(path)
-            .bearer(&key)
-            .header("x-principal-id", "root")
-            .header("X-Principal-Kind", "user");
+        let mut call =
+            Call::get(path).bearer(&key).header("x-principal-id", "root").header("X-Principal-Kind", "user");
         for name in forged {
             call = call.header(name, "root");
         }
         let response = door.knock(call).await;
         let answer = allowed(&response);
         for name in forged {
-            assert!(
-                answer.headers_to_remove.iter().any(|removed| removed == name),
-                "{path}: {name}"
-            );
+            assert!(answer.headers_to_remove.iter().any(|removed| removed == name), "{path}: {name}");
         }
         // Envoy removes without regard to case, and after it sets.
-        assert!(
-            !answer
-                .headers_to_remove
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case("x-principal-kind"))
-        );
+        assert!(!answer.headers_to_remove.iter().any(|name| name.eq_ignore_ascii_case("x-principal-kind")));
         assert!(!format!("{:?}", answer.headers).contains("root"));
     }
 }
@@ -135,45 +97,25 @@ async fn credentials_and_method_overrides_are_taken_out_and_nothing_else() {
     let door = Door::new().await;
     let key = door.key("nt_test_", |_| ()).await;
     let removed = |answer: &OkHttpResponse| {
-        let names = answer
-            .headers_to_remove
-            .iter()
-            .filter(|name| !name.starts_with("x-principal-"));
+        let names = answer.headers_to_remove.iter().filter(|name| !name.starts_with("x-principal-"));
         names.cloned().collect::<Vec<_>>()
     };
     let cases: [(&str, Call, &[&str], &[&str]); 6] = [
-        (
-            "scheme",
-            Call::get("/notes/1").bearer(&key).header("accept", "*/*"),
-            &["authorization"],
-            &[],
-        ),
+        ("scheme", Call::get("/notes/1").bearer(&key).header("accept", "*/*"), &["authorization"], &[]),
         (
             "another scheme stays",
-            Call::get("/notes/1")
-                .header("x-api-key", &key)
-                .header("authorization", "Basic YTpi"),
+            Call::get("/notes/1").header("x-api-key", &key).header("authorization", "Basic YTpi"),
             &["x-api-key"],
             &[],
         ),
-        (
-            "query",
-            Call::get(&format!("/notes/1?a=1&api_key={key}&b")),
-            &[],
-            &["api_key"],
-        ),
+        ("query", Call::get(&format!("/notes/1?a=1&api_key={key}&b")), &[], &["api_key"]),
         (
             "public, however spelled",
             Call::get("/status?api%5fkey=1&api_key=2&api_key=3").header("authorization", "Bearer rubbish"),
             &["authorization"],
             &["api%5fkey", "api_key"],
         ),
-        (
-            "public, another scheme",
-            Call::get("/status").header("authorization", "Basic YTpi"),
-            &[],
-            &[],
-        ),
+        ("public, another scheme", Call::get("/status").header("authorization", "Basic YTpi"), &[], &[]),
         (
             "method override",
             Call::get("/status")

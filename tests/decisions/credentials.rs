@@ -12,90 +12,36 @@ async fn a_key_is_good_in_every_place_that_the_api_names() {
     let get = || Call::get("/notes/1");
     let cases = [
         ("scheme", get().bearer(&live), "allowed"),
-        (
-            "scheme in other case",
-            get().header("authorization", format!("bearer   {live}")),
-            "allowed",
-        ),
-        (
-            "second scheme",
-            get().header("authorization", format!("APIKEY {live}")),
-            "allowed",
-        ),
+        ("scheme in other case", get().header("authorization", format!("bearer   {live}")), "allowed"),
+        ("second scheme", get().header("authorization", format!("APIKEY {live}")), "allowed"),
         ("whole header", get().header("x-api-key", &live), "allowed"),
-        (
-            "joined headers",
-            get().joined("authorization", &format!("Bearer {live}")),
-            "allowed",
-        ),
-        (
-            "said twice alike",
-            get().bearer(&live).header("x-api-key", &live),
-            "allowed",
-        ),
+        ("joined headers", get().joined("authorization", &format!("Bearer {live}")), "allowed"),
+        ("said twice alike", get().bearer(&live).header("x-api-key", &live), "allowed"),
         (
             "beside a scheme that nobody claims",
-            get()
-                .header("x-api-key", &live)
-                .header("authorization", "Basic YTpi"),
+            get().header("x-api-key", &live).header("authorization", "Basic YTpi"),
             "allowed",
         ),
-        (
-            "query, for test keys",
-            Call::get(&format!("/notes/1?api_key={test}")),
-            "allowed",
-        ),
-        (
-            "query, but a live key",
-            Call::get(&format!("/notes/1?api_key={live}")),
-            "credential_malformed",
-        ),
+        ("query, for test keys", Call::get(&format!("/notes/1?api_key={test}")), "allowed"),
+        ("query, but a live key", Call::get(&format!("/notes/1?api_key={live}")), "credential_malformed"),
         (
             "query and header alike, but a live key",
             Call::get(&format!("/notes/1?api_key={live}")).bearer(&live),
             "credential_malformed",
         ),
         ("nothing", get(), "credential_missing"),
-        (
-            "a scheme that nobody claims",
-            get().header("authorization", "Basic YTpi"),
-            "credential_missing",
-        ),
-        (
-            "empty after the scheme",
-            get().header("authorization", "Bearer "),
-            "credential_malformed",
-        ),
-        (
-            "the scheme alone",
-            get().header("authorization", "Bearer"),
-            "credential_malformed",
-        ),
-        (
-            "empty header",
-            get().header("x-api-key", ""),
-            "credential_malformed",
-        ),
-        (
-            "two keys",
-            get().bearer(&live).header("x-api-key", &test),
-            "credential_ambiguous",
-        ),
-        (
-            "one header twice",
-            get().bearer(&live).bearer(&live),
-            "credential_ambiguous",
-        ),
+        ("a scheme that nobody claims", get().header("authorization", "Basic YTpi"), "credential_missing"),
+        ("empty after the scheme", get().header("authorization", "Bearer "), "credential_malformed"),
+        ("the scheme alone", get().header("authorization", "Bearer"), "credential_malformed"),
+        ("empty header", get().header("x-api-key", ""), "credential_malformed"),
+        ("two keys", get().bearer(&live).header("x-api-key", &test), "credential_ambiguous"),
+        ("one header twice", get().bearer(&live).bearer(&live), "credential_ambiguous"),
         (
             "one header twice, once unclaimed",
             get().bearer(&live).header("authorization", "Basic YTpi"),
             "credential_ambiguous",
         ),
-        (
-            "joined by Envoy",
-            get().joined("x-api-key", &format!("{live},{live}")),
-            "credential_ambiguous",
-        ),
+        ("joined by Envoy", get().joined("x-api-key", &format!("{live},{live}")), "credential_ambiguous"),
         (
             "joined behind another scheme",
             get().joined("authorization", &format!("Basic YTpi,Bearer {live}")),
@@ -111,26 +57,14 @@ async fn a_key_is_good_in_every_place_that_the_api_names() {
             Call::get(&format!("/notes/1?api%5Fkey={test}")),
             "credential_malformed",
         ),
-        (
-            "encoded key",
-            Call::get(&format!("/notes/1?api_key=%6e{}", &test[1..])),
-            "credential_malformed",
-        ),
-        (
-            "no prefix of the API",
-            get().bearer("sk_12345"),
-            "credential_malformed",
-        ),
+        ("encoded key", Call::get(&format!("/notes/1?api_key=%6e{}", &test[1..])), "credential_malformed"),
+        ("no prefix of the API", get().bearer("sk_12345"), "credential_malformed"),
         (
             "no UTF-8",
             get().header("x-api-key", [b"nt_live_".as_slice(), &[0xff]].concat()),
             "credential_malformed",
         ),
-        (
-            "a wrong checksum",
-            get().bearer(&format!("{live}x")),
-            "credential_invalid",
-        ),
+        ("a wrong checksum", get().bearer(&format!("{live}x")), "credential_invalid"),
     ];
     for (name, call, expected) in cases {
         assert_eq!(door.verdict(call).await, expected, "{name}");
@@ -140,20 +74,14 @@ async fn a_key_is_good_in_every_place_that_the_api_names() {
 #[tokio::test]
 async fn what_is_wrong_with_a_key_looks_alike() {
     let door = Door::new().await;
-    let gone = door
-        .key("nt_live_", |record| record.expires = NOW.parse().ok())
-        .await;
-    let revoked = door
-        .key("nt_live_", |record| record.revoked = NOW.parse().ok())
-        .await;
+    let gone = door.key("nt_live_", |record| record.expires = NOW.parse().ok()).await;
+    let revoked = door.key("nt_live_", |record| record.revoked = NOW.parse().ok()).await;
     let foreign = door
         .key("nt_live_", |record| {
             record.apis = vec!["other".parse().expect("a name")];
         })
         .await;
-    let misfiled = door
-        .key("nt_live_", |record| record.environment = "test".parse().ok())
-        .await;
+    let misfiled = door.key("nt_live_", |record| record.environment = "test".parse().ok()).await;
     let unknown = unknown_key("nt_live_", 1_000);
     let mut bodies = Vec::new();
     for (name, key) in [
@@ -196,14 +124,9 @@ async fn a_key_without_checksum_is_known_only_where_the_api_says_so() {
     .await;
     door.record("nt_live_made-elsewhere", |_| ()).await;
     let other = Call::new("GET", "other.example", "/a/x").header("x-other-key", "ot_made-elsewhere");
+    assert_eq!(door.verdict(other).await, "allowed", "and a key without scopes may do all there");
     assert_eq!(
-        door.verdict(other).await,
-        "allowed",
-        "and a key without scopes may do all there"
-    );
-    assert_eq!(
-        door.verdict(Call::get("/notes/1").bearer("nt_live_made-elsewhere"))
-            .await,
+        door.verdict(Call::get("/notes/1").bearer("nt_live_made-elsewhere")).await,
         "credential_invalid"
     );
 }
@@ -214,12 +137,8 @@ async fn authorization_asks_in_its_order() {
     let key = door.key("nt_live_", |_| ()).await;
     let test = door.key("nt_test_", |_| ()).await;
     let unscoped = door.key("nt_live_", |record| record.scopes = scopes(&[])).await;
-    let admin = door
-        .key("nt_live_", |record| record.scopes = scopes(&["admin"]))
-        .await;
-    let service = door
-        .key("nt_live_", |record| record.kind = KeyKind::ServiceKey)
-        .await;
+    let admin = door.key("nt_live_", |record| record.scopes = scopes(&["admin"])).await;
+    let service = door.key("nt_live_", |record| record.kind = KeyKind::ServiceKey).await;
     let cases = [
         ("/services", &key, "credential_kind_not_allowed"),
         ("/services", &service, "allowed"),
@@ -229,11 +148,7 @@ async fn authorization_asks_in_its_order() {
         ("/notes/1", &admin, "allowed"),
     ];
     for (path, key, expected) in cases {
-        assert_eq!(
-            door.verdict(Call::get(path).bearer(key)).await,
-            expected,
-            "{path}"
-        );
+        assert_eq!(door.verdict(Call::get(path).bearer(key)).await, expected, "{path}");
     }
     let post = |key| Call::new("POST", "notes.example", "/notes").bearer(key);
     assert_eq!(door.verdict(post(&key)).await, "scope_missing");
@@ -245,9 +160,8 @@ async fn a_key_bound_to_networks_needs_an_address_that_can_be_trusted() {
     let door = Door::new().await;
     let key = door
         .key("nt_live_", |record| {
-            record.sources = ["203.0.113.0/24", "2001:db8::/32"]
-                .map(|net| net.parse().expect("a net"))
-                .into();
+            record.sources =
+                ["203.0.113.0/24", "2001:db8::/32"].map(|net| net.parse().expect("a net")).into();
         })
         .await;
     let unscoped = door
@@ -257,46 +171,24 @@ async fn a_key_bound_to_networks_needs_an_address_that_can_be_trusted() {
             record.sources = vec!["0.0.0.0/0".parse().expect("a net")];
         })
         .await;
-    let from = |forwarded: &str| {
-        Call::get("/notes/1")
-            .bearer(&key)
-            .header("x-forwarded-for", forwarded)
-    };
+    let from = |forwarded: &str| Call::get("/notes/1").bearer(&key).header("x-forwarded-for", forwarded);
     let cases = [
         ("two hops", from("203.0.113.9, 10.0.0.1"), "allowed"),
         ("IPv6", from("2001:db8::1, 10.0.0.1"), "allowed"),
-        (
-            "IPv4 within IPv6",
-            from("::ffff:203.0.113.9, 10.0.0.1"),
-            "allowed",
-        ),
+        ("IPv4 within IPv6", from("::ffff:203.0.113.9, 10.0.0.1"), "allowed"),
         (
             "continued in a second header",
             from("203.0.113.9").header("x-forwarded-for", "10.0.0.1"),
             "allowed",
         ),
-        (
-            "another network",
-            from("198.51.100.1, 10.0.0.1"),
-            "source_not_allowed",
-        ),
-        (
-            "a forged entry further left",
-            from("203.0.113.9, 198.51.100.1, 10.0.0.1"),
-            "source_not_allowed",
-        ),
+        ("another network", from("198.51.100.1, 10.0.0.1"), "source_not_allowed"),
+        ("a forged entry further left", from("203.0.113.9, 198.51.100.1, 10.0.0.1"), "source_not_allowed"),
         ("too few hops", from("203.0.113.9"), "source_not_allowed"),
         ("no address", from("unknown, 10.0.0.1"), "source_not_allowed"),
-        (
-            "no header",
-            Call::get("/notes/1").bearer(&key).peer("203.0.113.9"),
-            "source_not_allowed",
-        ),
+        ("no header", Call::get("/notes/1").bearer(&key).peer("203.0.113.9"), "source_not_allowed"),
         (
             "an API that does not say how the address is told",
-            Call::new("GET", "other.example", "/a")
-                .header("x-other-key", &unscoped)
-                .peer("203.0.113.9"),
+            Call::new("GET", "other.example", "/a").header("x-other-key", &unscoped).peer("203.0.113.9"),
             "source_not_allowed",
         ),
     ];
@@ -309,28 +201,14 @@ async fn a_key_bound_to_networks_needs_an_address_that_can_be_trusted() {
 async fn a_public_route_ignores_credentials_and_an_optional_one_verifies_them() {
     let door = Door::new().await;
     let key = door.key("nt_live_", |_| ()).await;
-    let revoked = door
-        .key("nt_live_", |record| record.revoked = NOW.parse().ok())
-        .await;
+    let revoked = door.key("nt_live_", |record| record.revoked = NOW.parse().ok()).await;
     let cases = [
         ("/status", Call::get("/status"), "allowed"),
-        (
-            "/status",
-            Call::get("/status").bearer("rubbish").bearer("twice"),
-            "allowed",
-        ),
+        ("/status", Call::get("/status").bearer("rubbish").bearer("twice"), "allowed"),
         ("/hello", Call::get("/hello"), "allowed"),
         ("/hello", Call::get("/hello").bearer(&key), "allowed"),
-        (
-            "/hello",
-            Call::get("/hello").bearer(&revoked),
-            "credential_invalid",
-        ),
-        (
-            "/hello",
-            Call::get("/hello").bearer("rubbish"),
-            "credential_malformed",
-        ),
+        ("/hello", Call::get("/hello").bearer(&revoked), "credential_invalid"),
+        ("/hello", Call::get("/hello").bearer("rubbish"), "credential_malformed"),
     ];
     for (path, call, expected) in cases {
         assert_eq!(door.verdict(call).await, expected, "{path}");
@@ -342,19 +220,9 @@ async fn a_store_that_is_gone_is_an_outage_and_never_a_refusal() {
     let door = Door::new().await;
     let cached = door.key("nt_live_", |_| ()).await;
     let other = door.key("nt_live_", |_| ()).await;
-    assert_eq!(
-        door.verdict(Call::get("/notes/1").bearer(&cached)).await,
-        "allowed"
-    );
+    assert_eq!(door.verdict(Call::get("/notes/1").bearer(&cached)).await, "allowed");
     door.store.close().await;
     assert!(door.store.version().await.is_err());
-    assert_eq!(
-        door.verdict(Call::get("/notes/1").bearer(&cached)).await,
-        "allowed",
-        "it is remembered"
-    );
-    assert_eq!(
-        door.verdict(Call::get("/notes/1").bearer(&other)).await,
-        "unavailable"
-    );
+    assert_eq!(door.verdict(Call::get("/notes/1").bearer(&cached)).await, "allowed", "it is remembered");
+    assert_eq!(door.verdict(Call::get("/notes/1").bearer(&other)).await, "unavailable");
 }

@@ -75,20 +75,14 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE)
-            .await
-            .expect("a store");
+        let store =
+            SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
         let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
         let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
         let keys = CachedKeys::new(store.clone(), config.cache, Duration::from_secs(5));
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
         let checker = Checker::new(Policy::new(&config), keys, clock.clone());
-        Self {
-            checker,
-            clock,
-            store,
-            _folder: folder,
-        }
+        Self { checker, clock, store, _folder: folder }
     }
 
     /// Puts a key into the store, changed as the test wants it, and returns it in clear.
@@ -101,9 +95,7 @@ impl Door {
     /// Puts the record of this key into the store.
     pub(crate) async fn record(&self, key: &str, edit: impl FnOnce(&mut KeyRecord)) {
         let number = self.store.version().await.expect("a version").0;
-        let environment = ["live", "test"]
-            .into_iter()
-            .find(|name| key.contains(&format!("_{name}_")));
+        let environment = ["live", "test"].into_iter().find(|name| key.contains(&format!("_{name}_")));
         let mut record = KeyRecord {
             id: format!("key_{number}").parse().expect("an id"),
             hash: KeyHash::of(key),
@@ -128,10 +120,7 @@ impl Door {
 
     /// Knocks, and tells what Envoy is told.
     pub(crate) async fn knock(&self, call: Call) -> CheckResponse {
-        self.checker
-            .check(&call.0)
-            .await
-            .expect("outages are told by error_response")
+        self.checker.check(&call.0).await.expect("outages are told by error_response")
     }
 
     /// The reason of the refusal, or `allowed`.
@@ -144,9 +133,7 @@ impl Door {
 /// A well-formed key that is in no store yet.
 pub(crate) fn unknown_key(prefix: &str, seed: u64) -> String {
     let prefix = prefix.parse().expect("a prefix");
-    PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed))
-        .expose()
-        .to_owned()
+    PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed)).expose().to_owned()
 }
 
 pub(crate) fn scopes(names: &[&str]) -> ScopeSet {
@@ -160,21 +147,11 @@ pub(crate) struct Call(pub CheckRequest);
 
 impl Call {
     pub(crate) fn new(method: &str, host: &str, path: &str) -> Self {
-        let http = HttpRequest {
-            method: method.into(),
-            host: host.into(),
-            path: path.into(),
-            ..Default::default()
-        };
-        let request = Request {
-            http: Some(http),
-            ..Default::default()
-        };
+        let http =
+            HttpRequest { method: method.into(), host: host.into(), path: path.into(), ..Default::default() };
+        let request = Request { http: Some(http), ..Default::default() };
         Self(CheckRequest {
-            attributes: Some(AttributeContext {
-                request: Some(request),
-                ..Default::default()
-            }),
+            attributes: Some(AttributeContext { request: Some(request), ..Default::default() }),
         })
     }
 
@@ -193,16 +170,9 @@ impl Call {
 
     /// Adds a header the way Envoy does with `encode_raw_headers`: each apart.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        let header = HeaderValue {
-            key: name.into(),
-            raw_value: value.as_ref().to_vec(),
-            ..Default::default()
-        };
-        self.http()
-            .header_map
-            .get_or_insert_with(HeaderMap::default)
-            .headers
-            .push(header);
+        let header =
+            HeaderValue { key: name.into(), raw_value: value.as_ref().to_vec(), ..Default::default() };
+        self.http().header_map.get_or_insert_with(HeaderMap::default).headers.push(header);
         self
     }
 
@@ -217,34 +187,21 @@ impl Call {
     }
 
     pub(crate) fn peer(mut self, address: &str) -> Self {
-        let socket = SocketAddress {
-            address: address.into(),
-            ..Default::default()
-        };
-        let address = core::Address {
-            address: Some(Address::SocketAddress(socket)),
-        };
-        self.attributes().source = Some(Peer {
-            address: Some(address),
-            ..Default::default()
-        });
+        let socket = SocketAddress { address: address.into(), ..Default::default() };
+        let address = core::Address { address: Some(Address::SocketAddress(socket)) };
+        self.attributes().source = Some(Peer { address: Some(address), ..Default::default() });
         self
     }
 
     pub(crate) fn extension(mut self, name: &str, value: &str) -> Self {
-        self.attributes()
-            .context_extensions
-            .insert(name.into(), value.into());
+        self.attributes().context_extensions.insert(name.into(), value.into());
         self
     }
 }
 
 /// The reason in the dynamic metadata; the verdict that the response itself gives has to agree with it.
 pub(crate) fn reason(response: &CheckResponse) -> Option<&str> {
-    let metadata = response
-        .dynamic_metadata
-        .as_ref()
-        .expect("every answer has metadata");
+    let metadata = response.dynamic_metadata.as_ref().expect("every answer has metadata");
     let reason = metadata.fields.get("reason").map(|value| match &value.kind {
         Some(envoy_types::pb::google::protobuf::value::Kind::StringValue(text)) => text.as_str(),
         other => panic!("the reason is {other:?}"),

@@ -1,16 +1,8 @@
 //! The data plane as a library: Checks in, answers out, with a real store and a clock that stands still.
 //! What Envoy makes of the answers is tested in `end_to_end`.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says what went wrong by ending"
-)]
-#![expect(
-    clippy::too_many_lines,
-    clippy::large_stack_arrays,
-    reason = "tables of cases are long"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
+#![expect(clippy::too_many_lines, clippy::large_stack_arrays, reason = "tables of cases are long")]
 
 mod allowed;
 mod credentials;

@@ -8,12 +8,7 @@ use crate::door::{Call, Door, reason};
 /// Pieces from which a request near the interesting ones is put together.
 fn calls() -> impl Strategy<Value = Call> {
     let method = prop_oneof!["GET|POST|HEAD|OPTIONS|CONNECT", "[ -~]{0,8}"];
-    let host = prop_oneof![
-        "notes\\.example",
-        "NOTES\\.example:80",
-        "other\\.example",
-        "[ -~]{0,12}"
-    ];
+    let host = prop_oneof!["notes\\.example", "NOTES\\.example:80", "other\\.example", "[ -~]{0,12}"];
     let path = prop_oneof![
         "/(notes|status|hello|services)?(/[a-z0-9.%;]{0,4}){0,3}(\\?(api_key|api%5Fkey|a)=[a-z_0-9&=]{0,20})?",
         "\\PC{0,20}",
@@ -25,15 +20,9 @@ fn calls() -> impl Strategy<Value = Call> {
     ];
     let headers = proptest::collection::vec((name, value, any::<bool>()), 0..5);
     (method, host, path, headers).prop_map(|(method, host, path, headers)| {
-        headers
-            .into_iter()
-            .fold(Call::new(&method, &host, &path), |call, (name, value, raw)| {
-                if raw {
-                    call.header(&name, value)
-                } else {
-                    call.joined(&name, &value)
-                }
-            })
+        headers.into_iter().fold(Call::new(&method, &host, &path), |call, (name, value, raw)| {
+            if raw { call.header(&name, value) } else { call.joined(&name, &value) }
+        })
     })
 }
 

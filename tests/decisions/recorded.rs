@@ -44,33 +44,19 @@ impl Log {
     }
 
     fn lines(&self) -> Vec<Value> {
-        self.text()
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect()
+        self.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 #[test]
 fn each_check_is_counted_and_each_refusal_leaves_one_line_without_a_secret() {
-    let (recorder, log, runtime) = (
-        PrometheusBuilder::new().build_recorder(),
-        Log::default(),
-        runtime(),
-    );
+    let (recorder, log, runtime) = (PrometheusBuilder::new().build_recorder(), Log::default(), runtime());
     let metrics = recorder.handle();
-    let logged = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_writer(log.clone())
-        .finish();
+    let logged = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
     // For the whole process: what is logged within one thread only is lost now and then while others log.
     tracing::subscriber::set_global_default(logged).expect("no other test logs");
     let keys = metrics::with_local_recorder(&recorder, || runtime.block_on(knock_in_every_way()));
@@ -94,10 +80,7 @@ fn each_check_is_counted_and_each_refusal_leaves_one_line_without_a_secret() {
 
     let lines = log.lines();
     let audited: Vec<&Value> = lines.iter().filter(|line| line["peer"] == PEER).collect();
-    let reasons: Vec<&str> = audited
-        .iter()
-        .filter_map(|line| line["reason"].as_str())
-        .collect();
+    let reasons: Vec<&str> = audited.iter().filter_map(|line| line["reason"].as_str()).collect();
     assert_eq!(
         reasons,
         [
@@ -118,10 +101,7 @@ fn each_check_is_counted_and_each_refusal_leaves_one_line_without_a_secret() {
     assert_eq!(scope["principal"], "key_0");
     assert_eq!(scope["organization"], "acme");
     for key in keys {
-        assert!(
-            !log.text().contains(&key) && !counted.contains(&key),
-            "a key was written down"
-        );
+        assert!(!log.text().contains(&key) && !counted.contains(&key), "a key was written down");
     }
 }
 
@@ -129,9 +109,7 @@ fn each_check_is_counted_and_each_refusal_leaves_one_line_without_a_secret() {
 async fn knock_in_every_way() -> Vec<String> {
     let door = Door::new().await;
     let key = door.key("nt_live_", |_| ()).await;
-    let revoked = door
-        .key("nt_live_", |record| record.revoked = NOW.parse().ok())
-        .await;
+    let revoked = door.key("nt_live_", |record| record.revoked = NOW.parse().ok()).await;
     let (unknown, uncached) = (unknown_key("nt_live_", 1_000), unknown_key("nt_live_", 1_001));
     let post = Call::new("POST", "notes.example", "/notes?secret=in-the-query");
     for call in [
@@ -146,7 +124,6 @@ async fn knock_in_every_way() -> Vec<String> {
         door.knock(call.peer(PEER)).await;
     }
     door.store.close().await;
-    door.knock(Call::get("/notes/1").bearer(&uncached).peer(PEER))
-        .await;
+    door.knock(Call::get("/notes/1").bearer(&uncached).peer(PEER)).await;
     vec![key, revoked, unknown, uncached, "in-the-query".to_owned()]
 }

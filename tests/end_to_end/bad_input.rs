@@ -61,11 +61,7 @@ fn changed(from: &str, to: &str) -> String {
 #[test]
 fn a_bad_configuration_ends_with_64_and_names_the_place_of_every_error() {
     let read = "      - { match: GET /read, scopes: [read] }";
-    let line = CONFIGURATION
-        .lines()
-        .position(|candidate| candidate == read)
-        .expect("the route")
-        + 1;
+    let line = CONFIGURATION.lines().position(|candidate| candidate == read).expect("the route") + 1;
     let place = format!("doorward.yaml:{line}:");
     let next_place = format!("doorward.yaml:{}:", line + 1);
     let cases = [
@@ -86,16 +82,8 @@ fn a_bad_configuration_ends_with_64_and_names_the_place_of_every_error() {
             changed(read, &format!("{read}\n{read}")),
             vec![&next_place, "GET /read", "routes[2]"],
         ),
-        (
-            "a duplicate name",
-            changed("name: plain", "name: shop"),
-            vec!["apis[1].name", "`shop`"],
-        ),
-        (
-            "a duplicate host",
-            changed("[plain.test,", "[shop.test,"),
-            vec!["apis[1].hosts[0]", "shop.test"],
-        ),
+        ("a duplicate name", changed("name: plain", "name: shop"), vec!["apis[1].name", "`shop`"]),
+        ("a duplicate host", changed("[plain.test,", "[shop.test,"), vec!["apis[1].hosts[0]", "shop.test"]),
         (
             "two errors at once",
             changed(read, &read.replace("scopes", "scope"))
@@ -105,18 +93,13 @@ fn a_bad_configuration_ends_with_64_and_names_the_place_of_every_error() {
     ];
     for (what, configuration, says) in cases {
         let site = Site::new(&configuration);
-        for words in [
-            &["serve", "--config", "doorward.yaml"],
-            &["config", "check", "doorward.yaml"],
-        ] as [&[&str]; 2]
+        for words in
+            [&["serve", "--config", "doorward.yaml"], &["config", "check", "doorward.yaml"]] as [&[&str]; 2]
         {
             eprintln!("{what}: {words:?}");
             assert_ended(&site.run(words), EXIT_USAGE, &says);
         }
-        assert!(
-            !site.database().exists(),
-            "{what}: nothing is begun before the configuration is good"
-        );
+        assert!(!site.database().exists(), "{what}: nothing is begun before the configuration is good");
     }
 }
 
@@ -130,12 +113,7 @@ fn a_missing_configuration_ends_with_64_and_tells_where_it_was_looked_for() {
     assert_ended(
         &unnamed,
         EXIT_USAGE,
-        &[
-            "--config",
-            "DOORWARD_CONFIG",
-            "doorward.yaml",
-            "/etc/doorward/doorward.yaml",
-        ],
+        &["--config", "DOORWARD_CONFIG", "doorward.yaml", "/etc/doorward/doorward.yaml"],
     );
 }
 
@@ -146,26 +124,16 @@ fn a_plain_listener_that_others_can_reach_is_refused_unless_it_is_called_insecur
         site.command(&["serve", "--config", "doorward.yaml"])
             .env("DOORWARD_LISTEN__CHECK", "[\"0.0.0.0:0\"]"),
     );
-    assert_ended(
-        &output,
-        EXIT_USAGE,
-        &["DOORWARD_LISTEN__CHECK", "0.0.0.0:0", "tls", "insecure: true"],
-    );
+    assert_ended(&output, EXIT_USAGE, &["DOORWARD_LISTEN__CHECK", "0.0.0.0:0", "tls", "insecure: true"]);
 }
 
 #[test]
 fn a_store_that_is_no_database_ends_with_69_and_stays_as_it_was() {
-    for garbage in [
-        "this is no database, and long enough to be looked at. ".repeat(100),
-        "short".to_owned(),
-    ] {
+    for garbage in ["this is no database, and long enough to be looked at. ".repeat(100), "short".to_owned()]
+    {
         let site = Site::new(CONFIGURATION);
         std::fs::write(site.database(), &garbage).expect("a file");
-        assert_ended(
-            &serve(&site),
-            EXIT_UNREACHABLE,
-            &["doorward.db", "not an SQLite database"],
-        );
+        assert_ended(&serve(&site), EXIT_UNREACHABLE, &["doorward.db", "not an SQLite database"]);
         let kept = std::fs::read_to_string(site.database()).expect("the file");
         assert_eq!(kept, garbage, "nothing is lost");
     }
@@ -178,9 +146,7 @@ fn a_damaged_store_ends_with_69() {
     // Everything goes into the file itself: from its log the store would be repaired.
     run(async {
         let mut connection = site.sql().await;
-        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut connection)
-            .await;
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
         checkpoint.expect("a checkpoint");
     });
     let mut bytes = std::fs::read(site.database()).expect("the store");
@@ -193,11 +159,7 @@ fn a_damaged_store_ends_with_69() {
 #[test]
 fn a_store_in_a_folder_that_is_not_there_ends_with_69() {
     let site = Site::with_environment(CONFIGURATION, &[("DOORWARD_STORE", "sqlite:nowhere/doorward.db")]);
-    assert_ended(
-        &serve(&site),
-        EXIT_UNREACHABLE,
-        &["nowhere/doorward.db", "folder"],
-    );
+    assert_ended(&serve(&site), EXIT_UNREACHABLE, &["nowhere/doorward.db", "folder"]);
 }
 
 #[test]
@@ -217,10 +179,7 @@ fn a_store_that_another_process_locks_delays_a_change_and_refuses_it_with_a_reas
             &[("authorization", format!("Bearer {}", key.key).as_bytes())],
         );
         let answer = grpc::client(&doorward.socket).await.check(call).await;
-        assert!(
-            grpc::is_allowed(&answer),
-            "reading goes on beside a lock: {answer:?}"
-        );
+        assert!(grpc::is_allowed(&answer), "reading goes on beside a lock: {answer:?}");
         let refused = site.run(&["keys", "revoke", &key.id]);
         let error = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(EXIT_UNREACHABLE), "{error}");
@@ -235,27 +194,16 @@ fn a_header_of_70_kib_is_refused_by_envoy_or_doorward_with_its_reason() {
         let key = world.site.create(&["--api", "shop", "--scope", "read"]);
         let large = vec![b'a'; 70 * 1024];
         let request = Request::get("shop.test", "/read").bearer(&key.key);
-        let answer = world
-            .envoy
-            .client()
-            .send(&request.clone().with("x-large", large.clone()))
-            .await;
+        let answer = world.envoy.client().send(&request.clone().with("x-large", large.clone())).await;
         assert_eq!(answer.status, 431, "Envoy's own limit is 60 KiB: {answer:?}");
         let bearer = format!("Bearer {}", key.key);
         for form in [Form::Joined, Form::Raw] {
-            let headers = [
-                ("authorization", bearer.as_bytes()),
-                ("x-large", large.as_slice()),
-            ];
+            let headers = [("authorization", bearer.as_bytes()), ("x-large", large.as_slice())];
             let call = grpc::check(form, "GET", "shop.test", "/read", &headers);
             assert_malformed(&world.doorward, call).await;
         }
         assert_eq!(world.upstream.received(), 0);
-        assert_eq!(
-            world.envoy.client().send(&request).await.status,
-            200,
-            "it serves on"
-        );
+        assert_eq!(world.envoy.client().send(&request).await.status, 200, "it serves on");
         let log = world.doorward.process.log();
         assert!(log.contains("64 KiB"), "the audit line tells the bound:\n{log}");
     });
@@ -273,9 +221,7 @@ fn a_check_in_which_something_is_missing_is_refused_and_never_let_through() {
     run(async {
         let site = Site::new(CONFIGURATION);
         let doorward = site.serve().await;
-        let within = |attributes| CheckRequest {
-            attributes: Some(attributes),
-        };
+        let within = |attributes| CheckRequest { attributes: Some(attributes) };
         for call in [
             CheckRequest::default(),
             within(AttributeContext::default()),
@@ -322,9 +268,7 @@ fn a_message_of_garbage_is_a_grpc_error_and_never_let_through() {
         let site = Site::new(CONFIGURATION);
         let doorward = site.serve().await;
         let framed = |message: &[u8]| {
-            let length = u32::try_from(message.len())
-                .expect("a short message")
-                .to_be_bytes();
+            let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
             [&[0], length.as_slice(), message].concat()
         };
         for message in [
@@ -335,10 +279,7 @@ fn a_message_of_garbage_is_a_grpc_error_and_never_let_through() {
             vec![7; 3],
         ] {
             let status = send_message(&doorward, &message).await;
-            assert!(
-                status.as_deref().is_some_and(|status| status != "0"),
-                "{message:?}: {status:?}"
-            );
+            assert!(status.as_deref().is_some_and(|status| status != "0"), "{message:?}: {status:?}");
         }
         doorward.process.assert_alive();
         let call = grpc::check(Form::Joined, "GET", "shop.test", "/public", &[]);

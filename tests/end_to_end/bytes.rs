@@ -117,9 +117,7 @@ async fn try_every_byte_through_envoy(bench: &Bench, place: Place) {
             if is_outside_the_key(place, position, byte) {
                 continue;
             }
-            let response = client
-                .send(&request(place, &position.insert(&bench.key, byte)))
-                .await;
+            let response = client.send(&request(place, &position.insert(&bench.key, byte))).await;
             // Some of it is refused by Envoy already.
             assert!(
                 (400..500).contains(&response.status),
@@ -182,17 +180,10 @@ async fn ask(
     };
     let answer = client.check(call).await;
     if is_outside {
-        assert!(
-            grpc::is_allowed(&answer),
-            "{byte:#04x} at the {position:?} of the {place:?}: {answer:?}"
-        );
+        assert!(grpc::is_allowed(&answer), "{byte:#04x} at the {position:?} of the {place:?}: {answer:?}");
     } else {
         let (status, denied) = grpc::denial(answer.expect("an answer").into_inner());
-        assert_eq!(
-            status, 401,
-            "{byte:#04x} at the {position:?} of the {place:?}: {}",
-            denied.body
-        );
+        assert_eq!(status, 401, "{byte:#04x} at the {position:?} of the {place:?}: {}", denied.body);
     }
 }
 

@@ -102,11 +102,7 @@ fn line_expiry_an_expired_key_is_refused_with_401() {
     run(async {
         let world = product().await;
         let key = create(&world, &["--scope", "read", "--expires", "2s"]).key;
-        assert_eq!(
-            ask(&world, "GET", "/v1/scans", Some(&key)).await.status,
-            200,
-            "before"
-        );
+        assert_eq!(ask(&world, "GET", "/v1/scans", Some(&key)).await.status, 200, "before");
         eventually("the expiry", PATIENCE, async || {
             match ask(&world, "GET", "/v1/scans", Some(&key)).await.status {
                 401 => Ok(()),
@@ -141,10 +137,7 @@ fn line_statuses_401_for_a_missing_or_invalid_key_and_403_for_missing_permission
             ("POST", Some(reader.as_str()), 403, "FORBIDDEN"),
         ] {
             let response = ask(&world, method, "/v1/scans", key).await;
-            assert_eq!(
-                (response.status, &error(&response)["code"]),
-                (status, &json!(code))
-            );
+            assert_eq!((response.status, &error(&response)["code"]), (status, &json!(code)));
         }
     });
 }
@@ -165,34 +158,20 @@ fn line_rotation_the_old_and_the_new_key_work_during_the_overlap() {
     run(async {
         let world = product().await;
         let old = create(&world, &["--scope", "read"]);
-        assert_eq!(
-            ask(&world, "GET", "/v1/scans", Some(&old.key)).await.status,
-            200,
-            "before"
-        );
+        assert_eq!(ask(&world, "GET", "/v1/scans", Some(&old.key)).await.status, 200, "before");
         let new = world.site.rotate(&old.id, "3s");
         for key in [&old.key, &new.key] {
-            assert_eq!(
-                ask(&world, "GET", "/v1/scans", Some(key)).await.status,
-                200,
-                "in the overlap"
-            );
+            assert_eq!(ask(&world, "GET", "/v1/scans", Some(key)).await.status, 200, "in the overlap");
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
-        eventually(
-            "the end of the overlap",
-            Duration::from_secs(2),
-            async || match ask(&world, "GET", "/v1/scans", Some(&old.key)).await.status {
+        eventually("the end of the overlap", Duration::from_secs(2), async || {
+            match ask(&world, "GET", "/v1/scans", Some(&old.key)).await.status {
                 401 => Ok(()),
                 status => Err(format!("the old key is answered {status}")),
-            },
-        )
+            }
+        })
         .await;
-        assert_eq!(
-            ask(&world, "GET", "/v1/scans", Some(&new.key)).await.status,
-            200,
-            "after"
-        );
+        assert_eq!(ask(&world, "GET", "/v1/scans", Some(&new.key)).await.status, 200, "after");
     });
 }
 
@@ -207,8 +186,7 @@ fn line_audit_an_authentication_failure_is_logged() {
         let line: Value = eventually("the audit line", PATIENCE, async || {
             let log = world.doorward.process.log();
             let line = log.lines().find(|line| line.contains(target));
-            line.and_then(|line| serde_json::from_str(line).ok())
-                .ok_or_else(|| "there is none".to_owned())
+            line.and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| "there is none".to_owned())
         })
         .await;
         assert_eq!(line["reason"], "credential_invalid", "{line}");

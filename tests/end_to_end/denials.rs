@@ -19,21 +19,13 @@ const GOLDEN: &str = "denials.txt";
 const HEADERS: [&str; 3] = ["content-type", "www-authenticate", "retry-after"];
 
 /// The bodies that are pinned: a title, and what of the example's configuration is replaced for them.
-const BODIES: [(&str, Option<&str>); 2] = [
-    ("in the words of examples/cortex-edr.yaml", None),
-    ("in Doorward's own words", Some("{}")),
-];
+const BODIES: [(&str, Option<&str>); 2] =
+    [("in the words of examples/cortex-edr.yaml", None), ("in Doorward's own words", Some("{}"))];
 
 /// Routes beside the example's own, for reasons that none of its own gives.
 const MORE_ROUTES: [(&str, &str); 3] = [
-    (
-        "DOORWARD_APIS__0__ROUTES__5",
-        "{ match: GET /v1/live, environments: [live] }",
-    ),
-    (
-        "DOORWARD_APIS__0__ROUTES__6",
-        "{ match: GET /v1/services, principals: [service_key] }",
-    ),
+    ("DOORWARD_APIS__0__ROUTES__5", "{ match: GET /v1/live, environments: [live] }"),
+    ("DOORWARD_APIS__0__ROUTES__6", "{ match: GET /v1/services, principals: [service_key] }"),
     ("DOORWARD_APIS__0__CLIENT_ADDRESS", "peer"),
 ];
 
@@ -70,27 +62,15 @@ fn unread(reader: &str, test: &str) -> Vec<Refusal> {
             "a path that two parsers read differently",
             get("/v1//scans").bearer(reader),
         ),
-        refusal(
-            "route_unknown",
-            "a path without a route",
-            get("/v2/scans").bearer(reader),
-        ),
-        refusal(
-            "route_unknown",
-            "a host without an API",
-            Request::get("nobody.test", "/v1/scans"),
-        ),
+        refusal("route_unknown", "a path without a route", get("/v2/scans").bearer(reader)),
+        refusal("route_unknown", "a host without an API", Request::get("nobody.test", "/v1/scans")),
         refusal("credential_missing", "no key", get("/v1/scans")),
         refusal(
             "credential_missing",
             "a scheme that nobody claims",
             get("/v1/scans").with("authorization", "Basic YTpi"),
         ),
-        refusal(
-            "credential_ambiguous",
-            "two headers",
-            get("/v1/scans").bearer(reader).bearer(test),
-        ),
+        refusal("credential_ambiguous", "two headers", get("/v1/scans").bearer(reader).bearer(test)),
         refusal(
             "credential_malformed",
             "a scheme without key",
@@ -117,11 +97,7 @@ fn unauthorized(reader: &str, test: &str, distant: &str) -> Vec<Refusal> {
             "an API key where a service key is wanted",
             get("/v1/services").bearer(reader),
         ),
-        refusal(
-            "source_not_allowed",
-            "a strange address",
-            get("/v1/scans").bearer(distant),
-        ),
+        refusal("source_not_allowed", "a strange address", get("/v1/scans").bearer(distant)),
         refusal(
             "environment_mismatch",
             "a test key where a live key is wanted",
@@ -132,11 +108,7 @@ fn unauthorized(reader: &str, test: &str, distant: &str) -> Vec<Refusal> {
             "a reader who writes",
             Request::new("POST", HOST, "/v1/scans").bearer(reader),
         ),
-        refusal(
-            "scope_missing",
-            "a reader who administers",
-            get("/v1/users/7").bearer(reader),
-        ),
+        refusal("scope_missing", "a reader who administers", get("/v1/users/7").bearer(reader)),
     ]
 }
 
@@ -145,10 +117,7 @@ fn show(refusal: &Refusal, response: &Response) -> String {
     // The key of the request differs from run to run.
     let target = String::from_utf8_lossy(&request.target);
     let target = target.split('?').next().unwrap_or_default();
-    let mut text = format!(
-        "\n-- {reason}: {how}\n{} {target}\n{}\n",
-        request.method, response.status
-    );
+    let mut text = format!("\n-- {reason}: {how}\n{} {target}\n{}\n", request.method, response.status);
     for name in HEADERS {
         if let Some(value) = response.header(name) {
             let _ = writeln!(text, "{name}: {value}");
@@ -185,11 +154,7 @@ async fn measure(denials: Option<&str>) -> String {
         text += &show(refusal, &response);
     }
     text += &unavailable(&world, &mut client).await;
-    assert_eq!(
-        world.upstream.received(),
-        0,
-        "a refused request reached the upstream"
-    );
+    assert_eq!(world.upstream.received(), 0, "a refused request reached the upstream");
     let lines = world.envoy.access_log(refusals.len() + 1).await;
     for (refusal, line) in refusals.iter().zip(lines) {
         assert_eq!(line["reason"], refusal.reason, "{}: {line}", refusal.how);
@@ -227,24 +192,15 @@ fn can_be_given(reason: DenialReason, folder: &Path) -> bool {
 fn every_reason_that_can_be_given_has_a_golden_body_in_both_words() {
     let golden = golden::read(GOLDEN);
     let parts: Vec<&str> = golden.split("\n== ").skip(1).collect();
-    assert_eq!(
-        parts.len(),
-        BODIES.len(),
-        "the golden file has a part for each body"
-    );
+    assert_eq!(parts.len(), BODIES.len(), "the golden file has a part for each body");
     let check = root().join("src/check");
-    let given = DenialReason::ALL
-        .into_iter()
-        .filter(|reason| can_be_given(*reason, &check));
+    let given = DenialReason::ALL.into_iter().filter(|reason| can_be_given(*reason, &check));
     let codes: Vec<&str> = given.map(DenialReason::code).chain([UNAVAILABLE]).collect();
     assert!(codes.len() > 10, "the reasons are found in the source: {codes:?}");
     for code in codes {
         for part in &parts {
             let title = part.lines().next().unwrap_or_default();
-            assert!(
-                part.contains(&format!("\n-- {code}: ")),
-                "{code} has no golden body {title}"
-            );
+            assert!(part.contains(&format!("\n-- {code}: ")), "{code} has no golden body {title}");
         }
     }
 }

@@ -36,11 +36,9 @@ fn read(key: &str) -> Request {
 
 /// How long it takes from `since` until the answer has this status.
 async fn time_until(client: &mut Http1, request: &Request, status: u16, since: Instant) -> Duration {
-    eventually("the change", PATIENCE, async || {
-        match client.send(request).await.status {
-            found if found == status => Ok(since.elapsed()),
-            found => Err(format!("it is answered {found}")),
-        }
+    eventually("the change", PATIENCE, async || match client.send(request).await.status {
+        found if found == status => Ok(since.elapsed()),
+        found => Err(format!("it is answered {found}")),
     })
     .await
 }
@@ -53,11 +51,7 @@ fn a_key_revoked_by_another_process_is_refused_within_a_second() {
         let mut slowest = Duration::ZERO;
         for _ in 0..5 {
             let key = world.site.create(&["--api", "shop", "--scope", "read"]);
-            assert_eq!(
-                client.send(&read(&key.key)).await.status,
-                200,
-                "before the revocation"
-            );
+            assert_eq!(client.send(&read(&key.key)).await.status, 200, "before the revocation");
             world.site.revoke(&key.id);
             let took = time_until(&mut client, &read(&key.key), 401, Instant::now()).await;
             slowest = slowest.max(took);
@@ -99,18 +93,10 @@ fn a_key_rotated_without_overlap_ends_within_a_second_and_its_successor_works_at
         let world = world().await;
         let mut client = world.envoy.client();
         let old = world.site.create(&["--api", "shop", "--scope", "read"]);
-        assert_eq!(
-            client.send(&read(&old.key)).await.status,
-            200,
-            "before the rotation"
-        );
+        assert_eq!(client.send(&read(&old.key)).await.status, 200, "before the rotation");
         let new = world.site.rotate(&old.id, "0s");
         let rotated = Instant::now();
-        assert_eq!(
-            client.send(&read(&new.key)).await.status,
-            200,
-            "after the rotation"
-        );
+        assert_eq!(client.send(&read(&new.key)).await.status, 200, "after the rotation");
         let took = time_until(&mut client, &read(&old.key), 401, rotated).await;
         assert!(took <= REVOCATION_TIME, "the old key worked for {took:?}");
     });
@@ -151,34 +137,19 @@ fn a_changed_configuration_takes_effect_without_dropping_a_request() {
         replace_file(&world.site.configuration(), &bad);
         eventually("the refusal of a bad file", PATIENCE, async || {
             let refused = reloads("refused").await;
-            if refused >= 1.0 {
-                Ok(())
-            } else {
-                Err(format!("{refused} were refused"))
-            }
+            if refused >= 1.0 { Ok(()) } else { Err(format!("{refused} were refused")) }
         })
         .await;
-        assert_eq!(
-            client.send(&by_change).await.status,
-            200,
-            "the old configuration stays"
-        );
+        assert_eq!(client.send(&by_change).await.status, 200, "the old configuration stays");
         let log = world.doorward.process.log();
-        let line = log
-            .lines()
-            .find(|line| line.contains("hostss"))
-            .unwrap_or_else(|| panic!("{log}"));
+        let line = log.lines().find(|line| line.contains("hostss")).unwrap_or_else(|| panic!("{log}"));
         assert!(line.contains("ERROR") && line.contains("doorward.yaml"), "{line}");
 
         let by_signal = Request::get("shop.test", "/by-signal");
         replace_file(&world.site.configuration(), &with_another_route("/by-signal"));
         world.doorward.process.signal("HUP");
         time_until(&mut client, &by_signal, 200, Instant::now()).await;
-        assert_eq!(
-            client.send(&by_change).await.status,
-            404,
-            "what was taken out of the file is gone"
-        );
+        assert_eq!(client.send(&by_change).await.status, 404, "what was taken out of the file is gone");
 
         load.stop().await.assert_all(200);
         world.assert_no_secret().await;
@@ -204,12 +175,8 @@ fn a_replica_that_is_told_to_end_under_load_costs_no_request() {
 
         // As in a roll-out: one after the other, each with a successor in its place.
         assert_ends_in_order(&one).await;
-        let successor = site
-            .serve_at(
-                &format!("[\"unix:{}\"]", one.socket.display()),
-                one.socket.clone(),
-            )
-            .await;
+        let successor =
+            site.serve_at(&format!("[\"unix:{}\"]", one.socket.display()), one.socket.clone()).await;
         assert_takes_load(&successor).await;
         assert_ends_in_order(&two).await;
         load.stop().await.assert_all(200);
@@ -219,14 +186,8 @@ fn a_replica_that_is_told_to_end_under_load_costs_no_request() {
 /// Waits until Envoy sends Checks to this replica.
 async fn assert_takes_load(replica: &Doorward) {
     eventually("a share of the load", PATIENCE, async || {
-        let count = replica
-            .metric("doorward_checks_total", &[("decision", "allowed")])
-            .await;
-        if count > 10.0 {
-            Ok(())
-        } else {
-            Err(format!("{count} Checks"))
-        }
+        let count = replica.metric("doorward_checks_total", &[("decision", "allowed")]).await;
+        if count > 10.0 { Ok(()) } else { Err(format!("{count} Checks")) }
     })
     .await;
 }
@@ -235,31 +196,22 @@ async fn assert_takes_load(replica: &Doorward) {
 async fn assert_ends_in_order(replica: &Doorward) {
     replica.process.signal("TERM");
     let told = Instant::now();
-    eventually("the end of readiness", PATIENCE, async || {
-        match replica.readiness().await {
-            Ok(503) => Ok(()),
-            other => Err(format!("/readyz says {other:?}")),
-        }
+    eventually("the end of readiness", PATIENCE, async || match replica.readiness().await {
+        Ok(503) => Ok(()),
+        other => Err(format!("/readyz says {other:?}")),
     })
     .await;
     assert!(told.elapsed() < Duration::from_secs(2), "readiness goes at once");
-    let alive = client::get(replica.telemetry, "/healthz")
-        .await
-        .expect("an answer");
+    let alive = client::get(replica.telemetry, "/healthz").await.expect("an answer");
     assert_eq!(alive.status, 200, "it is alive while it drains");
     let outcome = replica.process.ended(PATIENCE).await;
     assert_eq!(outcome.code(), Some(0), "it ends with success");
-    assert!(
-        told.elapsed() >= Duration::from_secs(4),
-        "it ended before the probers could see it"
-    );
+    assert!(told.elapsed() >= Duration::from_secs(4), "it ended before the probers could see it");
 }
 
 /// Splits a sample of the text format of Prometheus into name and labels; panics if it is none.
 fn sample(line: &str) -> (&str, &str) {
-    let (series, value) = line
-        .rsplit_once(' ')
-        .unwrap_or_else(|| panic!("no value in {line}"));
+    let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value in {line}"));
     assert!(value.parse::<f64>().is_ok(), "no number in {line}");
     let (name, labels) = match series.split_once('{') {
         Some((name, labels)) => (name, labels.strip_suffix('}').expect("a closing brace")),
@@ -288,42 +240,24 @@ fn metrics_parse_and_count_checks_by_decision_reason_and_api() {
         let mut samples = Vec::new();
         for line in metrics.lines().filter(|line| !line.is_empty()) {
             match line.strip_prefix("# ") {
-                Some(comment) => assert!(
-                    comment.starts_with("TYPE ") || comment.starts_with("HELP "),
-                    "{line}"
-                ),
+                Some(comment) => {
+                    assert!(comment.starts_with("TYPE ") || comment.starts_with("HELP "), "{line}")
+                }
                 None => samples.push(sample(line)),
             }
         }
         for (name, labels) in [
+            ("doorward_checks_total", vec![r#"api="shop""#, r#"decision="allowed""#]),
             (
                 "doorward_checks_total",
-                vec![r#"api="shop""#, r#"decision="allowed""#],
-            ),
-            (
-                "doorward_checks_total",
-                vec![
-                    r#"api="shop""#,
-                    r#"decision="denied""#,
-                    r#"reason="credential_missing""#,
-                ],
+                vec![r#"api="shop""#, r#"decision="denied""#, r#"reason="credential_missing""#],
             ),
             (
                 "doorward_checks_total",
-                vec![
-                    r#"api="plain""#,
-                    r#"decision="denied""#,
-                    r#"reason="credential_malformed""#,
-                ],
+                vec![r#"api="plain""#, r#"decision="denied""#, r#"reason="credential_malformed""#],
             ),
-            (
-                "doorward_checks_total",
-                vec![r#"decision="denied""#, r#"reason="route_unknown""#],
-            ),
-            (
-                "doorward_check_duration_seconds_bucket",
-                vec![r#"api="shop""#, "le="],
-            ),
+            ("doorward_checks_total", vec![r#"decision="denied""#, r#"reason="route_unknown""#]),
+            ("doorward_check_duration_seconds_bucket", vec![r#"api="shop""#, "le="]),
             ("doorward_key_cache_lookups_total", vec![r#"result="hit""#]),
             ("doorward_key_cache_lookups_total", vec![r#"result="miss""#]),
             ("doorward_store_load_seconds_bucket", vec!["le="]),
@@ -331,10 +265,7 @@ fn metrics_parse_and_count_checks_by_decision_reason_and_api() {
             let fits = |(candidate, has): &&(&str, &str)| {
                 *candidate == name && labels.iter().all(|label| has.contains(label))
             };
-            assert!(
-                samples.iter().any(|sample| fits(&sample)),
-                "no {name} {labels:?} in:\n{metrics}"
-            );
+            assert!(samples.iter().any(|sample| fits(&sample)), "no {name} {labels:?} in:\n{metrics}");
         }
         world.assert_no_secret().await;
     });

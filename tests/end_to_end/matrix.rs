@@ -67,34 +67,23 @@ impl Places {
 
     fn headers(&self, keys: &[&str]) -> Presented {
         let value = |key: &&str| (self.header, format!("{}{key}", self.before_key));
-        Presented {
-            headers: keys.iter().map(value).collect(),
-            query: Vec::new(),
-        }
+        Presented { headers: keys.iter().map(value).collect(), query: Vec::new() }
     }
 
     fn query(&self, keys: &[&str]) -> Presented {
         let parameter = |key: &&str| format!("{}={key}", self.query);
-        Presented {
-            headers: Vec::new(),
-            query: keys.iter().map(parameter).collect(),
-        }
+        Presented { headers: Vec::new(), query: keys.iter().map(parameter).collect() }
     }
 
     /// By way of a proxy, as the client says: one API believes that and the other does not.
     fn by_proxy(&self, key: &str) -> Presented {
         let mut presented = self.header(key);
-        presented
-            .headers
-            .push(("x-forwarded-for", "203.0.113.7".to_owned()));
+        presented.headers.push(("x-forwarded-for", "203.0.113.7".to_owned()));
         presented
     }
 
     fn both(&self, header: &str, query: &str) -> Presented {
-        Presented {
-            query: self.query(&[query]).query,
-            ..self.header(header)
-        }
+        Presented { query: self.query(&[query]).query, ..self.header(header) }
     }
 }
 
@@ -162,10 +151,8 @@ fn callers(keys: &Keys, places: &Places, foreign: &str) -> Vec<(&'static str, Pr
         headers: vec![("authorization", "Basic dXNlcjpwYXNzd29yZA==".to_owned())],
         query: Vec::new(),
     };
-    let encoded = Presented {
-        headers: Vec::new(),
-        query: vec![format!("{}={}", places.query_encoded, keys.test)],
-    };
+    let encoded =
+        Presented { headers: Vec::new(), query: vec![format!("{}={}", places.query_encoded, keys.test)] };
     let (read, test, other) = (keys.read.as_str(), keys.test.as_str(), keys.other_test.as_str());
     vec![
         ("nothing", Presented::default()),
@@ -209,21 +196,13 @@ fn request(places: &Places, presented: &Presented, route: (&str, Option<&str>, &
         let _ = write!(target, "?{}", presented.query.join("&"));
     }
     let request = Request::new(method, host.unwrap_or(places.host), target);
-    presented.headers.iter().fold(request, |request, (name, value)| {
-        request.with(name, value.as_str())
-    })
+    presented.headers.iter().fold(request, |request, (name, value)| request.with(name, value.as_str()))
 }
 
 /// What Envoy logged of a request: the status, and whom or what Doorward found.
 fn cell(line: &Value) -> String {
-    let shown = ["reason", "principal_kind"]
-        .into_iter()
-        .find_map(|member| line[member].as_str());
-    format!(
-        "{} {}",
-        line["status"],
-        shown.unwrap_or_else(|| line["details"].as_str().unwrap_or("?"))
-    )
+    let shown = ["reason", "principal_kind"].into_iter().find_map(|member| line[member].as_str());
+    format!("{} {}", line["status"], shown.unwrap_or_else(|| line["details"].as_str().unwrap_or("?")))
 }
 
 fn table(api: &str, names: &[&str], cells: &[Vec<String>]) -> String {
@@ -238,11 +217,8 @@ fn table(api: &str, names: &[&str], cells: &[Vec<String>]) -> String {
     let widths: Vec<usize> = columns.iter().map(width).collect();
     let mut text = String::new();
     for row in 0..=names.len() {
-        let fields: Vec<String> = columns
-            .iter()
-            .zip(&widths)
-            .map(|(column, width)| format!("{:width$}", column[row]))
-            .collect();
+        let fields: Vec<String> =
+            columns.iter().zip(&widths).map(|(column, width)| format!("{:width$}", column[row])).collect();
         text += fields.join("  ").trim_end();
         text.push('\n');
     }
@@ -272,16 +248,11 @@ async fn measure(version: &str) {
     let lines = world.envoy.access_log(statuses.len()).await;
     let logged: Vec<u64> = lines.iter().filter_map(|line| line["status"].as_u64()).collect();
     assert!(
-        logged
-            .iter()
-            .copied()
-            .eq(statuses.iter().map(|status| u64::from(*status))),
+        logged.iter().copied().eq(statuses.iter().map(|status| u64::from(*status))),
         "the access log is not in the order of the requests"
     );
 
-    let mut rows = lines
-        .chunks(ROUTES.len())
-        .map(|row| row.iter().map(cell).collect());
+    let mut rows = lines.chunks(ROUTES.len()).map(|row| row.iter().map(cell).collect());
     let mut text = String::from(
         "Who is let in where: the status, and the kind of principal or the reason of the refusal.\n",
     );

@@ -92,11 +92,7 @@ fn a_unix_socket_that_another_process_serves_is_left_to_it() {
         let output = serve(&site, &addresses, "off");
         let path = doorward.socket.display().to_string();
         assert_unreachable(&output, &["cannot listen on", &path, "listen.check"]);
-        assert_eq!(
-            unknown_host(&doorward.socket).await,
-            404,
-            "the first one still answers"
-        );
+        assert_eq!(unknown_host(&doorward.socket).await, 404, "the first one still answers");
     });
 }
 
@@ -129,38 +125,24 @@ fn grpc_health_says_serving_for_the_server_and_for_the_service_that_envoy_calls(
         let mut health = HealthClient::new(grpc::channel(&doorward.socket).await);
         let services = ["", "envoy.service.auth.v3.Authorization"];
         let mut status_of = async |service: &str| {
-            let request = HealthCheckRequest {
-                service: service.to_owned(),
-            };
+            let request = HealthCheckRequest { service: service.to_owned() };
             Ok::<_, tonic::Status>(health.check(request).await?.into_inner().status())
         };
         for service in services {
-            assert_eq!(
-                status_of(service).await.expect("an answer"),
-                ServingStatus::Serving,
-                "{service:?}"
-            );
+            assert_eq!(status_of(service).await.expect("an answer"), ServingStatus::Serving, "{service:?}");
         }
-        let unknown = status_of("nothing.of.this.Name")
-            .await
-            .expect_err("it is unknown");
+        let unknown = status_of("nothing.of.this.Name").await.expect_err("it is unknown");
         assert_eq!(unknown.code(), tonic::Code::NotFound);
 
         doorward.process.signal("TERM");
         for service in services {
-            eventually("the end of health", PATIENCE, async || {
-                match status_of(service).await {
-                    Ok(ServingStatus::NotServing) => Ok(()),
-                    other => Err(format!("{service:?} is {other:?}")),
-                }
+            eventually("the end of health", PATIENCE, async || match status_of(service).await {
+                Ok(ServingStatus::NotServing) => Ok(()),
+                other => Err(format!("{service:?} is {other:?}")),
             })
             .await;
         }
-        assert_eq!(
-            unknown_host(&doorward.socket).await,
-            404,
-            "Checks are answered until the end"
-        );
+        assert_eq!(unknown_host(&doorward.socket).await, 404, "Checks are answered until the end");
         assert_eq!(doorward.process.ended(PATIENCE).await.code(), Some(0));
     });
 }
@@ -174,11 +156,8 @@ struct Guarded {
 
 impl Guarded {
     fn new() -> Self {
-        let guarded = Self {
-            site: Site::new(CONFIGURATION),
-            ours: Authority::new(),
-            address: free_address(),
-        };
+        let guarded =
+            Self { site: Site::new(CONFIGURATION), ours: Authority::new(), address: free_address() };
         replace_file(&guarded.site.folder().join("ca.pem"), &guarded.ours.pem());
         guarded.put(&guarded.ours.issue("doorward.test"));
         guarded
@@ -187,10 +166,7 @@ impl Guarded {
     /// Puts certificate and key where the configuration looks for them.
     fn put(&self, identity: &Identity) {
         replace_file(&self.site.folder().join("key.pem"), &identity.key_pem());
-        replace_file(
-            &self.site.folder().join("certificate.pem"),
-            &identity.certificate_pem(),
-        );
+        replace_file(&self.site.folder().join("certificate.pem"), &identity.certificate_pem());
     }
 
     async fn serve(&self) -> Doorward {
@@ -222,25 +198,16 @@ fn over_tls_only_a_client_with_a_certificate_of_the_right_authority_is_answered(
         let (ours, strange) = (&guarded.ours, Authority::new());
         assert_eq!(guarded.ask(Some(&ours.issue("envoy.test")), ours).await, Ok(404));
         guarded.ask(None, ours).await.expect_err("no certificate");
-        guarded
-            .ask(Some(&strange.issue("envoy.test")), ours)
-            .await
-            .expect_err("a stranger's certificate");
+        guarded.ask(Some(&strange.issue("envoy.test")), ours).await.expect_err("a stranger's certificate");
         let mistrusted = guarded.ask(Some(&ours.issue("envoy.test")), &strange).await;
         mistrusted.expect_err("Doorward's certificate is not of the authority that the client trusts");
         let plain = tonic::transport::Endpoint::from_shared(format!("http://{}", guarded.address));
         let plain = plain.expect("an endpoint").connect().await;
         if let Ok(channel) = plain {
-            let status = HealthClient::new(channel)
-                .check(HealthCheckRequest::default())
-                .await;
+            let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
             status.expect_err("no TLS at all");
         }
-        assert_eq!(
-            guarded.ask(Some(&ours.issue("envoy.test")), ours).await,
-            Ok(404),
-            "it still answers"
-        );
+        assert_eq!(guarded.ask(Some(&ours.issue("envoy.test")), ours).await, Ok(404), "it still answers");
         doorward.process.assert_alive();
     });
 }
@@ -256,14 +223,8 @@ fn a_changed_certificate_is_picked_up_and_a_broken_one_refused() {
 
         // The client's authority stays; Doorward's own certificate comes from another one now.
         guarded.put(&new.issue("doorward.test"));
-        eventually("the new certificate", PATIENCE, async || {
-            guarded.ask(Some(&client), &new).await
-        })
-        .await;
-        guarded
-            .ask(Some(&client), old)
-            .await
-            .expect_err("the old certificate is gone");
+        eventually("the new certificate", PATIENCE, async || guarded.ask(Some(&client), &new).await).await;
+        guarded.ask(Some(&client), old).await.expect_err("the old certificate is gone");
 
         let labels = [("what", "certificates"), ("result", "refused")];
         let refusals = async || doorward.metric("doorward_reloads_total", &labels).await;
@@ -271,17 +232,9 @@ fn a_changed_certificate_is_picked_up_and_a_broken_one_refused() {
         replace_file(&guarded.site.folder().join("certificate.pem"), "no certificate");
         eventually("the refusal", PATIENCE, async || {
             let count = refusals().await;
-            if count > before {
-                Ok(())
-            } else {
-                Err(format!("{count} were refused"))
-            }
+            if count > before { Ok(()) } else { Err(format!("{count} were refused")) }
         })
         .await;
-        assert_eq!(
-            guarded.ask(Some(&client), &new).await,
-            Ok(404),
-            "the good one stays"
-        );
+        assert_eq!(guarded.ask(Some(&client), &new).await, Ok(404), "the good one stays");
     });
 }

@@ -76,19 +76,13 @@ impl Forge {
         let more = ["--scope", "read", "--project", "p1", "--plan", "gold"];
         let create = |api| site.create(&[&["--api", api], &more[..]].concat());
         let (shop_key, plain_key) = (create("shop"), create("plain"));
-        Self {
-            world: World::start(version, site, change).await,
-            shop_key,
-            plain_key,
-        }
+        Self { world: World::start(version, site, change).await, shop_key, plain_key }
     }
 
     /// Behind the recipe as it is shipped.
     async fn shipped() -> Arc<Self> {
         static SHARED: Shared<Forge> = Shared::new();
-        SHARED
-            .get(async || Self::new(NEWEST, |recipe| recipe).await)
-            .await
+        SHARED.get(async || Self::new(NEWEST, |recipe| recipe).await).await
     }
 
     /// Behind a recipe that strips nothing.
@@ -108,13 +102,7 @@ impl Forge {
                 format!("Bearer {}", self.shop_key.key),
                 &self.shop_key,
             ),
-            (
-                "plain.test",
-                CONFIGURED_NAMES,
-                "x-api-key",
-                self.plain_key.key.clone(),
-                &self.plain_key,
-            ),
+            ("plain.test", CONFIGURED_NAMES, "x-api-key", self.plain_key.key.clone(), &self.plain_key),
         ];
         let variants = spellings("x-principal-id", has_capitals).len();
         for (host, names, header, value, key) in apis {
@@ -136,11 +124,7 @@ impl Forge {
                         request = request.with(header, value.as_str());
                     }
                     let echo = send(&request).await.echo();
-                    let principal = if path == "/public" || !is_known {
-                        None
-                    } else {
-                        Some(key)
-                    };
+                    let principal = if path == "/public" || !is_known { None } else { Some(key) };
                     assert_only_ours(&echo, &names, principal, &request);
                 }
             }
@@ -172,10 +156,7 @@ fn assert_only_ours(echo: &Echo, names: &[&str; 8], principal: Option<&Key>, req
             None => found.is_empty(),
             Some(value) => found == [value],
         };
-        assert!(
-            is_right,
-            "{name} is {found:?} instead of {value:?} after {request:?}"
-        );
+        assert!(is_right, "{name} is {found:?} instead of {value:?} after {request:?}");
     }
     let everything = echo.headers.iter().map(|(_, value)| value);
     assert!(

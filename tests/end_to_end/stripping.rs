@@ -29,11 +29,7 @@ async fn bare() -> Arc<Bare> {
         let create = |api| site.create(&["--api", api, "--scope", "read"]);
         let (shop_key, plain_key) = (create("shop"), create("plain"));
         let world = World::start(NEWEST, site, Recipe::without_its_own_defences).await;
-        Bare {
-            world,
-            shop_key,
-            plain_key,
-        }
+        Bare { world, shop_key, plain_key }
     };
     SHARED.get(start).await
 }
@@ -52,9 +48,7 @@ fn a_method_override_never_reaches_the_upstream() {
                 "X-Method-Override",
                 "x_method-override",
             ] {
-                let request = Request::get("shop.test", path)
-                    .bearer(&bare.shop_key.key)
-                    .with(name, "DELETE");
+                let request = Request::get("shop.test", path).bearer(&bare.shop_key.key).with(name, "DELETE");
                 let echo = client.send(&request).await.echo();
                 assert!(echo.folded(name).is_empty(), "{name} arrives on {path}: {echo:?}");
             }
@@ -76,14 +70,8 @@ fn the_credential_in_a_header_never_reaches_the_upstream() {
         let mut client = bare.world.envoy.client();
         for (host, name, value) in cases {
             for path in ["/read", "/optional", "/public"] {
-                let echo = client
-                    .send(&Request::get(host, path).with(name, value.as_str()))
-                    .await
-                    .echo();
-                assert!(
-                    echo.values(name).is_empty(),
-                    "{name} arrives at {host}{path}: {echo:?}"
-                );
+                let echo = client.send(&Request::get(host, path).with(name, value.as_str())).await.echo();
+                assert!(echo.values(name).is_empty(), "{name} arrives at {host}{path}: {echo:?}");
             }
         }
     });
@@ -97,10 +85,7 @@ fn a_bad_credential_on_a_public_route_never_reaches_the_upstream_either() {
         for value in ["Bearer nonsense", "Bearer", "Bearer a, Bearer b"] {
             let request = Request::get("shop.test", "/public").with("authorization", value);
             let echo = client.send(&request).await.echo();
-            assert!(
-                echo.values("authorization").is_empty(),
-                "{value:?} arrives: {echo:?}"
-            );
+            assert!(echo.values("authorization").is_empty(), "{value:?} arrives: {echo:?}");
         }
     });
 }
@@ -112,10 +97,7 @@ fn the_credential_in_the_query_is_taken_out_and_the_rest_of_the_query_stays() {
         let key = &bare.plain_key.key;
         let cases = [
             (format!("/read?key={key}"), "/read"),
-            (
-                format!("/read?key={key}&page=2&q=a%20b+c"),
-                "/read?page=2&q=a%20b+c",
-            ),
+            (format!("/read?key={key}&page=2&q=a%20b+c"), "/read?page=2&q=a%20b+c"),
             (format!("/read?page=2&key={key}"), "/read?page=2"),
             (format!("/read?a=1&key={key}&a=2&keys=3"), "/read?a=1&a=2&keys=3"),
             ("/public?key=nonsense&b=1".to_owned(), "/public?b=1"),
@@ -123,10 +105,7 @@ fn the_credential_in_the_query_is_taken_out_and_the_rest_of_the_query_stays() {
         ];
         let mut client = bare.world.envoy.client();
         for (target, arrives) in cases {
-            let echo = client
-                .send(&Request::get("plain.test", target.as_str()))
-                .await
-                .echo();
+            let echo = client.send(&Request::get("plain.test", target.as_str())).await.echo();
             assert_eq!(echo.target, arrives, "after {target}");
         }
     });
@@ -138,11 +117,8 @@ fn an_authorization_that_nobody_claims_reaches_the_upstream() {
         let bare = bare().await;
         let basic = "Basic dXNlcjpwYXNzd29yZA==";
         let mut client = bare.world.envoy.client();
-        for (host, path) in [
-            ("shop.test", "/public"),
-            ("shop.test", "/optional"),
-            ("plain.test", "/public"),
-        ] {
+        for (host, path) in [("shop.test", "/public"), ("shop.test", "/optional"), ("plain.test", "/public")]
+        {
             let request = Request::get(host, path).with("authorization", basic);
             let echo = client.send(&request).await.echo();
             assert_eq!(echo.values("authorization"), [basic], "{host}{path}");

@@ -8,20 +8,14 @@ use doorward::{
 use super::{Place, all, at, id, record};
 
 fn successor(number: u32, of: &KeyRecord) -> KeyRecord {
-    KeyRecord {
-        rotated_from: Some(of.id.clone()),
-        ..record(number)
-    }
+    KeyRecord { rotated_from: Some(of.id.clone()), ..record(number) }
 }
 
 pub(super) async fn an_insert_is_all_or_nothing(place: impl Place) {
     let store = place.open().await;
     store.insert(&[record(2)]).await.expect("inserted");
     let before = store.version().await.expect("a version");
-    store
-        .insert(&[record(1), record(2), record(3)])
-        .await
-        .expect_err("the second is there already");
+    store.insert(&[record(1), record(2), record(3)]).await.expect_err("the second is there already");
     assert_eq!(all(&store).await, [record(2)]);
     assert_eq!(store.version().await.expect("a version"), before);
     store.insert(&[]).await.expect("nothing to do");
@@ -31,20 +25,11 @@ pub(super) async fn an_insert_is_all_or_nothing(place: impl Place) {
 pub(super) async fn an_id_or_hash_is_there_once(place: impl Place) {
     let store = place.open().await;
     store.insert(&[record(1)]).await.expect("inserted");
-    let same_id = KeyRecord {
-        hash: record(2).hash,
-        ..record(1)
-    };
-    let same_hash = KeyRecord {
-        id: id("key_2"),
-        ..record(1)
-    };
+    let same_id = KeyRecord { hash: record(2).hash, ..record(1) };
+    let same_hash = KeyRecord { id: id("key_2"), ..record(1) };
     for (twin, what) in [(same_id, UniqueField::Id), (same_hash, UniqueField::Hash)] {
         let error = store.insert(&[twin]).await.expect_err("it is there already");
-        assert!(
-            matches!(error, StoreError::Exists(found) if found == what),
-            "{error}"
-        );
+        assert!(matches!(error, StoreError::Exists(found) if found == what), "{error}");
     }
 }
 
@@ -53,28 +38,17 @@ pub(super) async fn a_rotation_is_both_or_nothing(place: impl Place) {
     store.insert(&[record(1), record(2)]).await.expect("inserted");
     let before = store.version().await.expect("a version");
 
-    let taken = KeyRecord {
-        hash: record(2).hash,
-        ..successor(3, &record(1))
-    };
+    let taken = KeyRecord { hash: record(2).hash, ..successor(3, &record(1)) };
     let error = store.rotate(&record(1).id, &taken, at(50)).await;
-    assert!(
-        matches!(error, Err(StoreError::Exists(UniqueField::Hash))),
-        "{error:?}"
-    );
-    let missing = store
-        .rotate(&id("key_9"), &successor(3, &record(1)), at(50))
-        .await;
+    assert!(matches!(error, Err(StoreError::Exists(UniqueField::Hash))), "{error:?}");
+    let missing = store.rotate(&id("key_9"), &successor(3, &record(1)), at(50)).await;
     assert!(matches!(missing, Err(StoreError::NotFound(_))), "{missing:?}");
     assert_eq!(all(&store).await, [record(1), record(2)]);
     assert_eq!(store.version().await.expect("a version"), before);
 
     let new = successor(3, &record(1));
     store.rotate(&record(1).id, &new, at(50)).await.expect("rotated");
-    let old = KeyRecord {
-        expires: Some(at(50)),
-        ..record(1)
-    };
+    let old = KeyRecord { expires: Some(at(50)), ..record(1) };
     assert_eq!(all(&store).await, [old, record(2), new]);
     let changes = store.changes(before).await.expect("changes");
     let hashes: Vec<KeyHash> = changes.into_iter().map(|change| change.hash).collect();
@@ -83,15 +57,9 @@ pub(super) async fn a_rotation_is_both_or_nothing(place: impl Place) {
 
 pub(super) async fn a_rotation_never_lengthens_a_life(place: impl Place) {
     let store = place.open().await;
-    let ends_soon = KeyRecord {
-        expires: Some(at(20)),
-        ..record(1)
-    };
+    let ends_soon = KeyRecord { expires: Some(at(20)), ..record(1) };
     store.insert(&[ends_soon]).await.expect("inserted");
-    store
-        .rotate(&id("key_1"), &successor(2, &record(1)), at(50))
-        .await
-        .expect("rotated");
+    store.rotate(&id("key_1"), &successor(2, &record(1)), at(50)).await.expect("rotated");
     let old = store.get(&id("key_1")).await.expect("it is there");
     assert_eq!(old.expires, Some(at(20)));
 }
@@ -99,24 +67,14 @@ pub(super) async fn a_rotation_never_lengthens_a_life(place: impl Place) {
 pub(super) async fn a_key_is_replaced_once_and_never_when_revoked(place: impl Place) {
     let store = place.open().await;
     store.insert(&[record(1), record(2)]).await.expect("inserted");
-    store
-        .rotate(&record(1).id, &successor(3, &record(1)), at(50))
-        .await
-        .expect("rotated");
-    let again = store
-        .rotate(&record(1).id, &successor(4, &record(1)), at(10))
-        .await;
-    assert!(
-        matches!(again, Err(StoreError::Exists(UniqueField::Predecessor))),
-        "{again:?}"
-    );
+    store.rotate(&record(1).id, &successor(3, &record(1)), at(50)).await.expect("rotated");
+    let again = store.rotate(&record(1).id, &successor(4, &record(1)), at(10)).await;
+    assert!(matches!(again, Err(StoreError::Exists(UniqueField::Predecessor))), "{again:?}");
     let old = store.get(&record(1).id).await.expect("it is there");
     assert_eq!(old.expires, Some(at(50)));
 
     store.revoke(&record(2).id, at(5)).await.expect("revoked");
-    let revoked = store
-        .rotate(&record(2).id, &successor(4, &record(2)), at(50))
-        .await;
+    let revoked = store.rotate(&record(2).id, &successor(4, &record(2)), at(50)).await;
     assert!(matches!(revoked, Err(StoreError::Revoked(id)) if id == record(2).id));
     assert_eq!(all(&store).await.len(), 3);
 }
@@ -130,11 +88,7 @@ pub(super) async fn a_revoked_key_stays_as_it_was(place: impl Place) {
     let again = store.revoke(&id("key_1"), at(7)).await.expect("no error");
     assert_eq!(again, first);
     assert_eq!(store.get(&id("key_1")).await.expect("it is there"), first);
-    assert_eq!(
-        store.version().await.expect("a version"),
-        version,
-        "nothing has changed"
-    );
+    assert_eq!(store.version().await.expect("a version"), version, "nothing has changed");
     let missing = store.revoke(&id("key_2"), at(5)).await;
     assert!(matches!(missing, Err(StoreError::NotFound(_))));
 }

@@ -1,10 +1,6 @@
 //! What every key store promises. One body of tests, run against each.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test says what went wrong by ending"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what went wrong by ending")]
 
 mod changing;
 mod reading;
@@ -39,9 +35,7 @@ impl Place for Sqlite {
     }
 
     async fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.0.path().join("keys.db"), SqliteStore::PATIENCE)
-            .await
-            .expect("it opens")
+        SqliteStore::open(&self.0.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("it opens")
     }
 
     async fn close(&self, store: SqliteStore) {

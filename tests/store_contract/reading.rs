@@ -38,18 +38,10 @@ pub(super) async fn a_list_is_in_order_and_filtered(place: impl Place) {
     let newest = serving(3, &["odin"]);
     let oldest = serving(1, &["contox", "odin"]);
     let other = serving(2, &["odin-2"]);
-    store
-        .insert(&[newest.clone(), oldest.clone(), other.clone()])
-        .await
-        .expect("inserted");
+    store.insert(&[newest.clone(), oldest.clone(), other.clone()]).await.expect("inserted");
     assert_eq!(all(&store).await, [oldest.clone(), other, newest.clone()]);
-    let filter = |api: &str| KeyFilter {
-        api: Some(api.parse().expect("a name")),
-    };
-    assert_eq!(
-        store.list(&filter("odin")).await.expect("a list"),
-        [oldest, newest]
-    );
+    let filter = |api: &str| KeyFilter { api: Some(api.parse().expect("a name")) };
+    assert_eq!(store.list(&filter("odin")).await.expect("a list"), [oldest, newest]);
     assert_eq!(store.list(&filter("od")).await.expect("a list"), []);
 }
 

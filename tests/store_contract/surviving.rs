@@ -22,10 +22,7 @@ async fn write(store: impl KeyStore, numbers: std::ops::Range<u32>) {
 pub(super) async fn two_handles_see_one_store_and_a_reader_misses_no_change(place: impl Place) {
     let (here, there) = tokio::join!(place.open(), place.open());
     let reader = place.open().await;
-    let writing = [
-        tokio::spawn(write(here.clone(), 0..60)),
-        tokio::spawn(write(there.clone(), 60..120)),
-    ];
+    let writing = [tokio::spawn(write(here.clone(), 0..60)), tokio::spawn(write(there.clone(), 60..120))];
     // Were a version visible before a lower one, the reader would go past it.
     let mut read: Vec<Change> = Vec::new();
     while read.len() < 160 {
@@ -79,10 +76,7 @@ pub(super) async fn naughty_texts_come_back_as_they_were(place: impl Place) {
             project: Some(text.parse().expect("an id")),
             ..record(number)
         };
-        store
-            .insert(std::slice::from_ref(&naughty))
-            .await
-            .expect("inserted");
+        store.insert(std::slice::from_ref(&naughty)).await.expect("inserted");
         assert_eq!(store.get(&naughty.id).await.expect("it is there"), naughty);
         let found = store.find(naughty.hash).await.expect("an answer");
         assert_eq!(found.record, Some(naughty));
@@ -133,11 +127,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
             hash: KeyHash::from_bytes(&hash).expect("32 bytes"),
             hint: hint.parse().expect("a hint"),
             name,
-            kind: if service {
-                KeyKind::ServiceKey
-            } else {
-                KeyKind::ApiKey
-            },
+            kind: if service { KeyKind::ServiceKey } else { KeyKind::ApiKey },
             apis,
             organization,
             project,

@@ -48,25 +48,16 @@ impl Key {
 }
 
 fn wire(moment: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: moment.as_second(),
-        nanos: moment.subsec_nanosecond(),
-    }
+    prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(crate) fn kind<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     let kind = Kind::try_from(*number).unwrap_or_default();
     code(kind.as_str_name(), "KIND_").serialize(serializer)
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     let status = Status::try_from(*number).unwrap_or_default();
     code(status.as_str_name(), "STATUS_").serialize(serializer)
@@ -82,10 +73,7 @@ pub(crate) fn time<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let moment = moment.map(|moment| Timestamp::new(moment.seconds, moment.nanos));
-    moment
-        .transpose()
-        .map_err(serde::ser::Error::custom)?
-        .serialize(serializer)
+    moment.transpose().map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 #[cfg(test)]
@@ -121,11 +109,7 @@ mod tests {
     fn a_moment_before_1970_keeps_its_time() {
         let early: Timestamp = "1969-12-31T23:59:59.25Z".parse().expect("a moment");
         let message = Key::of(
-            &KeyRecord {
-                expires: Some(early),
-                revoked: Some(early),
-                ..record(1)
-            },
+            &KeyRecord { expires: Some(early), revoked: Some(early), ..record(1) },
             Timestamp::UNIX_EPOCH,
         );
         let json = serde_json::to_value(message).expect("JSON");

@@ -52,11 +52,7 @@ impl NewKey {
         }
         for (at, name) in self.apis.iter().enumerate() {
             if self.apis.iter().take(at).any(|other| other == name) {
-                problems.push(Problem::new(
-                    "apis",
-                    format!("`{name}` twice"),
-                    "expected each API once",
-                ));
+                problems.push(Problem::new("apis", format!("`{name}` twice"), "expected each API once"));
                 continue;
             }
             match api(configured, name) {
@@ -173,18 +169,12 @@ pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&
         return Err(Problem::new("apis", quoted(api.name.as_str()), expected));
     }
     let found = wanted.map_or_else(|| "none".to_owned(), |environment| quoted(environment.as_str()));
-    let environments: Vec<&Environment> = api
-        .prefix_rules()
-        .filter_map(|rule| rule.environment.as_ref())
-        .collect();
+    let environments: Vec<&Environment> =
+        api.prefix_rules().filter_map(|rule| rule.environment.as_ref()).collect();
     let expected = if environments.is_empty() {
         format!("expected none: the API `{}` has no environments", api.name)
     } else {
-        format!(
-            "expected one of {}, as the API `{}` has them",
-            named(environments),
-            api.name
-        )
+        format!("expected one of {}, as the API `{}` has them", named(environments), api.name)
     };
     Err(Problem::new("environment", found, expected))
 }

@@ -25,11 +25,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of this field.
     pub fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self {
-            field,
-            found: found.into(),
-            expected: expected.into(),
-        }
+        Self { field, found: found.into(), expected: expected.into() }
     }
 }
 
@@ -90,10 +86,7 @@ pub enum KeyError {
 impl From<StoreError> for KeyError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Revoked(id) => Self::Ended {
-                id,
-                status: KeyStatus::Revoked,
-            },
+            StoreError::Revoked(id) => Self::Ended { id, status: KeyStatus::Revoked },
             other => Self::Store(other),
         }
     }

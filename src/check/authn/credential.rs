@@ -73,10 +73,7 @@ pub fn extract<'r>(
     match found {
         Some(key) => Ok(Credential::ApiKey(key)),
         None if route.access == Access::Optional => Ok(Credential::Anonymous),
-        None => Err(Refusal::denied(
-            DenialReason::CredentialMissing,
-            "no credential was presented",
-        )),
+        None => Err(Refusal::denied(DenialReason::CredentialMissing, "no credential was presented")),
     }
 }
 
@@ -132,9 +129,7 @@ fn claim<'r>(value: &'r [u8], scheme: Option<&str>) -> Result<Option<&'r [u8]>, 
 
 fn single(value: &[u8]) -> Result<&[u8], Refusal> {
     if value.contains(&b',') {
-        return Err(ambiguous(
-            "the credential's header was sent twice or holds a comma",
-        ));
+        return Err(ambiguous("the credential's header was sent twice or holds a comma"));
     }
     Ok(value)
 }
@@ -177,11 +172,7 @@ fn present<'r>(
             return Err(malformed("keys of this environment may not stand in a query"));
         }
     }
-    Ok(PresentedKey {
-        text,
-        rule,
-        checksum: accepted.checksum,
-    })
+    Ok(PresentedKey { text, rule, checksum: accepted.checksum })
 }
 
 /// Whether an application might read the header with this name and value as something in this place, good or
@@ -270,15 +261,8 @@ mod tests {
 
     #[test]
     fn a_presented_key_never_shows_itself() {
-        let rule = PrefixRule {
-            prefix: "sk_".parse().expect("a prefix"),
-            environment: None,
-        };
-        let key = PresentedKey {
-            text: "sk_secret",
-            rule: &rule,
-            checksum: ChecksumRule::Required,
-        };
+        let rule = PrefixRule { prefix: "sk_".parse().expect("a prefix"), environment: None };
+        let key = PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required };
         assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
     }
 }

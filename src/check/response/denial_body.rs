@@ -19,12 +19,7 @@ struct Filling<'a> {
 
 /// Writes the body of a refusal as JSON.
 pub(super) fn render(denials: &Denials, seen: &Seen<'_>, kind: RefusalKind, status: u16) -> String {
-    let filling = Filling {
-        denials,
-        seen,
-        kind,
-        status,
-    };
+    let filling = Filling { denials, seen, kind, status };
     filling.fill(&denials.body).unwrap_or(Value::Null).to_string()
 }
 
@@ -39,9 +34,8 @@ impl Filling<'_> {
             },
             Template::Array(items) => items.iter().filter_map(|item| self.fill(item)).collect(),
             Template::Object(members) => {
-                let filled = members
-                    .iter()
-                    .filter_map(|(name, member)| Some((name.clone(), self.fill(member)?)));
+                let filled =
+                    members.iter().filter_map(|(name, member)| Some((name.clone(), self.fill(member)?)));
                 Value::Object(filled.collect::<Map<_, _>>())
             }
         })
@@ -65,19 +59,11 @@ impl Filling<'_> {
             Hole::Api => self.seen.api.map(|api| api.config.name.as_str().into()),
             // No stage can give a refusal that knows when to come back.
             Hole::RetryAfter => None,
-            Hole::RequiredScopes => Some(
-                self.seen
-                    .route
-                    .map(|route| names(&route.scopes))
-                    .unwrap_or_default()
-                    .into(),
-            ),
+            Hole::RequiredScopes => {
+                Some(self.seen.route.map(|route| names(&route.scopes)).unwrap_or_default().into())
+            }
             Hole::ProvidedScopes => {
-                let provided = self
-                    .seen
-                    .principal
-                    .as_ref()
-                    .and_then(|principal| principal.scopes());
+                let provided = self.seen.principal.as_ref().and_then(|principal| principal.scopes());
                 Some(provided.map(names).unwrap_or_default().into())
             }
             Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),

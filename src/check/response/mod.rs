@@ -61,10 +61,7 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
     }
 }
 
-#[expect(
-    deprecated,
-    reason = "a decision is written whole, the field that Envoy no longer reads included"
-)]
+#[expect(deprecated, reason = "a decision is written whole, the field that Envoy no longer reads included")]
 fn allowed(seen: &Seen<'_>, admission: &Admission<'_>) -> CheckResponse {
     let changes = principal_headers::changes(admission.grant());
     CheckResponse {
@@ -85,9 +82,7 @@ fn denied(seen: &Seen<'_>, reason: DenialReason) -> CheckResponse {
     let mut response = refusal(seen, RefusalKind::Denied(reason), denials(seen).status(reason));
     let mut code = Code::PermissionDenied;
     if reason.is_unauthenticated() {
-        response
-            .headers
-            .push(set_header("www-authenticate", challenges(seen.api, reason)));
+        response.headers.push(set_header("www-authenticate", challenges(seen.api, reason)));
         code = Code::Unauthenticated;
     }
     CheckResponse {
@@ -114,9 +109,7 @@ fn denials<'r>(seen: &Seen<'r>) -> &'r Denials {
 fn refusal(seen: &Seen<'_>, kind: RefusalKind, status: u16) -> DeniedHttpResponse {
     let denials = denials(seen);
     DeniedHttpResponse {
-        status: Some(HttpStatus {
-            code: i32::from(status),
-        }),
+        status: Some(HttpStatus { code: i32::from(status) }),
         headers: vec![set_header("content-type", denials.content_type.clone())],
         body: denial_body::render(denials, seen, kind, status),
     }
@@ -127,11 +120,7 @@ fn refusal(seen: &Seen<'_>, kind: RefusalKind, status: u16) -> DeniedHttpRespons
 #[expect(deprecated, reason = "every released Envoy reads the older field")]
 fn set_header(name: &str, value: String) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(HeaderValue {
-            key: name.to_owned(),
-            value,
-            raw_value: Vec::new(),
-        }),
+        header: Some(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() }),
         append: Some(BoolValue { value: false }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
         keep_empty_value: false,
@@ -139,11 +128,7 @@ fn set_header(name: &str, value: String) -> HeaderValueOption {
 }
 
 fn grpc_status(code: Code) -> rpc::Status {
-    rpc::Status {
-        code: code as i32,
-        message: String::new(),
-        details: Vec::new(),
-    }
+    rpc::Status { code: code as i32, message: String::new(), details: Vec::new() }
 }
 
 /// What Envoy's access log can show of a Check.
@@ -152,25 +137,15 @@ fn metadata(seen: &Seen<'_>, reason: Option<&'static str>) -> Struct {
     let members = [
         ("api", seen.api.map(|api| api.config.name.as_str())),
         ("principal_id", principal.and_then(Principal::id)),
-        (
-            "principal_kind",
-            principal.map(|principal| principal.kind().code()),
-        ),
-        (
-            "organization",
-            principal
-                .and_then(Principal::organization)
-                .map(OrganizationId::as_str),
-        ),
+        ("principal_kind", principal.map(|principal| principal.kind().code())),
+        ("organization", principal.and_then(Principal::organization).map(OrganizationId::as_str)),
         ("plan", principal.and_then(Principal::plan).map(PlanName::as_str)),
         ("reason", reason),
     ];
     let fields: HashMap<String, Value> = members
         .into_iter()
         .filter_map(|(name, text)| {
-            let value = Value {
-                kind: Some(Kind::StringValue(text?.to_owned())),
-            };
+            let value = Value { kind: Some(Kind::StringValue(text?.to_owned())) };
             Some((name.to_owned(), value))
         })
         .collect();
@@ -204,9 +179,5 @@ fn schemes(api: &Api) -> Vec<&str> {
             KeyPlace::Query { .. } => None,
         })
         .collect();
-    if named.is_empty() {
-        vec![DEFAULT_SCHEME]
-    } else {
-        named
-    }
+    if named.is_empty() { vec![DEFAULT_SCHEME] } else { named }
 }

@@ -22,13 +22,8 @@ use crate::{
 use super::set_header;
 
 /// Headers by which a framework may take the request for another than was decided upon.
-const OVERRIDES: [&str; 5] = [
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
+const OVERRIDES: [&str; 5] =
+    ["x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 /// A principal header that nothing sets yet, so that whatever stands there is forged.
 const ASSERTION: &str = "x-principal-assertion";
@@ -51,16 +46,12 @@ pub(super) fn changes(grant: &Grant<'_>) -> Changes {
     let values = values(principal, api);
     for (name, value) in &values {
         match value {
-            Some(value) => changes
-                .set
-                .push(set_header(name.as_str(), value.as_ref().to_owned())),
+            Some(value) => changes.set.push(set_header(name.as_str(), value.as_ref().to_owned())),
             None => changes.remove.push(name.to_string()),
         }
     }
     for (name, value) in request.headers.iter() {
-        let ours = values
-            .iter()
-            .any(|(own, _)| name.eq_ignore_ascii_case(own.as_str()));
+        let ours = values.iter().any(|(own, _)| name.eq_ignore_ascii_case(own.as_str()));
         let forged = folds_to(name, ASSERTION) || values.iter().any(|(own, _)| folds_to(name, own.as_str()));
         if !ours && (forged || overrides(name) || presents_credential(name, value, api)) {
             changes.remove.push(name.to_owned());
@@ -77,34 +68,19 @@ fn values<'a>(principal: &'a Principal, api: &'a GuardedApi) -> [(&'a HeaderName
     [
         (&names.id, principal.id().map(encoded)),
         (&names.kind, Some(principal.kind().code().into())),
-        (
-            &names.organization,
-            principal.organization().map(|id| encoded(id.as_str())),
-        ),
+        (&names.organization, principal.organization().map(|id| encoded(id.as_str()))),
         (&names.project, principal.project().map(|id| encoded(id.as_str()))),
-        (
-            &names.environment,
-            principal.environment().map(|name| name.as_str().into()),
-        ),
+        (&names.environment, principal.environment().map(|name| name.as_str().into())),
         (&names.scopes, scopes(principal, api)),
         (&names.plan, principal.plan().map(|name| name.as_str().into())),
-        (
-            &names.credential,
-            principal.key().map(|record| encoded(record.id.as_str())),
-        ),
+        (&names.credential, principal.key().map(|record| encoded(record.id.as_str()))),
     ]
 }
 
 /// The scopes held and implied, with spaces between. Scopes are visible ASCII already.
 fn scopes<'a>(principal: &'a Principal, api: &'a GuardedApi) -> Option<Cow<'a, str>> {
     let held = principal.scopes().filter(|held| !held.is_empty())?;
-    let all: Vec<&str> = api
-        .config
-        .implications
-        .expand(held)
-        .into_iter()
-        .map(Scope::as_str)
-        .collect();
+    let all: Vec<&str> = api.config.implications.expand(held).into_iter().map(Scope::as_str).collect();
     Some(all.join(" ").into())
 }
 
@@ -113,9 +89,7 @@ fn overrides(name: &str) -> bool {
 }
 
 fn presents_credential(name: &str, value: &[u8], api: &GuardedApi) -> bool {
-    api.config
-        .key_places()
-        .any(|place| presented_by_header(name, value, place))
+    api.config.key_places().any(|place| presented_by_header(name, value, place))
 }
 
 fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<String> {

@@ -39,11 +39,7 @@ impl Doors {
         let ready = |(index, api): (usize, &Api)| {
             by_host.extend(api.hosts.iter().map(|host| (host.as_str().into(), index)));
             let table = RouteTable::new(api.routes.iter().map(|route| &route.pattern));
-            GuardedApi {
-                index,
-                config: api.clone(),
-                table,
-            }
+            GuardedApi { index, config: api.clone(), table }
         };
         let apis = apis.iter().enumerate().map(ready).collect();
         Self { by_host, apis }
@@ -62,9 +58,9 @@ impl Doors {
             .and_then(|index| self.apis.get(*index))
             .ok_or_else(|| unknown("no API has this host"))?;
         match request.claimed_api {
-            Some(name) if name != api.config.name.as_str() => Err(unknown(
-                "the API named in context_extensions does not have this host",
-            )),
+            Some(name) if name != api.config.name.as_str() => {
+                Err(unknown("the API named in context_extensions does not have this host"))
+            }
             _ => Ok(api),
         }
     }

@@ -57,11 +57,7 @@ impl fmt::Display for PathProblem {
 pub(super) fn examine(path: &str, allowed: &[Ambiguity]) -> Result<(), PathProblem> {
     let absolute = path.strip_prefix('/').ok_or(PathProblem::NotAbsolute)?;
     let refuse = |ambiguity: Ambiguity| {
-        if allowed.contains(&ambiguity) {
-            Ok(())
-        } else {
-            Err(PathProblem::Ambiguous(ambiguity))
-        }
+        if allowed.contains(&ambiguity) { Ok(()) } else { Err(PathProblem::Ambiguous(ambiguity)) }
     };
     for (at, byte) in path.bytes().enumerate() {
         match byte {
@@ -93,23 +89,14 @@ fn examine_segment(segment: &str) -> Result<(), PathProblem> {
     if !segment.starts_with('.') && !segment.contains(['%', '\\']) {
         return Ok(());
     }
-    let decoded = percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| PathProblem::NotUtf8)?;
-    if decoded
-        .char_indices()
-        .any(|(at, c)| c == '%' && escaped(&decoded, at + 1).is_some())
-    {
+    let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| PathProblem::NotUtf8)?;
+    if decoded.char_indices().any(|(at, c)| c == '%' && escaped(&decoded, at + 1).is_some()) {
         return Err(PathProblem::DoubleEscape);
     }
     // An allowed separator or parameter may not smuggle in a dot segment either, nor may a trailing space, which
     // some file systems drop.
     let dotted = |part: &str| matches!(part.split(';').next().map(str::trim_end), Some("." | ".."));
-    if decoded.split(['/', '\\']).any(dotted) {
-        Err(PathProblem::DotSegment)
-    } else {
-        Ok(())
-    }
+    if decoded.split(['/', '\\']).any(dotted) { Err(PathProblem::DotSegment) } else { Ok(()) }
 }
 
 /// The byte that the escape stands for whose `%` is just before `digits_at`.
@@ -196,19 +183,10 @@ mod tests {
         assert_eq!(examine("/v1/group%2fproject", &[EncodedSeparator]), Ok(()));
         assert_eq!(examine("/v1//scans", &[EmptySegment]), Ok(()));
         assert_eq!(examine("/v1/a;b=c", &[PathParameter]), Ok(()));
-        assert_eq!(
-            examine("/v1/a%2f..%2fb", &[EncodedSeparator]),
-            Err(Problem::DotSegment)
-        );
+        assert_eq!(examine("/v1/a%2f..%2fb", &[EncodedSeparator]), Err(Problem::DotSegment));
         assert_eq!(examine("/v1/..;a/b", &[PathParameter]), Err(Problem::DotSegment));
-        assert_eq!(
-            examine("/v1/..\\b", &[EncodedSeparator]),
-            Err(Problem::DotSegment)
-        );
-        assert_eq!(
-            examine("/v1/a\\..\\b", &[EncodedSeparator]),
-            Err(Problem::DotSegment)
-        );
+        assert_eq!(examine("/v1/..\\b", &[EncodedSeparator]), Err(Problem::DotSegment));
+        assert_eq!(examine("/v1/a\\..\\b", &[EncodedSeparator]), Err(Problem::DotSegment));
     }
 
     proptest::proptest! {

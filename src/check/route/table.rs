@@ -39,22 +39,15 @@ impl Methods {
         match methods {
             MethodSet::Any => self.any = Some(index),
             MethodSet::These(names) => {
-                self.named
-                    .extend(names.iter().map(|name| (name.as_str().into(), index)));
+                self.named.extend(names.iter().map(|name| (name.as_str().into(), index)));
             }
         }
     }
 
     fn find(&self, method: &str) -> Option<usize> {
-        let named = |wanted: &str| {
-            self.named
-                .iter()
-                .find(|(name, _)| **name == *wanted)
-                .map(|(_, index)| *index)
-        };
-        named(method)
-            .or_else(|| if method == "HEAD" { named("GET") } else { None })
-            .or(self.any)
+        let named =
+            |wanted: &str| self.named.iter().find(|(name, _)| **name == *wanted).map(|(_, index)| *index);
+        named(method).or_else(|| if method == "HEAD" { named("GET") } else { None }).or(self.any)
     }
 }
 
@@ -71,11 +64,7 @@ impl RouteTable {
                     Segment::Capture(_) => node.capture.get_or_insert_default(),
                 };
             }
-            let methods = if pattern.open_ended {
-                &mut node.open_ended
-            } else {
-                &mut node.exact
-            };
+            let methods = if pattern.open_ended { &mut node.open_ended } else { &mut node.exact };
             methods.add(&pattern.methods, index);
         }
         Self { root }
@@ -130,9 +119,7 @@ mod tests {
 
     /// What the table finds, as the text of the pattern.
     fn found<'a>(texts: &[&'a str], method: &str, path: &str) -> Option<&'a str> {
-        RouteTable::new(&patterns(texts))
-            .find(method, path)
-            .map(|index| texts[index])
+        RouteTable::new(&patterns(texts)).find(method, path).map(|index| texts[index])
     }
 
     #[test]
@@ -207,10 +194,7 @@ mod tests {
             };
             fits.then_some((key, by_method))
         };
-        let ranked = patterns
-            .iter()
-            .enumerate()
-            .filter_map(|(index, pattern)| Some((rank(pattern)?, index)));
+        let ranked = patterns.iter().enumerate().filter_map(|(index, pattern)| Some((rank(pattern)?, index)));
         ranked.max().map(|(_, index)| index)
     }
 

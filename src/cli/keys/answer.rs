@@ -69,11 +69,7 @@ impl Answer {
 
     fn lines(&self, now: Timestamp) -> Vec<String> {
         match self {
-            Self::Issued {
-                key,
-                record,
-                old_ends,
-            } => {
+            Self::Issued { key, record, old_ends } => {
                 let id = plain(record.id.as_str());
                 let mut lines = vec![
                     key.expose().to_owned(),
@@ -123,10 +119,7 @@ fn details(record: &KeyRecord, now: Timestamp) -> Vec<[String; 2]> {
         ("REVOKED", optional_time(record.revoked)),
         ("APIS", list(&record.apis)),
         ("SOURCES", list(&record.sources)),
-        (
-            "ROTATED FROM",
-            optional(record.rotated_from.as_ref().map(KeyId::as_str)),
-        ),
+        ("ROTATED FROM", optional(record.rotated_from.as_ref().map(KeyId::as_str))),
     ];
     COLUMNS
         .into_iter()
@@ -181,11 +174,8 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         }
     }
     let line = |row: &[String; N]| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()

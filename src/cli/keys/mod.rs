@@ -69,9 +69,7 @@ async fn execute(
     rng: &mut impl CryptoRng,
 ) -> Result<String, Failure> {
     let StoreLocation::Sqlite(path) = &config.store;
-    let store = SqliteStore::open(path, SqliteStore::PATIENCE)
-        .await
-        .map_err(KeyError::from)?;
+    let store = SqliteStore::open(path, SqliteStore::PATIENCE).await.map_err(KeyError::from)?;
     let keys = Keys::new(&store, &config.apis, clock);
     let answer = carry_out(command.action, &keys, clock.now(), rng).await;
     store.close().await;
@@ -87,11 +85,7 @@ async fn carry_out<S: KeyStore>(
     Ok(match action {
         Action::Create(arguments) => {
             let Issued { key, record } = keys.create(wanted(arguments, now)?, rng).await?;
-            Answer::Issued {
-                key,
-                record,
-                old_ends: None,
-            }
+            Answer::Issued { key, record, old_ends: None }
         }
         Action::List { api } => Answer::List(keys.list(&KeyFilter { api }).await?),
         Action::Get { id } => Answer::Key(keys.get(&id).await?),
@@ -143,10 +137,7 @@ async fn import<S: KeyStore>(
         return Ok(keys.import(BufReader::new(io::stdin()), rng).await?);
     }
     let opened = File::open(file).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            format!("{} cannot be opened: {error}", file.display()),
-        )
+        Failure::new(Exit::Usage, format!("{} cannot be opened: {error}", file.display()))
     })?;
     Ok(keys.import(BufReader::new(opened), rng).await?)
 }

@@ -80,25 +80,17 @@ async fn a_key_is_shown_once_alone_on_the_first_line() {
     let mut scene = Scene::new();
     let answer = scene.run(&CREATE).await.expect("created");
     let lines: Vec<&str> = answer.lines().collect();
-    assert!(
-        lines[0].starts_with("sk_live_") && !lines[0].contains(' '),
-        "{answer}"
-    );
+    assert!(lines[0].starts_with("sk_live_") && !lines[0].contains(' '), "{answer}");
     let listed = scene.json(&["list"]).await;
     let id = text(&listed["keys"][0]["id"]);
     assert_eq!(
         lines[1..],
-        [format!(
-            "This is the only time that the key is shown: keep it now. Its id is {id}."
-        )]
+        [format!("This is the only time that the key is shown: keep it now. Its id is {id}.")]
     );
     let hash = hex::encode(KeyHash::of(lines[0]).as_bytes());
     for words in [&["list"][..], &["get", &id], &["list", "--output", "json"]] {
         let shown = scene.run(words).await.expect("shown");
-        assert!(
-            !shown.contains(lines[0]) && !shown.contains(&hash[..16]),
-            "{shown}"
-        );
+        assert!(!shown.contains(lines[0]) && !shown.contains(&hash[..16]), "{shown}");
     }
 }
 
@@ -155,10 +147,7 @@ async fn a_list_is_a_table_that_nothing_breaks() {
         assert!(line[kinds..].starts_with("api_key  "), "{table}");
     }
     assert!(lines[1].ends_with("revoked  2030-01-01T00:00:00Z  -"), "{table}");
-    assert!(
-        lines[2].contains("\\u{202e}gnirts") && lines[2].contains("a\\u{2028}b"),
-        "{table}"
-    );
+    assert!(lines[2].contains("\\u{202e}gnirts") && lines[2].contains("a\\u{2028}b"), "{table}");
 
     let filtered = scene.json(&["list", "--api", "games"]).await;
     assert_eq!(filtered["keys"].as_array().map(Vec::len), Some(1));
@@ -179,16 +168,10 @@ async fn one_key_is_shown_line_by_line() {
 async fn a_rotation_tells_the_end_of_the_old_key() {
     let mut scene = Scene::new();
     let old = text(&scene.create().await["id"]);
-    let answer = scene
-        .run(&["rotate", &old, "--overlap", "24h"])
-        .await
-        .expect("rotated");
+    let answer = scene.run(&["rotate", &old, "--overlap", "24h"]).await.expect("rotated");
     let lines: Vec<&str> = answer.lines().collect();
     assert!(lines[0].starts_with("sk_live_"), "{answer}");
-    assert_eq!(
-        lines[2],
-        format!("The old key {old} ends at 2030-01-02T00:00:00Z.")
-    );
+    assert_eq!(lines[2], format!("The old key {old} ends at 2030-01-02T00:00:00Z."));
 
     let listed = scene.json(&["list"]).await;
     assert_eq!(text(&listed["keys"][1]["rotated_from"]), old);
@@ -203,10 +186,7 @@ async fn a_revoked_key_is_told_since_when() {
     let mut scene = Scene::new();
     let id = text(&scene.create().await["id"]);
     let answer = scene.run(&["revoke", &id]).await.expect("revoked");
-    assert_eq!(
-        answer,
-        format!("The key {id} is revoked since 2030-01-01T00:00:00Z.")
-    );
+    assert_eq!(answer, format!("The key {id} is revoked since 2030-01-01T00:00:00Z."));
     scene.clock.advance(60);
     assert_eq!(scene.run(&["revoke", &id]).await.expect("no error"), answer);
     assert_eq!(scene.json(&["get", &id]).await["status"], "revoked");
@@ -222,14 +202,8 @@ async fn a_file_is_imported() {
     );
     std::fs::write(&file, line).expect("written");
     let path = file.to_str().expect("text");
-    assert_eq!(
-        scene.run(&["import", path]).await.expect("imported"),
-        "1 key was imported."
-    );
-    let again = scene
-        .run(&["import", path])
-        .await
-        .expect_err("it is there already");
+    assert_eq!(scene.run(&["import", path]).await.expect("imported"), "1 key was imported.");
+    let again = scene.run(&["import", path]).await.expect_err("it is there already");
     assert!(again.exit == Exit::Failure && again.message.starts_with("nothing was imported\nline 1: hash: "));
     let missing = scene.run(&["import", "/none"]).await;
     assert!(
@@ -241,16 +215,9 @@ async fn a_file_is_imported() {
 async fn a_failure_says_whose_it_is() {
     let mut scene = Scene::new();
     let id = text(&scene.create().await["id"]);
-    for words in [
-        &["get", "key_0"][..],
-        &["revoke", "key_0"],
-        &["rotate", "key_0", "--overlap", "1h"],
-    ] {
+    for words in [&["get", "key_0"][..], &["revoke", "key_0"], &["rotate", "key_0", "--overlap", "1h"]] {
         let failure = scene.run(words).await.expect_err("no such key");
-        assert!(
-            failure.exit == Exit::Failure && failure.message == "no key has the id key_0",
-            "{failure}"
-        );
+        assert!(failure.exit == Exit::Failure && failure.message == "no key has the id key_0", "{failure}");
     }
     let with = |words: &[&'static str]| [&CREATE[..], words].concat();
     for words in [

@@ -45,10 +45,7 @@ pub(super) struct Fences {
 
 impl Fences {
     pub(super) fn new() -> Self {
-        Self {
-            epoch: AtomicU64::new(0),
-            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { epoch: AtomicU64::new(0), slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -65,8 +62,7 @@ impl Fences {
 
     /// From now on, nothing counts that was read about this hash before this change.
     pub(super) fn raise(&self, change: &Change) {
-        self.slot(&change.hash)
-            .fetch_max(change.version.0, Ordering::AcqRel);
+        self.slot(&change.hash).fetch_max(change.version.0, Ordering::AcqRel);
     }
 
     /// From now on, nothing counts that was read before, or is being read now.

@@ -23,15 +23,8 @@ impl Meters {
             LOOKUPS,
             "Look-ups of keys: remembered, remembered as unknown, or asked of the store."
         );
-        describe_histogram!(
-            LOAD_SECONDS,
-            Unit::Seconds,
-            "The time that the store took to look up a key."
-        );
-        describe_counter!(
-            ERRORS,
-            "What the store could not do: look-ups and polls that failed."
-        );
+        describe_histogram!(LOAD_SECONDS, Unit::Seconds, "The time that the store took to look up a key.");
+        describe_counter!(ERRORS, "What the store could not do: look-ups and polls that failed.");
         Self {
             hits: counter!(LOOKUPS, "result" => "hit"),
             negative_hits: counter!(LOOKUPS, "result" => "negative_hit"),

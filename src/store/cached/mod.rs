@@ -67,9 +67,7 @@ enum NotLoaded {
 
 impl<S> Clone for CachedKeys<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -85,21 +83,10 @@ impl<S: KeyStore> CachedKeys<S> {
             .weigher(|_, known: &Known| bytes(&known.record))
             .time_to_live(limits.positive)
             .build();
-        let unknown = Cache::builder()
-            .max_capacity(UNKNOWN_MAX)
-            .time_to_live(limits.negative)
-            .build();
-        let shared = Shared {
-            store,
-            known,
-            unknown,
-            fences: Fences::new(),
-            load_timeout,
-            meters: Meters::new(),
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
+        let unknown = Cache::builder().max_capacity(UNKNOWN_MAX).time_to_live(limits.negative).build();
+        let shared =
+            Shared { store, known, unknown, fences: Fences::new(), load_timeout, meters: Meters::new() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The key with this hash, or `None` if the store has none.
@@ -126,9 +113,7 @@ impl<S: KeyStore> CachedKeys<S> {
         // A task of its own: a caller who gives up takes nobody else's load away, and the next one finds it
         // done. Otherwise a store slower than Envoy's patience would never be remembered.
         let loading = tokio::spawn(Arc::clone(shared).load_fresh(hash));
-        loading
-            .await
-            .unwrap_or_else(|error| Err(Arc::new(StoreError::Unavailable(error.to_string()))))
+        loading.await.unwrap_or_else(|error| Err(Arc::new(StoreError::Unavailable(error.to_string()))))
     }
 }
 
@@ -166,18 +151,13 @@ impl<S: KeyStore> Shared<S> {
         let began = Instant::now();
         let answer = tokio::time::timeout(self.load_timeout, self.store.find(hash)).await;
         self.meters.load_seconds.record(began.elapsed());
-        let found = answer
-            .unwrap_or_else(|_| Err(too_slow(self.load_timeout)))
-            .map_err(|error| {
-                self.meters.errors.increment(1);
-                NotLoaded::Failed(Arc::new(error))
-            })?;
+        let found = answer.unwrap_or_else(|_| Err(too_slow(self.load_timeout))).map_err(|error| {
+            self.meters.errors.increment(1);
+            NotLoaded::Failed(Arc::new(error))
+        })?;
         let stamp = epoch.stamp(found.version);
         if let Some(record) = found.record {
-            Ok(Known {
-                record: Arc::new(record),
-                stamp,
-            })
+            Ok(Known { record: Arc::new(record), stamp })
         } else {
             self.unknown.insert(hash, stamp).await;
             Err(NotLoaded::Unknown(stamp))
@@ -204,11 +184,7 @@ fn bytes(record: &KeyRecord) -> u32 {
     let single = texts.into_iter().flatten();
     let apis = record.apis.iter().map(ApiName::as_str);
     let scopes = record.scopes.iter().map(Scope::as_str);
-    let text: usize = single
-        .chain(apis)
-        .chain(scopes)
-        .map(|text| TEXT_BYTES + text.len())
-        .sum();
+    let text: usize = single.chain(apis).chain(scopes).map(|text| TEXT_BYTES + text.len()).sum();
     let sources = size_of_val(record.sources.as_slice());
     u32::try_from(ENTRY_BYTES + text + sources).unwrap_or(u32::MAX)
 }

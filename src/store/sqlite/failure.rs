@@ -50,9 +50,7 @@ impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-            other => Self(format!(
-                "its schema is not the one that this program made: {other}"
-            )),
+            other => Self(format!("its schema is not the one that this program made: {other}")),
         }
     }
 }
@@ -65,17 +63,13 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 /// The error for an id or hash that is there already, or for a key that was replaced already, if `error`
 /// says so.
 pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
-    let error = error
-        .as_database_error()
-        .filter(|error| error.is_unique_violation())?;
+    let error = error.as_database_error().filter(|error| error.is_unique_violation())?;
     let fields = [
         ("keys.id", UniqueField::Id),
         ("keys.hash", UniqueField::Hash),
         ("keys.rotated_from", UniqueField::Predecessor),
     ];
-    let named = fields
-        .into_iter()
-        .find(|(column, _)| error.message().ends_with(column));
+    let named = fields.into_iter().find(|(column, _)| error.message().ends_with(column));
     named.map(|(_, field)| StoreError::Exists(field))
 }
 

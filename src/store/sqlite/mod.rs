@@ -60,10 +60,7 @@ impl SqliteStore {
 
     /// Begins a change.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|error| self.failed(error))
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))
     }
 
     async fn commit(&self, change: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
@@ -118,11 +115,7 @@ impl KeyStore for SqliteStore {
         .await
         .map_err(|error| self.failed(error))?;
         let version = self.version_in(&row)?;
-        let record = if row::is_absent(&row) {
-            None
-        } else {
-            Some(row::read(&row)?)
-        };
+        let record = if row::is_absent(&row) { None } else { Some(row::read(&row)?) };
         Ok(Found { record, version })
     }
 

@@ -33,11 +33,7 @@ pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqlitePool, 
 /// A file that is there is left alone: closing a second handle to it would drop the locks that this process
 /// holds on it (POSIX, `fcntl`).
 fn create_private(path: &Path) -> io::Result<()> {
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match created {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(drop),
@@ -77,9 +73,7 @@ async fn migrate(pool: &SqlitePool) -> Result<(), Failure> {
     let ours = MIGRATOR.iter().map(|migration| migration.version).max();
     let found = schema_version(pool).await?;
     if found > ours {
-        return Err(Failure::new(
-            "a newer version of this program has written it: upgrade this program",
-        ));
+        return Err(Failure::new("a newer version of this program has written it: upgrade this program"));
     }
     if found == ours {
         return Ok(());
@@ -100,9 +94,7 @@ async fn schema_version(pool: &SqlitePool) -> Result<Option<i64>, sqlx::Error> {
     if tables == 0 {
         return Ok(None);
     }
-    sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-        .fetch_one(pool)
-        .await
+    sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(pool).await
 }
 
 #[cfg(test)]
@@ -112,22 +104,14 @@ mod tests {
     #[tokio::test]
     async fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().expect("a folder");
-        let pool = open(&folder.path().join("keys.db"), Duration::from_secs(5))
-            .await
-            .expect("it opens");
+        let pool = open(&folder.path().join("keys.db"), Duration::from_secs(5)).await.expect("it opens");
         let setting = async |pragma: &'static str| {
             let value: String = sqlx::query_scalar(pragma).fetch_one(&pool).await.expect("read");
             value
         };
         assert_eq!(setting("PRAGMA journal_mode").await, "wal");
         // 2 is FULL.
-        assert_eq!(
-            setting("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await,
-            "2"
-        );
-        assert_eq!(
-            setting("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await,
-            "1"
-        );
+        assert_eq!(setting("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "2");
+        assert_eq!(setting("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
     }
 }

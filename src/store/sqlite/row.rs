@@ -51,10 +51,7 @@ pub(super) fn is_absent(row: &SqliteRow) -> bool {
 
 /// The record in a row; [`StoreError::Corrupt`] names the key and the column that make no sense.
 pub(super) fn read(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
-    let columns = Columns {
-        row,
-        key: row.try_get("id").unwrap_or("?"),
-    };
+    let columns = Columns { row, key: row.try_get("id").unwrap_or("?") };
     let scopes: Vec<Scope> = columns.list("scopes")?;
     Ok(KeyRecord {
         id: columns.text("id")?,
@@ -87,9 +84,7 @@ impl<'r> Columns<'r> {
     }
 
     fn value<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T, StoreError> {
-        self.row
-            .try_get(column)
-            .map_err(|error| self.corrupt(column, &error))
+        self.row.try_get(column).map_err(|error| self.corrupt(column, &error))
     }
 
     fn parse<T: FromStr<Err: Display>>(&self, column: &str, text: &str) -> Result<T, StoreError> {
@@ -107,9 +102,7 @@ impl<'r> Columns<'r> {
 
     fn list<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Vec<T>, StoreError> {
         let text: &str = self.value(column)?;
-        text.split_ascii_whitespace()
-            .map(|element| self.parse(column, element))
-            .collect()
+        text.split_ascii_whitespace().map(|element| self.parse(column, element)).collect()
     }
 
     fn hash(&self) -> Result<KeyHash, StoreError> {
@@ -122,8 +115,6 @@ impl<'r> Columns<'r> {
 
     fn optional_moment(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
         let milliseconds: Option<i64> = self.value(column)?;
-        milliseconds
-            .map(|milliseconds| self.moment(column, milliseconds))
-            .transpose()
+        milliseconds.map(|milliseconds| self.moment(column, milliseconds)).transpose()
     }
 }

@@ -70,9 +70,7 @@ impl Authority {
             None => config.with_no_client_auth(),
             Some(identity) => {
                 let (chain, key) = identity.der();
-                config
-                    .with_client_auth_cert(chain, key)
-                    .expect("a certificate and its key")
+                config.with_client_auth_cert(chain, key).expect("a certificate and its key")
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec()];

@@ -27,12 +27,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(method: &str, host: &str, target: impl Into<Vec<u8>>) -> Self {
-        Self {
-            method: method.to_owned(),
-            host: host.to_owned(),
-            target: target.into(),
-            headers: Vec::new(),
-        }
+        Self { method: method.to_owned(), host: host.to_owned(), target: target.into(), headers: Vec::new() }
     }
 
     pub(crate) fn get(host: &str, target: impl Into<Vec<u8>>) -> Self {
@@ -72,16 +67,9 @@ pub(crate) struct Response {
 impl Response {
     /// The header's value; panics if it was sent more than once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
+        let mut values = self.headers.iter().filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
         let first = values.next();
-        assert!(
-            values.next().is_none(),
-            "{name} was sent more than once: {:?}",
-            self.headers
-        );
+        assert!(values.next().is_none(), "{name} was sent more than once: {:?}", self.headers);
         first.map(|(_, value)| value.as_str())
     }
 
@@ -111,10 +99,7 @@ pub(crate) struct Http1 {
 
 impl Http1 {
     pub(crate) fn to(address: SocketAddr) -> Self {
-        Self {
-            address,
-            stream: None,
-        }
+        Self { address, stream: None }
     }
 
     /// Sends a request and reads its answer. Nothing is tried twice.
@@ -130,9 +115,7 @@ impl Http1 {
     }
 
     pub(crate) async fn send(&mut self, request: &Request) -> Response {
-        self.try_send(request)
-            .await
-            .unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+        self.try_send(request).await.unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
     }
 
     async fn exchange(&mut self, bytes: &[u8], is_head: bool) -> io::Result<Response> {
@@ -158,16 +141,10 @@ async fn read_response(stream: &mut BufReader<TcpStream>, is_head: bool) -> io::
         if line.is_empty() {
             break;
         }
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| bad("a header without colon"))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| bad("a header without colon"))?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut response = Response {
-        status,
-        headers,
-        body: Vec::new(),
-    };
+    let mut response = Response { status, headers, body: Vec::new() };
     if is_head {
         return Ok(response);
     }
@@ -215,9 +192,7 @@ pub(crate) async fn send(address: SocketAddr, request: &Request) -> Response {
 
 /// Reads a page of a part's own administration, such as `/metrics`.
 pub(crate) async fn get(address: SocketAddr, target: &str) -> io::Result<Response> {
-    Http1::to(address)
-        .try_send(&Request::get("localhost", target).with("connection", "close"))
-        .await
+    Http1::to(address).try_send(&Request::get("localhost", target).with("connection", "close")).await
 }
 
 /// Speaks HTTP/2, over one connection.
@@ -242,16 +217,12 @@ impl Http2 {
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_slice());
         }
-        let request = builder
-            .body(Empty::new())
-            .expect("a request that HTTP/2 can carry");
+        let request = builder.body(Empty::new()).expect("a request that HTTP/2 can carry");
         let answer = async {
             let (head, body) = self.0.send_request(request).await?.into_parts();
             Ok::<_, hyper::Error>((head, body.collect().await?.to_bytes()))
         };
-        let answer = tokio::time::timeout(ANSWER_TIME, answer)
-            .await
-            .expect("an answer in time");
+        let answer = tokio::time::timeout(ANSWER_TIME, answer).await.expect("an answer in time");
         let (head, body) = answer.expect("an answer");
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Response {

@@ -42,11 +42,7 @@ impl Doorward {
         command
             .env("DOORWARD_LISTEN__CHECK", addresses)
             .env("DOORWARD_LISTEN__TELEMETRY", telemetry.to_string());
-        Self {
-            process: Process::start(name, &mut command, site.folder()),
-            socket,
-            telemetry,
-        }
+        Self { process: Process::start(name, &mut command, site.folder()), socket, telemetry }
     }
 
     /// Waits until it is ready; false if its port was taken by somebody else in the meantime.
@@ -80,17 +76,11 @@ impl Doorward {
         let metrics = self.metrics().await;
         let fits = |line: &&str| {
             line.starts_with(&format!("{name}{{"))
-                && labels
-                    .iter()
-                    .all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")))
+                && labels.iter().all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")))
         };
         let samples = metrics.lines().filter(fits);
         samples
-            .map(|line| {
-                line.rsplit(' ')
-                    .next()
-                    .and_then(|value| value.parse::<f64>().ok())
-            })
+            .map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()))
             .map(|value| value.expect("a number at the end of a sample"))
             .sum()
     }

@@ -42,13 +42,7 @@ impl Envoy {
             .arg(&configuration)
             .arg("--admin-address-path")
             .arg(&admin)
-            .args([
-                "--disable-hot-restart",
-                "--concurrency",
-                "1",
-                "--log-level",
-                "warning",
-            ])
+            .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"])
             .args(["--file-flush-interval-msec", "50"]);
         let process = Process::start(&format!("envoy-{version}"), &mut command, folder.path());
         let address = process
@@ -58,11 +52,7 @@ impl Envoy {
                 listening(admin).await.ok_or_else(|| "it is not ready".to_owned())
             })
             .await;
-        Self {
-            process,
-            address,
-            _folder: folder,
-        }
+        Self { process, address, _folder: folder }
     }
 
     /// A connection to it.
@@ -76,16 +66,10 @@ impl Envoy {
             let text = self.process.output();
             // The last line may be half written.
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            let lines: Vec<Value> = whole
-                .lines()
-                .map(|line| serde_json::from_str(line).expect("a line of JSON"))
-                .collect();
+            let lines: Vec<Value> =
+                whole.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
             let found = lines.len();
-            if found < count {
-                Err(format!("{found} of {count} lines"))
-            } else {
-                Ok(lines)
-            }
+            if found < count { Err(format!("{found} of {count} lines")) } else { Ok(lines) }
         })
         .await
     }
@@ -115,10 +99,6 @@ async fn binary(version: &str) -> PathBuf {
             .expect("tests/parts.sh can be run")
     });
     let output = install.await.expect("no panic");
-    assert!(
-        output.status.success(),
-        "tests/parts.sh envoy {version}: {}",
-        output.status
-    );
+    assert!(output.status.success(), "tests/parts.sh envoy {version}: {}", output.status);
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }

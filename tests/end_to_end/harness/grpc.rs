@@ -57,10 +57,7 @@ pub(crate) fn check(
     match form {
         Form::Joined => {
             let text = |value: &[u8]| value.iter().copied().map(char::from).collect();
-            http.headers = headers
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), text(value)))
-                .collect();
+            http.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
         }
         Form::Raw => {
             let raw = |(name, value): &(&str, &[u8])| HeaderValue {
@@ -68,27 +65,17 @@ pub(crate) fn check(
                 value: String::new(),
                 raw_value: value.to_vec(),
             };
-            http.header_map = Some(HeaderMap {
-                headers: headers.iter().map(raw).collect(),
-            });
+            http.header_map = Some(HeaderMap { headers: headers.iter().map(raw).collect() });
         }
     }
-    let peer = SocketAddress {
-        address: "127.0.0.1".to_owned(),
-        ..Default::default()
-    };
+    let peer = SocketAddress { address: "127.0.0.1".to_owned(), ..Default::default() };
     CheckRequest {
         attributes: Some(AttributeContext {
             source: Some(Peer {
-                address: Some(AddressMessage {
-                    address: Some(Address::SocketAddress(peer)),
-                }),
+                address: Some(AddressMessage { address: Some(Address::SocketAddress(peer)) }),
                 ..Default::default()
             }),
-            request: Some(Request {
-                http: Some(http),
-                ..Default::default()
-            }),
+            request: Some(Request { http: Some(http), ..Default::default() }),
             ..Default::default()
         }),
     }

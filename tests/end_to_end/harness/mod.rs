@@ -28,11 +28,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One runtime for all tests, so that what they share lives on when one of them ends.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 });
 
 /// Runs one test.

@@ -33,13 +33,7 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         let id = child.id();
-        Self {
-            name: name.to_owned(),
-            child: Mutex::new(child),
-            id,
-            out,
-            err,
-        }
+        Self { name: name.to_owned(), child: Mutex::new(child), id, out, err }
     }
 
     /// What it wrote to its standard output so far.
@@ -59,10 +53,7 @@ impl Process {
 
     /// How it ended, if it did.
     pub(crate) fn outcome(&self) -> Option<ExitStatus> {
-        let mut child = self
-            .child
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         child.try_wait().expect("the state of a child")
     }
 
@@ -76,8 +67,7 @@ impl Process {
     /// Waits for its end.
     pub(crate) async fn ended(&self, within: Duration) -> ExitStatus {
         eventually(&self.name, within, async || {
-            self.outcome()
-                .ok_or_else(|| format!("it still runs\n{}", self.tail()))
+            self.outcome().ok_or_else(|| format!("it still runs\n{}", self.tail()))
         })
         .await
     }
@@ -86,9 +76,7 @@ impl Process {
     pub(crate) async fn ready<T>(&self, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
         eventually(&self.name, PATIENCE, async || {
             self.assert_alive();
-            attempt()
-                .await
-                .map_err(|problem| format!("{problem}\n{}", self.tail()))
+            attempt().await.map_err(|problem| format!("{problem}\n{}", self.tail()))
         })
         .await
     }
@@ -102,11 +90,7 @@ impl Process {
 
 /// Runs a command to its end, which has to come within [`PATIENCE`].
 pub(crate) fn finish(command: &mut Command) -> Output {
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     let id = child.id();
     let (sender, receiver) = mpsc::channel();
@@ -120,19 +104,13 @@ pub(crate) fn finish(command: &mut Command) -> Output {
 
 fn signal(id: u32, name: &str) {
     let script = format!("kill -{name} {id}");
-    let status = Command::new("sh")
-        .args(["-c", &script])
-        .status()
-        .expect("a shell");
+    let status = Command::new("sh").args(["-c", &script]).status().expect("a shell");
     assert!(status.success(), "process {id} could not be told SIG{name}");
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let child = self
-            .child
-            .get_mut()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         // It may have ended already; then there is nothing to kill.
         let _ = child.kill();
         let _ = child.wait();

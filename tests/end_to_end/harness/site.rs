@@ -94,11 +94,8 @@ impl Site {
     /// Creates a key, for the environment `live` unless the words name another.
     pub(crate) fn create(&self, words: &[&str]) -> Key {
         let fixed = ["keys", "create", "--organization", "acme", "--name", "a test's"];
-        let environment: &[&str] = if words.contains(&"--environment") {
-            &[]
-        } else {
-            &["--environment", "live"]
-        };
+        let environment: &[&str] =
+            if words.contains(&"--environment") { &[] } else { &["--environment", "live"] };
         self.key(&self.json(&[&fixed, environment, words].concat()))
     }
 
@@ -133,15 +130,8 @@ impl Site {
     }
 
     fn key(&self, answer: &Value) -> Key {
-        let member = |name: &str| {
-            answer[name]
-                .as_str()
-                .unwrap_or_else(|| panic!("no {name} in {answer}"))
-        };
-        let key = Key {
-            id: member("id").to_owned(),
-            key: member("key").to_owned(),
-        };
+        let member = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("no {name} in {answer}"));
+        let key = Key { id: member("id").to_owned(), key: member("key").to_owned() };
         self.note_secret(&key.key);
         key
     }
@@ -167,8 +157,7 @@ impl Site {
     pub(crate) async fn serve(&self) -> Doorward {
         let number = self.replicas.fetch_add(1, Ordering::SeqCst);
         let socket = self.folder().join(format!("doorward-{number}.sock"));
-        self.serve_at(&format!("[\"unix:{}\"]", socket.display()), socket)
-            .await
+        self.serve_at(&format!("[\"unix:{}\"]", socket.display()), socket).await
     }
 
     /// Starts a replica with this list of addresses, of which `socket` may be one.
@@ -198,9 +187,7 @@ impl Site {
         let mut connection = self.sql().await;
         for table in ["keys", "changes"] {
             let statement = format!("ALTER TABLE {table}{from} RENAME TO {table}{to}");
-            let done = sqlx::query(sqlx::AssertSqlSafe(statement))
-                .execute(&mut connection)
-                .await;
+            let done = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await;
             done.expect("the table can be renamed");
         }
     }

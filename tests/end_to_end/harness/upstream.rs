@@ -50,17 +50,11 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let received = Arc::new(AtomicUsize::new(0));
         let server = tokio::spawn(serve(listener, Arc::clone(&received)));
-        Self {
-            address,
-            received,
-            _server: AbortOnDropHandle::new(server),
-        }
+        Self { address, received, _server: AbortOnDropHandle::new(server) }
     }
 
     /// How many requests came this far.
@@ -78,9 +72,7 @@ async fn serve(listener: TcpListener, received: Arc<AtomicUsize>) {
         });
         tokio::spawn(async move {
             // A connection that breaks is the client's to notice.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }

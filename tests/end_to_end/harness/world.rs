@@ -16,30 +16,17 @@ impl World {
     pub(crate) async fn start(version: &str, site: Site, change: impl FnOnce(Recipe) -> Recipe) -> Self {
         let upstream = Upstream::start().await;
         let doorward = site.serve().await;
-        let recipe = change(Recipe::shipped(
-            upstream.address,
-            slice::from_ref(&doorward.socket),
-        ));
+        let recipe = change(Recipe::shipped(upstream.address, slice::from_ref(&doorward.socket)));
         let envoy = Envoy::start(version, &recipe).await;
-        Self {
-            envoy,
-            doorward,
-            upstream,
-            site,
-        }
+        Self { envoy, doorward, upstream, site }
     }
 
     /// Panics if a key stands in a log, in the metrics or in Envoy's access log.
     pub(crate) async fn assert_no_secret(&self) {
-        self.site
-            .assert_no_secret("Doorward's log", &self.doorward.process.log());
-        self.site
-            .assert_no_secret("Doorward's output", &self.doorward.process.output());
-        self.site
-            .assert_no_secret("the metrics", &self.doorward.metrics().await);
-        self.site
-            .assert_no_secret("Envoy's access log", &self.envoy.process.output());
-        self.site
-            .assert_no_secret("Envoy's log", &self.envoy.process.log());
+        self.site.assert_no_secret("Doorward's log", &self.doorward.process.log());
+        self.site.assert_no_secret("Doorward's output", &self.doorward.process.output());
+        self.site.assert_no_secret("the metrics", &self.doorward.metrics().await);
+        self.site.assert_no_secret("Envoy's access log", &self.envoy.process.output());
+        self.site.assert_no_secret("Envoy's log", &self.envoy.process.log());
     }
 }

@@ -113,10 +113,7 @@ impl Fields {
             };
             Problem::new("line", found, "expected one JSON object with each field once")
         })?;
-        Ok(Self {
-            members: members.0,
-            problems: Vec::new(),
-        })
+        Ok(Self { members: members.0, problems: Vec::new() })
     }
 
     fn problem(&mut self, field: &'static str, found: impl Into<String>, expected: impl Into<String>) {
@@ -154,9 +151,7 @@ impl Fields {
         text: &str,
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
-        read(text)
-            .map_err(|error| self.problem(field, quoted(text), error.to_string()))
-            .ok()
+        read(text).map_err(|error| self.problem(field, quoted(text), error.to_string())).ok()
     }
 
     fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, field: &'static str) -> Option<T> {

@@ -113,10 +113,7 @@ impl<S: KeyStore> Keys<'_, S> {
             Some(hint) => hint,
             None => line::default_hint(self.apis, &imported.wanted).map_err(|problem| vec![problem])?,
         };
-        imported
-            .wanted
-            .into_record(id, imported.hash, hint, now)
-            .map_err(|problem| vec![problem])
+        imported.wanted.into_record(id, imported.hash, hint, now).map_err(|problem| vec![problem])
     }
 
     /// Which parts of the record's identity the store has already.
@@ -124,11 +121,7 @@ impl<S: KeyStore> Keys<'_, S> {
         let mut problems = Vec::new();
         if let Some(other) = self.store.find(record.hash).await?.record {
             let found = format!("the hash of the key {}", other.id);
-            problems.push(Problem::new(
-                "hash",
-                found,
-                "expected a key that the store does not have",
-            ));
+            problems.push(Problem::new("hash", found, "expected a key that the store does not have"));
         }
         match self.store.get(&record.id).await {
             Ok(_) => problems.push(Problem::new(
@@ -166,17 +159,13 @@ impl Gathered {
             }
         };
         let twins = [
-            (
-                "hash",
-                first_line(&mut self.hashes, *record.hash.as_bytes(), line),
-            ),
+            ("hash", first_line(&mut self.hashes, *record.hash.as_bytes(), line)),
             ("id", first_line(&mut self.ids, record.id.clone(), line)),
         ];
         for (field, first) in twins {
             if first != line {
                 let found = format!("the same as in line {first}");
-                self.problems
-                    .add(line, Problem::new(field, found, "expected each key once"));
+                self.problems.add(line, Problem::new(field, found, "expected each key once"));
             }
         }
         self.records.push(record);
@@ -195,11 +184,7 @@ enum Line {
 }
 
 fn too_long() -> Problem {
-    Problem::new(
-        "line",
-        format!("more than {LINE_BYTES_MAX} bytes"),
-        "expected one JSON object for each key",
-    )
+    Problem::new("line", format!("more than {LINE_BYTES_MAX} bytes"), "expected one JSON object for each key")
 }
 
 /// Reads up to the next line feed, and keeps no more than a line may hold.

@@ -43,10 +43,7 @@ async fn keys_made_elsewhere_are_taken_over() {
         "hint": "gm_abcd...", "kind": "service_key", "project": "apollo", "scopes": ["write", "read"],
         "plan": "developer", "expires": "2031-01-01", "sources": ["10.0.0.0/8", "2001:db8::1"]
     }));
-    let count = scene
-        .import(&format!("{}\n{whole}", line(json!({}))))
-        .await
-        .expect("imported");
+    let count = scene.import(&format!("{}\n{whole}", line(json!({})))).await.expect("imported");
     assert_eq!(count, 2);
     let all = scene.all().await;
     assert_eq!(all[0].hint.as_str(), "sk_live_...");
@@ -77,86 +74,36 @@ const PROBLEMS: [(&str, &[&str]); 17] = [
             "organization: found nothing, expected a text",
         ],
     ),
-    (
-        r#"{"hash": "sha1:00"}"#,
-        &["hash: found another text of 7 characters, expected `sha256:`"],
-    ),
+    (r#"{"hash": "sha1:00"}"#, &["hash: found another text of 7 characters, expected `sha256:`"]),
     (r#"{"hash": 1, "name": ""}"#, &["hash: found a number"]),
-    (
-        r#"{"name": ""}"#,
-        &["name: found nothing, expected 1 to 256 bytes"],
-    ),
-    (
-        r#"{"api": null}"#,
-        &["apis: found none, expected the API that the key is for"],
-    ),
-    (
-        r#"{"apis": ["games"]}"#,
-        &["api: found both `api` and `apis`, expected one of them"],
-    ),
-    (
-        r#"{"api": null, "apis": ["payments", "payments"]}"#,
-        &["apis: found `payments` twice"],
-    ),
-    (
-        r#"{"owner": "me"}"#,
-        &["line: found the unknown field \"owner\", expected hash, api"],
-    ),
-    (
-        r#"{"kind": "root"}"#,
-        &["kind: found \"root\", expected `api_key` or `service_key`"],
-    ),
-    (
-        r#"{"organization": ""}"#,
-        &["organization: found \"\", expected one character at least"],
-    ),
-    (
-        r#"{"scopes": "read"}"#,
-        &["scopes: found a text, expected a list of texts"],
-    ),
+    (r#"{"name": ""}"#, &["name: found nothing, expected 1 to 256 bytes"]),
+    (r#"{"api": null}"#, &["apis: found none, expected the API that the key is for"]),
+    (r#"{"apis": ["games"]}"#, &["api: found both `api` and `apis`, expected one of them"]),
+    (r#"{"api": null, "apis": ["payments", "payments"]}"#, &["apis: found `payments` twice"]),
+    (r#"{"owner": "me"}"#, &["line: found the unknown field \"owner\", expected hash, api"]),
+    (r#"{"kind": "root"}"#, &["kind: found \"root\", expected `api_key` or `service_key`"]),
+    (r#"{"organization": ""}"#, &["organization: found \"\", expected one character at least"]),
+    (r#"{"scopes": "read"}"#, &["scopes: found a text, expected a list of texts"]),
     (
         r#"{"scopes": ["a b", 1]}"#,
-        &[
-            "scopes: found \"a b\", expected 1 to 64 visible",
-            "scopes: found a number",
-        ],
+        &["scopes: found \"a b\", expected 1 to 64 visible", "scopes: found a number"],
     ),
-    (
-        r#"{"plan": "Pro"}"#,
-        &["plan: found \"Pro\", expected lower-case letters"],
-    ),
-    (
-        r#"{"expires": 90}"#,
-        &["expires: found a number, expected a text"],
-    ),
-    (
-        r#"{"expires": "2029-01-01"}"#,
-        &["expires: found 2029-01-01T00:00:00Z, expected a moment after"],
-    ),
-    (
-        r#"{"sources": ["here"]}"#,
-        &["sources: found \"here\", expected a network such as"],
-    ),
-    (
-        r#"{"environment": "prod"}"#,
-        &["environment: found \"prod\", expected one of `live`"],
-    ),
+    (r#"{"plan": "Pro"}"#, &["plan: found \"Pro\", expected lower-case letters"]),
+    (r#"{"expires": 90}"#, &["expires: found a number, expected a text"]),
+    (r#"{"expires": "2029-01-01"}"#, &["expires: found 2029-01-01T00:00:00Z, expected a moment after"]),
+    (r#"{"sources": ["here"]}"#, &["sources: found \"here\", expected a network such as"]),
+    (r#"{"environment": "prod"}"#, &["environment: found \"prod\", expected one of `live`"]),
 ];
 
 fn told(error: &KeyError) -> Vec<String> {
-    let KeyError::Import(problems) = error else {
-        panic!("{error}")
-    };
+    let KeyError::Import(problems) = error else { panic!("{error}") };
     let told = problems.first.iter();
     told.map(|(line, problem)| format!("{line}: {problem}")).collect()
 }
 
 fn assert_begin(told: &[String], expected: &[String]) {
     for (told, expected) in told.iter().zip(expected) {
-        assert!(
-            told.starts_with(expected),
-            "{told}\nwhere this was expected:\n{expected}"
-        );
+        assert!(told.starts_with(expected), "{told}\nwhere this was expected:\n{expected}");
     }
     assert_eq!(told.len(), expected.len(), "{told:?}");
 }
@@ -235,18 +182,12 @@ async fn a_key_in_clear_is_refused_wherever_it_stands_and_never_repeated() {
             .import(&line(json!({ "hash": hash(SECRET), field: SECRET })))
             .await
             .expect_err("it is a secret");
-        assert!(
-            !format!("{error} {error:?}").contains("0123456789"),
-            "{field}: {error}"
-        );
+        assert!(!format!("{error} {error:?}").contains("0123456789"), "{field}: {error}");
     }
     for field in ["scopes", "sources"] {
         let text = line(json!({ "hash": hash(SECRET), field: [SECRET] }));
         let error = scene.import(&text).await.expect_err("it is a secret");
-        assert!(
-            !format!("{error} {error:?}").contains("0123456789"),
-            "{field}: {error}"
-        );
+        assert!(!format!("{error} {error:?}").contains("0123456789"), "{field}: {error}");
     }
     assert_eq!(scene.all().await, []);
 }
@@ -254,13 +195,8 @@ async fn a_key_in_clear_is_refused_wherever_it_stands_and_never_repeated() {
 #[tokio::test]
 async fn a_thousand_problems_are_counted_and_a_hundred_told() {
     let mut scene = Scene::new().await;
-    let error = scene
-        .import(&"{\n".repeat(1000))
-        .await
-        .expect_err("it is full of problems");
-    let KeyError::Import(told) = error else {
-        panic!("{error}")
-    };
+    let error = scene.import(&"{\n".repeat(1000)).await.expect_err("it is full of problems");
+    let KeyError::Import(told) = error else { panic!("{error}") };
     assert_eq!((told.first.len(), told.more), (100, 900));
     assert!(told.to_string().ends_with("\nand 900 more"));
 }

@@ -25,9 +25,8 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE)
-            .await
-            .expect("it opens");
+        let store =
+            SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("it opens");
         Self {
             store,
             apis: fixture::config().apis,
@@ -74,10 +73,7 @@ fn for_api(api: &str, environment: Option<&str>) -> NewKey {
 #[tokio::test]
 async fn a_created_key_has_its_apis_form_and_is_in_the_store() {
     let mut scene = Scene::new().await;
-    let issued = scene
-        .create(for_api("payments", Some("test")))
-        .await
-        .expect("created");
+    let issued = scene.create(for_api("payments", Some("test"))).await.expect("created");
     let prefix = "sk_test_".parse().expect("a prefix");
     assert!(is_well_formed_key(issued.key.expose(), &prefix));
     let record = &issued.record;
@@ -110,11 +106,7 @@ const NOT_ALLOWED: [(&str, Option<&str>, &str); 5] = [
         None,
         "apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`",
     ),
-    (
-        "open",
-        None,
-        "apis: found \"open\", expected an API that accepts keys",
-    ),
+    ("open", None, "apis: found \"open\", expected an API that accepts keys"),
     (
         "payments",
         None,
@@ -148,19 +140,13 @@ async fn what_the_configuration_does_not_allow_is_named() {
 async fn sources_need_an_api_that_knows_the_clients_address() {
     let mut scene = Scene::new().await;
     let sources = vec![parse_network("10.0.0.0/8").expect("a network")];
-    let wanted = NewKey {
-        sources: sources.clone(),
-        ..for_api("payments", Some("live"))
-    };
+    let wanted = NewKey { sources: sources.clone(), ..for_api("payments", Some("live")) };
     let error = scene.create(wanted).await.expect_err("it is not allowed");
     assert_eq!(
         error.to_string(),
         "sources: found 10.0.0.0/8, expected none: the API `payments` does not declare `client_address`, so it cannot tell where a request comes from"
     );
-    let wanted = NewKey {
-        sources,
-        ..for_api("games", None)
-    };
+    let wanted = NewKey { sources, ..for_api("games", None) };
     scene.create(wanted).await.expect("this API declares it");
 }
 
@@ -181,10 +167,7 @@ async fn all_problems_of_a_key_are_told_at_once() {
          expires: found 2030-01-01T00:00:00Z, expected a moment after 2030-01-01T00:00:00Z"
     );
     for (name, found) in [(String::new(), "nothing"), ("ü".repeat(129), "258 bytes")] {
-        let wanted = NewKey {
-            name,
-            ..for_api("games", None)
-        };
+        let wanted = NewKey { name, ..for_api("games", None) };
         let error = scene.create(wanted).await.expect_err("it is no name");
         let expected = format!("name: found {found}, expected 1 to 256 bytes without control characters");
         assert_eq!(error.to_string(), expected);
@@ -209,10 +192,7 @@ async fn scopes_are_bounded_however_often_each_is_named() {
 #[tokio::test]
 async fn a_rotated_key_hands_on_everything_but_its_identity() {
     let mut scene = Scene::new().await;
-    let wanted = NewKey {
-        expires: Some(moment("2031-01-01")),
-        ..for_api("payments", Some("live"))
-    };
+    let wanted = NewKey { expires: Some(moment("2031-01-01")), ..for_api("payments", Some("live")) };
     let old = scene.create(wanted).await.expect("created");
     scene.clock.advance(86_400);
     let new = scene.rotate(&old.record.id, DAY).await.expect("rotated");
@@ -234,19 +214,13 @@ async fn a_rotated_key_hands_on_everything_but_its_identity() {
 
     let again = scene.rotate(&old.record.id, DAY).await.expect_err("once only");
     assert!(matches!(again, KeyError::Replaced(id) if id == old.record.id));
-    scene
-        .rotate(&new.record.id, Duration::ZERO)
-        .await
-        .expect("rotated");
+    scene.rotate(&new.record.id, Duration::ZERO).await.expect("rotated");
 }
 
 #[tokio::test]
 async fn a_key_that_is_no_longer_good_is_not_rotated() {
     let mut scene = Scene::new().await;
-    let wanted = NewKey {
-        expires: Some(moment("2030-01-02")),
-        ..for_api("payments", Some("live"))
-    };
+    let wanted = NewKey { expires: Some(moment("2030-01-02")), ..for_api("payments", Some("live")) };
     let expiring = scene.create(wanted.clone()).await.expect("created").record.id;
     let revoked = scene.create(wanted).await.expect("created").record.id;
     scene.keys().revoke(&revoked).await.expect("revoked");
@@ -261,26 +235,16 @@ async fn a_key_that_is_no_longer_good_is_not_rotated() {
 #[tokio::test]
 async fn an_overlap_is_at_most_ninety_days() {
     let mut scene = Scene::new().await;
-    let id = scene
-        .create(for_api("games", None))
-        .await
-        .expect("created")
-        .record
-        .id;
+    let id = scene.create(for_api("games", None)).await.expect("created").record.id;
     let error = scene.rotate(&id, DAY * 91).await.expect_err("too long");
-    assert_eq!(
-        error.to_string(),
-        "overlap: found 2184 hours, expected at most 90 days"
-    );
+    assert_eq!(error.to_string(), "overlap: found 2184 hours, expected at most 90 days");
     scene.rotate(&id, DAY * 90).await.expect("rotated");
 }
 
 #[tokio::test]
 async fn a_list_for_an_unknown_api_is_an_error() {
     let scene = Scene::new().await;
-    let filter = KeyFilter {
-        api: Some("paiments".parse().expect("a name")),
-    };
+    let filter = KeyFilter { api: Some("paiments".parse().expect("a name")) };
     let error = scene.keys().list(&filter).await.expect_err("no such API");
     assert!(error.to_string().starts_with("apis: found \"paiments\""));
 }

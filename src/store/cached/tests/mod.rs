@@ -97,12 +97,8 @@ async fn a_load_that_races_with_a_revocation_never_serves_what_was_before() {
 async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("keys.db");
-    let ours = SqliteStore::open(&path, SqliteStore::PATIENCE)
-        .await
-        .expect("it opens");
-    let theirs = SqliteStore::open(&path, SqliteStore::PATIENCE)
-        .await
-        .expect("it opens");
+    let ours = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
+    let theirs = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
     theirs.insert(&[record(1)]).await.expect("inserted");
     let keys = cached(ours);
     let following = follow(&keys);
@@ -113,10 +109,7 @@ async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
     assert!(before.expect("it is there").revoked.is_none());
     assert!(keys.find(record(2).hash).await.expect("no error").is_none());
 
-    theirs
-        .revoke(&record(1).id, Timestamp::UNIX_EPOCH)
-        .await
-        .expect("revoked");
+    theirs.revoke(&record(1).id, Timestamp::UNIX_EPOCH).await.expect("revoked");
     theirs.insert(&[record(2)]).await.expect("inserted");
     let in_force = async {
         let answer = async |number| keys.find(record(number).hash).await.expect("no error");
@@ -153,10 +146,7 @@ async fn what_is_remembered_is_served_while_the_store_is_down() {
     store.fail(true);
     store.polled().await;
     assert!(keys.find(record(1).hash).await.expect("no error").is_some());
-    assert!(
-        keys.find(record(2).hash).await.is_err(),
-        "unavailable, not unknown"
-    );
+    assert!(keys.find(record(2).hash).await.is_err(), "unavailable, not unknown");
 
     store.fail(false);
     store.revoke(&record(1));
@@ -172,10 +162,7 @@ async fn a_store_that_is_too_slow_is_unavailable() {
     store.close_gate();
     let keys = CachedKeys::new(store.clone(), limits(), Duration::from_millis(20));
     let error = keys.find(record(1).hash).await.expect_err("it takes too long");
-    assert_eq!(
-        error.to_string(),
-        "the store is unavailable: no answer within 20 ms"
-    );
+    assert_eq!(error.to_string(), "the store is unavailable: no answer within 20 ms");
 }
 
 #[tokio::test]
@@ -221,10 +208,7 @@ async fn a_change_costs_a_neighbour_in_the_slot_one_load() {
     let beginning_alike = |last: u8| {
         let mut bytes = [7; 32];
         bytes[31] = last;
-        KeyRecord {
-            hash: KeyHash::from_bytes(&bytes).expect("32 bytes"),
-            ..record(u32::from(last))
-        }
+        KeyRecord { hash: KeyHash::from_bytes(&bytes).expect("32 bytes"), ..record(u32::from(last)) }
     };
     let store = Scripted::default();
     store.put(beginning_alike(1));
@@ -245,10 +229,7 @@ async fn a_change_costs_a_neighbour_in_the_slot_one_load() {
 #[tokio::test]
 async fn known_keys_keep_within_their_bytes() {
     let store = Scripted::default();
-    let limits = CacheLimits {
-        capacity_bytes: 20_000,
-        ..limits()
-    };
+    let limits = CacheLimits { capacity_bytes: 20_000, ..limits() };
     let keys = CachedKeys::new(store.clone(), limits, Duration::from_secs(10));
     for number in 0..200 {
         store.put(record(number));
@@ -257,10 +238,7 @@ async fn known_keys_keep_within_their_bytes() {
     let known = &keys.shared.known;
     known.run_pending_tasks().await;
     assert!((1..=20_000).contains(&known.weighted_size()));
-    assert!(
-        known.entry_count() > 10,
-        "they are no larger than they are said to be"
-    );
+    assert!(known.entry_count() > 10, "they are no larger than they are said to be");
 }
 
 #[tokio::test]
@@ -270,9 +248,7 @@ async fn random_keys_push_out_no_known_one() {
     let keys = cached(store.clone());
     keys.find(record(1).hash).await.expect("no error");
     for number in 0..70_000_u32 {
-        keys.find(KeyHash::of(&number.to_string()))
-            .await
-            .expect("no error");
+        keys.find(KeyHash::of(&number.to_string())).await.expect("no error");
     }
     keys.shared.unknown.run_pending_tasks().await;
     assert!(keys.shared.unknown.entry_count() <= UNKNOWN_MAX);

@@ -52,18 +52,12 @@ impl Scripted {
     pub(super) fn put(&self, record: KeyRecord) {
         let mut state = self.0.state.lock().expect("no panic");
         let version = Version(state.changes.len() as u64 + 1);
-        state.changes.push(Change {
-            version,
-            hash: record.hash,
-        });
+        state.changes.push(Change { version, hash: record.hash });
         state.records.insert(record.hash, record);
     }
 
     pub(super) fn revoke(&self, record: &KeyRecord) {
-        self.put(KeyRecord {
-            revoked: Some(Timestamp::UNIX_EPOCH),
-            ..record.clone()
-        });
+        self.put(KeyRecord { revoked: Some(Timestamp::UNIX_EPOCH), ..record.clone() });
     }
 
     /// Goes back to where nothing had happened yet.
@@ -121,10 +115,7 @@ impl KeyStore for Scripted {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
         self.0.gate.acquire().await.expect("never closed").forget();
         let state = read?;
-        Ok(Found {
-            record: state.records.get(&hash).cloned(),
-            version: Version(state.changes.len() as u64),
-        })
+        Ok(Found { record: state.records.get(&hash).cloned(), version: Version(state.changes.len() as u64) })
     }
 
     async fn changes(&self, since: Version) -> Result<Vec<Change>, StoreError> {
