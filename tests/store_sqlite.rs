@@ -218,3 +218,27 @@ async fn many_open_a_fresh_file_at_once_and_all_succeed() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_backup_put_back_under_an_open_store_is_read_at_once() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1), record(2)]).await.expect("inserted");
+
+    let backup = scene.folder.path().join("backup.db");
+    let other = SqliteStore::open(&backup, PATIENCE).await.expect("it opens");
+    other.insert(&[record(1)]).await.expect("inserted");
+    let id = record(1).id;
+    other.revoke(&id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    other.close().await;
+    for leftover in ["keys.db-wal", "keys.db-shm"] {
+        std::fs::remove_file(scene.folder.path().join(leftover)).expect("removed");
+    }
+    std::fs::rename(&backup, scene.path()).expect("renamed");
+
+    let found = store.find(record(1).hash).await.expect("no error");
+    assert!(found.record.is_some_and(|record| record.revoked.is_some()), "it is the backup's");
+    assert!(store.find(record(2).hash).await.expect("no error").record.is_none());
+    assert_eq!(store.version().await.expect("no error"), found.version);
+    assert_eq!(store.changes(found.version).await.expect("no error"), []);
+}

@@ -78,6 +78,8 @@ pub enum Ambiguity {
     EmptySegment,
     /// `;`: does a parameter begin?
     PathParameter,
+    /// `%3f` or `%23`: does the query or the fragment begin?
+    EncodedDelimiter,
 }
 
 /// One product guarded.

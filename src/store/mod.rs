@@ -46,8 +46,8 @@ pub enum StoreError {
     /// A key with this id, hash or predecessor is there already.
     #[error("a key with this {0} is there already")]
     Exists(UniqueField),
-    /// No key has this id.
-    #[error("no key has the id {0}")]
+    /// No key has this id. It is not repeated: what was asked for may be a key, by mistake.
+    #[error("no key has this id")]
     NotFound(KeyId),
     /// The key is revoked, so nothing may replace it.
     #[error("the key {0} is revoked")]

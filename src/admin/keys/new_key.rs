@@ -8,7 +8,7 @@ use crate::{
     config::{Api, PrefixRule},
     domain::{
         ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
-        PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
+        PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key,
     },
 };
 
@@ -47,6 +47,7 @@ impl NewKey {
     pub(super) fn problems(&self, configured: &[Api], now: Timestamp) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(name_problem(&self.name));
+        problems.extend(self.keys_in_clear(configured));
         if self.apis.is_empty() {
             problems.push(no_api());
         }
@@ -74,6 +75,22 @@ impl NewKey {
             ));
         }
         problems
+    }
+
+    /// The fields in which a key stands by mistake; it would be stored and shown in clear.
+    fn keys_in_clear(&self, configured: &[Api]) -> Vec<Problem> {
+        let is_key = |text: &str| {
+            configured.iter().flat_map(Api::prefix_rules).any(|rule| is_well_formed_key(text, &rule.prefix))
+        };
+        let scopes = self.scopes.iter().map(|scope| ("scopes", scope.as_str()));
+        let project = self.project.as_ref().map(|project| ("project", project.as_str()));
+        [("name", self.name.as_str()), ("organization", self.organization.as_str())]
+            .into_iter()
+            .chain(project)
+            .chain(scopes)
+            .filter(|(_, text)| is_key(text))
+            .map(|(field, _)| Problem::new(field, "a key in clear", "expected no secret"))
+            .collect()
     }
 
     fn scope_set(&self) -> Result<ScopeSet, Problem> {
@@ -197,13 +214,19 @@ pub(super) fn common_prefix<'a>(
     common.ok_or_else(no_api)
 }
 
-/// Reads a network (CIDR), or a single address.
+/// Reads a network (CIDR), or a single address. IPv4 within IPv6 is taken for IPv4, as clients' addresses are.
 ///
 /// # Errors
 ///
 /// What was expected.
 pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
-    text.parse()
+    let network: IpNet = text
+        .parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "expected a network such as 203.0.113.0/24 or 2001:db8::/32, or an address")
+        .map_err(|_| "expected a network such as 203.0.113.0/24 or 2001:db8::/32, or an address")?;
+    let mapped = match network {
+        IpNet::V6(network) => network.addr().to_ipv4_mapped().zip(network.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    Ok(mapped.and_then(|(address, length)| IpNet::new(address.into(), length).ok()).unwrap_or(network))
 }

@@ -46,6 +46,9 @@ impl fmt::Display for PathProblem {
             Self::Ambiguous(Ambiguity::EmptySegment) => {
                 f.write_str("the path has an empty segment (allow empty_segment if the upstream keeps it)")
             }
+            Self::Ambiguous(Ambiguity::EncodedDelimiter) => f.write_str(
+                "the path has an encoded `?` or `#` (allow encoded_delimiter if the upstream keeps it)",
+            ),
             Self::Ambiguous(Ambiguity::PathParameter) => {
                 f.write_str("the path has a `;` (allow path_parameter if the upstream keeps it)")
             }
@@ -64,6 +67,7 @@ pub(super) fn examine(path: &str, allowed: &[Ambiguity]) -> Result<(), PathProbl
             b'%' => match escaped(path, at + 1).ok_or(PathProblem::BadEscape(at))? {
                 b'/' | b'\\' => refuse(Ambiguity::EncodedSeparator)?,
                 b';' => refuse(Ambiguity::PathParameter)?,
+                b'?' | b'#' => refuse(Ambiguity::EncodedDelimiter)?,
                 0..=0x1f | 0x7f => return Err(PathProblem::EncodedControl(at)),
                 _ => {}
             },
@@ -110,7 +114,7 @@ fn escaped(path: &str, digits_at: usize) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Ambiguity::{EmptySegment, EncodedSeparator, PathParameter};
+    use Ambiguity::{EmptySegment, EncodedDelimiter, EncodedSeparator, PathParameter};
     use PathProblem as Problem;
 
     #[test]
@@ -147,6 +151,8 @@ mod tests {
             ("//v1", Problem::Ambiguous(EmptySegment)),
             ("/v1;a=b/scans", Problem::Ambiguous(PathParameter)),
             ("/v1%3ba", Problem::Ambiguous(PathParameter)),
+            ("/v1/users%3fx", Problem::Ambiguous(EncodedDelimiter)),
+            ("/v1/users%23x", Problem::Ambiguous(EncodedDelimiter)),
             ("/v1/..;/admin", Problem::Ambiguous(PathParameter)),
             ("/v1/../admin", Problem::DotSegment),
             ("/v1/./admin", Problem::DotSegment),

@@ -217,7 +217,7 @@ async fn a_failure_says_whose_it_is() {
     let id = text(&scene.create().await["id"]);
     for words in [&["get", "key_0"][..], &["revoke", "key_0"], &["rotate", "key_0", "--overlap", "1h"]] {
         let failure = scene.run(words).await.expect_err("no such key");
-        assert!(failure.exit == Exit::Failure && failure.message == "no key has the id key_0", "{failure}");
+        assert!(failure.exit == Exit::Failure && failure.message == "no key has this id", "{failure}");
     }
     let with = |words: &[&'static str]| [&CREATE[..], words].concat();
     for words in [

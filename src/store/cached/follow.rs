@@ -6,6 +6,9 @@ use crate::store::{Change, KeyStore, StoreError, Version};
 
 use super::CachedKeys;
 
+/// The time that one reading of the changes may take. A hanging one would delay every revocation.
+const POLL_TIME: Duration = Duration::from_millis(500);
+
 /// How far the change table is known: its last change, or none while it is empty.
 type Mark = Option<Change>;
 
@@ -22,10 +25,15 @@ impl<S: KeyStore> CachedKeys<S> {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let polled = match mark {
-                None => self.start_over().await,
-                Some(mark) => self.catch_up(mark).await,
+            let poll = async {
+                match mark {
+                    None => self.start_over().await,
+                    Some(mark) => self.catch_up(mark).await,
+                }
             };
+            let polled = tokio::time::timeout(POLL_TIME, poll).await.unwrap_or_else(|_| {
+                Err(StoreError::Unavailable("its changes were not told in time".to_owned()))
+            });
             match polled {
                 Ok(reached) => {
                     mark = Some(reached);

@@ -13,7 +13,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     config::CacheLimits,
@@ -27,6 +27,11 @@ use self::{
     meters::Meters,
 };
 
+/// The most look-ups that may be under way in the store. Well-formed keys can be made up for nothing, so a flood
+/// of them must be refused before it becomes a queue.
+const LOADS_MAX: usize = 4096;
+/// How often a load begins anew because what it brought is stale already.
+const LOAD_ATTEMPTS: usize = 3;
 /// The most unknown keys that are remembered as such.
 const UNKNOWN_MAX: u64 = 65_536;
 /// What an entry occupies beside its texts: the record, the hash, and moka's own bookkeeping.
@@ -47,6 +52,7 @@ struct Shared<S> {
     unknown: Cache<KeyHash, Stamp>,
     fences: Fences,
     load_timeout: Duration,
+    turns: Semaphore,
     meters: Meters,
 }
 
@@ -72,8 +78,8 @@ impl<S> Clone for CachedKeys<S> {
 }
 
 impl<S: KeyStore> CachedKeys<S> {
-    /// Puts a cache in front of `store`. A look-up in the store that takes longer than `load_timeout` counts
-    /// as failed. The metrics recorder must be installed before, as the handles are resolved here.
+    /// Puts a cache in front of `store`. Whoever has to wait for the store longer than `load_timeout` is told
+    /// that it failed. The metrics recorder must be installed before, as the handles are resolved here.
     ///
     /// Changes that other processes make come into force by [`CachedKeys::follow`] only: run it beside.
     #[must_use]
@@ -84,8 +90,15 @@ impl<S: KeyStore> CachedKeys<S> {
             .time_to_live(limits.positive)
             .build();
         let unknown = Cache::builder().max_capacity(UNKNOWN_MAX).time_to_live(limits.negative).build();
-        let shared =
-            Shared { store, known, unknown, fences: Fences::new(), load_timeout, meters: Meters::new() };
+        let shared = Shared {
+            store,
+            known,
+            unknown,
+            fences: Fences::new(),
+            load_timeout,
+            turns: Semaphore::new(LOADS_MAX),
+            meters: Meters::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -113,7 +126,11 @@ impl<S: KeyStore> CachedKeys<S> {
         // A task of its own: a caller who gives up takes nobody else's load away, and the next one finds it
         // done. Otherwise a store slower than Envoy's patience would never be remembered.
         let loading = tokio::spawn(Arc::clone(shared).load_fresh(hash));
-        loading.await.unwrap_or_else(|error| Err(Arc::new(StoreError::Unavailable(error.to_string()))))
+        match tokio::time::timeout(shared.load_timeout, loading).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(panicked)) => Err(unavailable(panicked.to_string())),
+            Err(_) => Err(Arc::new(too_slow(shared.load_timeout))),
+        }
     }
 }
 
@@ -121,7 +138,7 @@ impl<S: KeyStore> Shared<S> {
     /// Loads until what was loaded is not already stale: another load may have begun before a change that is
     /// in force by now.
     async fn load_fresh(self: Arc<Self>, hash: KeyHash) -> Result<Option<Arc<KeyRecord>>, Arc<StoreError>> {
-        loop {
+        for _ in 0..LOAD_ATTEMPTS {
             self.drop_stale(hash).await;
             let (record, stamp) = match self.known.try_get_with(hash, self.load(hash)).await {
                 Ok(known) => (Some(known.record), known.stamp),
@@ -134,6 +151,7 @@ impl<S: KeyStore> Shared<S> {
                 return Ok(record);
             }
         }
+        Err(unavailable("it tells of an older state than it did before".to_owned()))
     }
 
     /// Makes room for a load: where there is an entry, moka does not load.
@@ -147,6 +165,10 @@ impl<S: KeyStore> Shared<S> {
 
     /// Asks the store; moka sees to it that only one does so for one hash at a time.
     async fn load(&self, hash: KeyHash) -> Result<Known, NotLoaded> {
+        let Ok(_turn) = self.turns.try_acquire() else {
+            let error = unavailable(format!("{LOADS_MAX} look-ups are under way already"));
+            return Err(NotLoaded::Failed(error));
+        };
         let epoch = self.fences.epoch();
         let began = Instant::now();
         let answer = tokio::time::timeout(self.load_timeout, self.store.find(hash)).await;
@@ -163,6 +185,10 @@ impl<S: KeyStore> Shared<S> {
             Err(NotLoaded::Unknown(stamp))
         }
     }
+}
+
+fn unavailable(cause: String) -> Arc<StoreError> {
+    Arc::new(StoreError::Unavailable(cause))
 }
 
 fn too_slow(timeout: Duration) -> StoreError {

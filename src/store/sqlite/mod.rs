@@ -9,6 +9,7 @@
 //! The file must lie on a local disk: WAL does not work over network file systems.
 
 mod failure;
+mod identity;
 mod open;
 mod row;
 
@@ -27,6 +28,8 @@ const CHANGES_MAX: i64 = 4096;
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     pool: SqlitePool,
+    /// A connection for the change table alone, so that revocations do not queue behind look-ups.
+    changes: SqlitePool,
     path: Arc<Path>,
 }
 
@@ -44,13 +47,14 @@ impl SqliteStore {
     pub async fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let path = Arc::from(path);
         match open::open(&path, patience).await {
-            Ok(pool) => Ok(Self { pool, path }),
+            Ok(open::Pools { all: pool, changes }) => Ok(Self { pool, changes, path }),
             Err(failure) => Err(failure.of(&path)),
         }
     }
 
     /// Closes all connections; the last one of all processes folds the write-ahead log into the file.
     pub async fn close(&self) {
+        self.changes.close().await;
         self.pool.close().await;
     }
 
@@ -124,7 +128,7 @@ impl KeyStore for SqliteStore {
             sqlx::query("SELECT version, hash FROM changes WHERE version > ?1 ORDER BY version LIMIT ?2")
                 .bind(i64::try_from(since.0).unwrap_or(i64::MAX))
                 .bind(CHANGES_MAX)
-                .fetch_all(&self.pool)
+                .fetch_all(&self.changes)
                 .await
                 .map_err(|error| self.failed(error))?;
         let change = |row: &SqliteRow| {
@@ -140,7 +144,7 @@ impl KeyStore for SqliteStore {
 
     async fn version(&self) -> Result<Version, StoreError> {
         let row = sqlx::query("SELECT coalesce(max(version), 0) AS version FROM changes")
-            .fetch_one(&self.pool)
+            .fetch_one(&self.changes)
             .await
             .map_err(|error| self.failed(error))?;
         self.version_in(&row)

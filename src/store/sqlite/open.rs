@@ -1,6 +1,6 @@
 //! Opening the file: made for its owner alone, configured, and brought up to date.
 
-use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
     SqlitePool,
@@ -9,7 +9,10 @@ use sqlx::{
 };
 use tokio::time::Instant;
 
-use super::failure::{Failure, is_busy};
+use super::{
+    failure::{Failure, is_busy},
+    identity::Identity,
+};
 
 /// Connections of one process: each is a thread.
 const CONNECTIONS_MAX: u32 = 4;
@@ -18,14 +21,24 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
-pub(super) async fn open(path: &Path, patience: Duration) -> Result<SqlitePool, Failure> {
+/// The connections to one file.
+pub(super) struct Pools {
+    /// For everything.
+    pub(super) all: SqlitePool,
+    /// For the change table alone.
+    pub(super) changes: SqlitePool,
+}
+
+pub(super) async fn open(path: &Path, patience: Duration) -> Result<Pools, Failure> {
     if path.is_dir() {
         return Err(Failure::new("it is a folder, where a file was expected"));
     }
     create_private(path)?;
-    let pool = connect(path, patience).await?;
-    migrate(&pool).await?;
-    Ok(pool)
+    let identity = Arc::new(Identity::of(path));
+    let all = connect(path, patience, CONNECTIONS_MAX, &identity).await?;
+    migrate(&all).await?;
+    let changes = connect(path, patience, 1, &identity).await?;
+    Ok(Pools { all, changes })
 }
 
 /// Makes the file where it is missing. SQLite gives its write-ahead log the mode of the file.
@@ -41,7 +54,12 @@ fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// Connects. SQLite does not wait for a lock while it switches a fresh file to WAL, so that is tried again.
-async fn connect(path: &Path, patience: Duration) -> Result<SqlitePool, sqlx::Error> {
+async fn connect(
+    path: &Path,
+    patience: Duration,
+    connections_max: u32,
+    identity: &Arc<Identity>,
+) -> Result<SqlitePool, sqlx::Error> {
     let file = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -49,13 +67,20 @@ async fn connect(path: &Path, patience: Duration) -> Result<SqlitePool, sqlx::Er
         .foreign_keys(true)
         .busy_timeout(patience);
     let pool = SqlitePoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
+        .max_connections(connections_max)
         // Longer than the wait for a lock, so that a lock is told as such.
         .acquire_timeout(patience * 2)
-        // A connection to a file does not go stale.
+        // A connection to a file does not go stale while the file is there.
         .max_lifetime(None)
         .idle_timeout(None)
-        .test_before_acquire(false);
+        .test_before_acquire(false)
+        .before_acquire({
+            let identity = Arc::clone(identity);
+            move |_, connection| {
+                let is_current = identity.is_of_connection(connection.age);
+                Box::pin(async move { Ok(is_current) })
+            }
+        });
     let deadline = Instant::now() + patience;
     loop {
         match pool.clone().connect_with(file.clone()).await {
@@ -104,7 +129,8 @@ mod tests {
     #[tokio::test]
     async fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().expect("a folder");
-        let pool = open(&folder.path().join("keys.db"), Duration::from_secs(5)).await.expect("it opens");
+        let path = folder.path().join("keys.db");
+        let pool = open(&path, Duration::from_secs(5)).await.expect("it opens").all;
         let setting = async |pragma: &'static str| {
             let value: String = sqlx::query_scalar(pragma).fetch_one(&pool).await.expect("read");
             value

@@ -248,3 +248,29 @@ async fn a_list_for_an_unknown_api_is_an_error() {
     let error = scene.keys().list(&filter).await.expect_err("no such API");
     assert!(error.to_string().starts_with("apis: found \"paiments\""));
 }
+
+#[tokio::test]
+async fn a_key_in_clear_is_kept_in_no_field() {
+    let mut scene = Scene::new().await;
+    let key = scene.create(for_api("payments", Some("live"))).await.expect("created").key.expose().to_owned();
+    let wanted = NewKey {
+        name: key.clone(),
+        organization: key.parse().expect("an id"),
+        ..for_api("payments", Some("live"))
+    };
+    let told = scene.create(wanted).await.expect_err("it would be shown").to_string();
+    assert!(!told.contains(&key));
+    assert_eq!(told.matches("found a key in clear, expected no secret").count(), 2, "{told}");
+}
+
+#[test]
+fn ipv4_within_ipv6_is_taken_for_ipv4() {
+    for (text, network) in [
+        ("::ffff:203.0.113.0/120", "203.0.113.0/24"),
+        ("::ffff:203.0.113.9", "203.0.113.9/32"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+    ] {
+        assert_eq!(parse_network(text).map(|network| network.to_string()), Ok(network.to_owned()), "{text}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What the cache remembers, and when it must not.
 
+mod bounds;
 mod scripted;
 
 use std::time::Duration;
