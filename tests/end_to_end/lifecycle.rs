@@ -241,7 +241,7 @@ fn metrics_parse_and_count_checks_by_decision_reason_and_api() {
         for line in metrics.lines().filter(|line| !line.is_empty()) {
             match line.strip_prefix("# ") {
                 Some(comment) => {
-                    assert!(comment.starts_with("TYPE ") || comment.starts_with("HELP "), "{line}")
+                    assert!(comment.starts_with("TYPE ") || comment.starts_with("HELP "), "{line}");
                 }
                 None => samples.push(sample(line)),
             }
