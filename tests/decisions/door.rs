@@ -67,6 +67,7 @@ pub(crate) const NOW: &str = "2026-01-02T03:04:05Z";
 /// A checker and what it needs.
 pub(crate) struct Door {
     pub checker: Checker<SqliteStore>,
+    pub keys: CachedKeys<SqliteStore>,
     pub clock: Arc<ManualClock>,
     pub store: SqliteStore,
     _folder: TempDir,
@@ -81,8 +82,8 @@ impl Door {
         let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
         let keys = CachedKeys::new(store.clone(), config.cache, Duration::from_secs(5));
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
-        let checker = Checker::new(Policy::new(&config), keys, clock.clone());
-        Self { checker, clock, store, _folder: folder }
+        let checker = Checker::new(Policy::new(&config), keys.clone(), clock.clone());
+        Self { checker, keys, clock, store, _folder: folder }
     }
 
     /// Puts a key into the store, changed as the test wants it, and returns it in clear.

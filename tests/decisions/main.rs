@@ -7,6 +7,7 @@
 mod allowed;
 mod credentials;
 mod door;
+mod flood;
 mod properties;
 mod recorded;
 mod refusals;
