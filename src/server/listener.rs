@@ -1,20 +1,27 @@
 //! The addresses on which Envoy asks: binding them, and accepting connections until the end.
 //!
 //! Whoever reaches a listener can open connections, so their number is bounded for each listener, and one that
-//! says nothing is closed. Otherwise silent connections would use up the process's file descriptors, and its
+//! does not speak HTTP/2 is closed. Otherwise silent connections would use up the process's file descriptors, and its
 //! health could no longer be asked for.
 
 use std::{
     fs::Permissions,
     io,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, PermissionsExt},
+    },
     path::Path,
     sync::Arc,
     time::Duration,
 };
 
-use rustix::process::{Resource, getrlimit};
+use rustix::{
+    net::{RecvFlags, recv},
+    process::{Resource, getrlimit},
+};
 use tokio::{
+    io::Interest,
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
 };
@@ -31,8 +38,10 @@ use super::{
 
 /// How many accepted connections may wait for the server to take them.
 const ACCEPTED_MAX: usize = 64;
-/// The time that a client has to say something, and to shake hands where that is asked for.
+/// The time that a client has to say that it speaks HTTP/2, or to shake hands where that is asked for.
 const GREETING_TIME: Duration = Duration::from_secs(5);
+/// What a client of HTTP/2 begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The wait after a failed accept, which mostly means that the system is out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Owner and group may connect: Envoy mostly runs as another user of the same group.
@@ -173,7 +182,18 @@ async fn accept_one(socket: &Bound) -> io::Result<Accepted> {
     }
 }
 
-/// Waits until the client says something, lets it prove itself where that is asked for, and hands it to the
+/// Looks, without taking it, at whether the client has said that it speaks HTTP/2.
+fn preface(socket: impl AsFd) -> io::Result<()> {
+    let mut said = [0; PREFACE.len()];
+    let (_, length) = recv(socket, &mut said, RecvFlags::PEEK)?;
+    match said.get(..length) {
+        Some(PREFACE) => Ok(()),
+        Some(start) if length > 0 && PREFACE.starts_with(start) => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP/2")),
+    }
+}
+
+/// Waits until the client says that it speaks HTTP/2, lets it prove itself where that is asked for, and hands it to the
 /// server; all beside the connections that are accepted meanwhile.
 async fn greet(
     accepted: Accepted,
@@ -185,11 +205,11 @@ async fn greet(
         Ok::<Stream, io::Error>(match (accepted, acceptor) {
             (Accepted::Tcp(stream), Some(acceptor)) => Stream::Tls(Box::new(acceptor.accept(stream).await?)),
             (Accepted::Tcp(stream), None) => {
-                stream.readable().await?;
+                stream.async_io(Interest::READABLE, || preface(&stream)).await?;
                 Stream::Tcp(stream)
             }
             (Accepted::Unix(stream), _) => {
-                stream.readable().await?;
+                stream.async_io(Interest::READABLE, || preface(&stream)).await?;
                 Stream::Unix(stream)
             }
         })
@@ -200,6 +220,6 @@ async fn greet(
             let _ = sender.send(Ok(Connection::new(stream, place))).await;
         }
         Ok(Err(error)) => debug!(%error, "a connection ended before it began"),
-        Err(_) => debug!("a connection said nothing, or took too long to shake hands"),
+        Err(_) => debug!("a connection took too long to begin"),
     }
 }

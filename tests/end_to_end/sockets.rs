@@ -10,6 +10,10 @@ use std::{
     process::Output,
 };
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -93,6 +97,30 @@ fn a_unix_socket_that_another_process_serves_is_left_to_it() {
         let path = doorward.socket.display().to_string();
         assert_unreachable(&output, &["cannot listen on", &path, "listen.check"]);
         assert_eq!(unknown_host(&doorward.socket).await, 404, "the first one still answers");
+    });
+}
+
+/// What the server says to a client that says only this, until it lets go of it.
+async fn heard_by(socket: &Path, said: &[u8]) -> Vec<u8> {
+    let mut client = UnixStream::connect(socket).await.expect("connected");
+    client.write_all(said).await.expect("written");
+    let mut heard = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, client.read_to_end(&mut heard)).await;
+    // The other side may well close with what we said unread.
+    let _ = ended.expect("it is let go");
+    heard
+}
+
+#[test]
+fn a_client_that_does_not_begin_to_speak_http_2_is_let_go() {
+    run(async {
+        let site = Site::new(CONFIGURATION);
+        let doorward = site.serve().await;
+        for said in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"] {
+            let heard = heard_by(&doorward.socket, said).await;
+            assert_eq!(heard, b"", "nothing is said to {}", said.escape_ascii());
+        }
+        assert_eq!(unknown_host(&doorward.socket).await, 404);
     });
 }
 
