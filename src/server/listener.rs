@@ -126,6 +126,11 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let private = folder.join(format!(".doorward-{}.sock", std::process::id()));
+    match std::fs::remove_file(&private) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        // Whoever left it behind died before it had its place.
+        _ => {}
+    }
     let listener = UnixListener::bind(&private)?;
     let placed = std::fs::set_permissions(&private, Permissions::from_mode(SOCKET_MODE))
         .and_then(|()| std::fs::rename(&private, path));
@@ -193,8 +198,8 @@ fn preface(socket: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Waits until the client says that it speaks HTTP/2, lets it prove itself where that is asked for, and hands it to the
-/// server; all beside the connections that are accepted meanwhile.
+/// Waits until the client says that it speaks HTTP/2, or lets it prove itself where that is asked for, and hands
+/// it to the server; all beside the connections that are accepted meanwhile.
 async fn greet(
     accepted: Accepted,
     place: OwnedSemaphorePermit,

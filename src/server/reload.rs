@@ -4,7 +4,7 @@
 use std::{os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
 
 use metrics::{counter, describe_counter};
-use tokio::signal::unix::Signal;
+use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -115,13 +115,14 @@ pub(super) async fn follow<S: KeyStore>(
         let config = Fingerprint::of([&source.path]);
         if told || config != seen.config {
             seen.config = config;
-            reload_config(&source, &mut current, &checker);
+            // Reading and checking thousands of routes takes its time; Checks go on meanwhile.
+            block_in_place(|| reload_config(&source, &mut current, &checker));
         }
         let uses_certificates = certificates.files().next().is_some();
         let now = Fingerprint::of(certificates.files());
         if uses_certificates && (told || now != seen.certificates) {
             seen.certificates = now;
-            reload_certificates(&certificates);
+            block_in_place(|| reload_certificates(&certificates));
         }
     }
 }
