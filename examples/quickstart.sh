@@ -249,6 +249,7 @@ The CLI works on the same store after
 Logs: $work/{envoy,doorward}.log. Ctrl-C ends it all.
 END
 trap 'exit "$((failed > 0))"' INT TERM
+# Whichever part ends first, and with whatever code: the loop below tells which one it was, and fails.
 wait -n || true
 for name in "${!pids[@]}"; do
   kill -0 "${pids[$name]}" 2>/dev/null || fail "$name has ended. Its last words:" "$name"
