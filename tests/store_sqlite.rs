@@ -9,7 +9,7 @@ use std::{
 };
 
 use doorward::{
-    domain::{KeyHash, KeyKind, KeyRecord, ScopeSet, Timestamp},
+    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet, Timestamp},
     store::{KeyFilter, KeyStore, SqliteStore, StoreError},
 };
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -55,7 +55,7 @@ async fn refusal(path: &Path) -> String {
 fn record(number: u32) -> KeyRecord {
     KeyRecord {
         id: format!("key_{number}").parse().expect("an id"),
-        hash: KeyHash::of(&number.to_string()),
+        hash: CredentialHash::of(&number.to_string()),
         hint: "sk_live_...".parse().expect("a hint"),
         name: "x".repeat(200),
         kind: KeyKind::ApiKey,

@@ -86,8 +86,8 @@ impl PlainKey {
 
     /// What is stored of this key.
     #[must_use]
-    pub fn hash(&self) -> KeyHash {
-        KeyHash::of(self.expose())
+    pub fn hash(&self) -> CredentialHash {
+        CredentialHash::of(self.expose())
     }
 }
 
@@ -131,20 +131,20 @@ pub(super) fn random_base62(length: usize, rng: &mut impl CryptoRng) -> impl Ite
     (0..length).map(|_| base62_digit(rng.random_range(0..62)))
 }
 
-/// The SHA-256 of a whole key: what is stored, looked up and cached.
+/// The SHA-256 of a whole key or session token: what is stored, looked up and cached.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyHash([u8; 32]);
+pub struct CredentialHash([u8; 32]);
 
-/// The text is no hash of a key.
+/// The text is no hash of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected `sha256:` and 64 hexadecimal digits")]
 pub struct HashError;
 
-impl KeyHash {
-    /// The hash of `key`.
+impl CredentialHash {
+    /// The hash of a credential in clear.
     #[must_use]
-    pub fn of(key: &str) -> Self {
-        Self(Sha256::digest(key.as_bytes()).into())
+    pub fn of(credential: &str) -> Self {
+        Self(Sha256::digest(credential.as_bytes()).into())
     }
 
     /// The hash as it is stored.
@@ -163,7 +163,7 @@ impl KeyHash {
     }
 }
 
-impl FromStr for KeyHash {
+impl FromStr for CredentialHash {
     type Err = HashError;
 
     /// Reads `sha256:<hex>`.
@@ -176,7 +176,7 @@ impl FromStr for KeyHash {
 }
 
 /// Shows the first four bytes only: enough to compare two lines of a log, too few to find the key by.
-impl fmt::Debug for KeyHash {
+impl fmt::Debug for CredentialHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start: String = hex::encode(self.0).chars().take(8).collect();
         write!(f, "sha256:{start}…")
@@ -277,15 +277,15 @@ mod tests {
         fn no_text_panics(text in "\\PC{0,80}") {
             prop_assert!(!is_well_formed_key(&text, &prefix("sk_live_")));
             prop_assert!(!is_plausible_key(&text) || text.is_ascii());
-            prop_assert!(text.parse::<KeyHash>().is_err());
+            prop_assert!(text.parse::<CredentialHash>().is_err());
             prop_assert!(text.parse::<KeyHint>().is_err() || text.len() <= 48);
         }
 
         #[test]
         fn a_hash_survives_its_text(bytes: [u8; 32]) {
-            let hash = KeyHash::from_bytes(&bytes).expect("32 bytes");
+            let hash = CredentialHash::from_bytes(&bytes).expect("32 bytes");
             let text = format!("sha256:{}", hex::encode(hash.as_bytes()));
-            prop_assert_eq!(text.parse::<KeyHash>(), Ok(hash));
+            prop_assert_eq!(text.parse::<CredentialHash>(), Ok(hash));
         }
     }
 }

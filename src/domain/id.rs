@@ -65,7 +65,7 @@ macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-                pub struct $name(Arc<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The identifier as text.
@@ -129,17 +129,46 @@ identifier!(
     free_text
 );
 
-/// Characters of the random part of a key's id: 119 bits, so that no two are alike.
-const KEY_ID_RANDOM_LEN: usize = 20;
+identifier!(
+    /// The id of a person, as the product knows them.
+    UserId,
+    free_text
+);
+identifier!(
+    /// The id of a project's signing secret (never the secret).
+    SecretId,
+    free_text
+);
+identifier!(
+    /// The id of a session (never its token).
+    SessionId,
+    free_text
+);
+identifier!(
+    /// The name of a key under which secrets are sealed: a lower-case label.
+    SealingKeyId,
+    label
+);
 
-impl KeyId {
-    /// Makes a new id: `key_` and 20 characters of base62.
-    #[must_use]
-    pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let random: String = random_base62(KEY_ID_RANDOM_LEN, rng).collect();
-        Self(format!("key_{random}").into())
-    }
+/// Characters of the random part of an id that is made here: 119 bits, so that no two are alike.
+const ID_RANDOM_LEN: usize = 20;
+
+macro_rules! generated {
+    ($name:ident, $prefix:literal) => {
+        impl $name {
+            #[doc = concat!("Makes a new id: `", $prefix, "` and 20 characters of base62.")]
+            #[must_use]
+            pub fn generate(rng: &mut impl CryptoRng) -> Self {
+                let random: String = random_base62(ID_RANDOM_LEN, rng).collect();
+                Self(format!(concat!($prefix, "{}"), random).into())
+            }
+        }
+    };
 }
+
+generated!(KeyId, "key_");
+generated!(SecretId, "secret_");
+generated!(SessionId, "session_");
 
 #[cfg(test)]
 mod tests {

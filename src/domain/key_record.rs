@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use ipnet::IpNet;
 
 use super::{
-    ApiName, Environment, KeyHash, KeyHint, KeyId, OrganizationId, PlanName, PrincipalKind, ProjectId,
+    ApiName, CredentialHash, Environment, KeyHint, KeyId, OrganizationId, PlanName, PrincipalKind, ProjectId,
     ScopeSet, Timestamp,
 };
 
@@ -55,7 +55,7 @@ pub struct KeyRecord {
     /// The key's id.
     pub id: KeyId,
     /// The SHA-256 of the key.
-    pub hash: KeyHash,
+    pub hash: CredentialHash,
     /// What lists show of the key.
     pub hint: KeyHint,
     /// What its owner calls it.

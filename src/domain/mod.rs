@@ -8,16 +8,29 @@ mod denial;
 mod header_name;
 mod id;
 mod key_record;
+mod organization;
 mod principal_kind;
+mod project_secret;
 mod route_pattern;
 mod scope;
+mod sealing;
+mod session;
 
-pub use api_key::{HashError, KeyHash, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key};
+pub use api_key::{
+    CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
+};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
 pub use denial::{DenialReason, UNAVAILABLE};
 pub use header_name::{HeaderName, folds_to};
-pub use id::{ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName, ProjectId};
+pub use id::{
+    ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName, ProjectId, SealingKeyId,
+    SecretId, SessionId, UserId,
+};
 pub use key_record::{KeyKind, KeyRecord, KeyStatus};
+pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
 pub use principal_kind::PrincipalKind;
+pub use project_secret::{ProjectSecrets, SecretRecord};
 pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment, Shape};
-pub use scope::{Implications, SCOPES_MAX, Scope, ScopeSet, TooManyScopes};
+pub use scope::{Implications, SCOPES_MAX, Scope, ScopeError, ScopeSet, TooManyScopes};
+pub use sealing::SealedSecret;
+pub use session::{SessionRecord, SessionStatus};

@@ -1,12 +1,12 @@
 //! Records for tests.
 
-use crate::domain::{KeyHash, KeyKind, KeyRecord, ScopeSet, Timestamp};
+use crate::domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet, Timestamp};
 
 /// A record like no other: `number` makes its id and its hash.
 pub(crate) fn record(number: u32) -> KeyRecord {
     KeyRecord {
         id: format!("key_{number}").parse().expect("an id"),
-        hash: KeyHash::of(&format!("sk_live_{number}")),
+        hash: CredentialHash::of(&format!("sk_live_{number}")),
         hint: "sk_live_...".parse().expect("a hint"),
         name: format!("Key {number}"),
         kind: KeyKind::ApiKey,

@@ -7,7 +7,7 @@ mod sqlite;
 
 use std::fmt;
 
-use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
+use crate::domain::{ApiName, CredentialHash, KeyId, KeyRecord, Timestamp};
 
 pub use cached::CachedKeys;
 pub use sqlite::SqliteStore;
@@ -31,7 +31,7 @@ pub struct Change {
     /// Its place among all changes.
     pub version: Version,
     /// The key that it concerns.
-    pub hash: KeyHash,
+    pub hash: CredentialHash,
 }
 
 /// Why a store could not do what it was asked.
@@ -86,7 +86,7 @@ pub struct KeyFilter {
 /// writes its version into the change table within its own transaction.
 pub trait KeyStore: Send + Sync + fmt::Debug + 'static {
     /// The key with this hash.
-    fn find(&self, hash: KeyHash) -> impl Future<Output = Result<Found, StoreError>> + Send;
+    fn find(&self, hash: CredentialHash) -> impl Future<Output = Result<Found, StoreError>> + Send;
 
     /// The changes after `since`, in order: all of them, or the first of very many. None means that there are
     /// no more.

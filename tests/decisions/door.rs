@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use doorward::{
     check::{Checker, Policy},
     config::Config,
-    domain::{KeyHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
+    domain::{CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
     store::{CachedKeys, KeyStore, SqliteStore},
 };
 use envoy_types::{
@@ -99,7 +99,7 @@ impl Door {
         let environment = ["live", "test"].into_iter().find(|name| key.contains(&format!("_{name}_")));
         let mut record = KeyRecord {
             id: format!("key_{number}").parse().expect("an id"),
-            hash: KeyHash::of(key),
+            hash: CredentialHash::of(key),
             hint: "nt_...".parse().expect("a hint"),
             name: "a key".into(),
             kind: KeyKind::ApiKey,

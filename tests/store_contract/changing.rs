@@ -1,7 +1,7 @@
 //! What a change does, and what refuses it.
 
 use doorward::{
-    domain::{KeyHash, KeyRecord},
+    domain::{CredentialHash, KeyRecord},
     store::{KeyStore, StoreError, UniqueField},
 };
 
@@ -51,7 +51,7 @@ pub(super) async fn a_rotation_is_both_or_nothing(place: impl Place) {
     let old = KeyRecord { expires: Some(at(50)), ..record(1) };
     assert_eq!(all(&store).await, [old, record(2), new]);
     let changes = store.changes(before).await.expect("changes");
-    let hashes: Vec<KeyHash> = changes.into_iter().map(|change| change.hash).collect();
+    let hashes: Vec<CredentialHash> = changes.into_iter().map(|change| change.hash).collect();
     assert_eq!(hashes, [record(1).hash, record(3).hash]);
 }
 

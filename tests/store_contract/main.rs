@@ -7,7 +7,7 @@ mod reading;
 mod surviving;
 
 use doorward::{
-    domain::{KeyHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
+    domain::{CredentialHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
     store::{KeyFilter, KeyStore, SqliteStore},
 };
 
@@ -82,7 +82,7 @@ contract!(sqlite: super::Sqlite);
 fn record(number: u32) -> KeyRecord {
     KeyRecord {
         id: id(&format!("key_{number}")),
-        hash: KeyHash::of(&number.to_string()),
+        hash: CredentialHash::of(&number.to_string()),
         hint: "sk_live_...".parse().expect("a hint"),
         name: format!("Key {number}"),
         kind: KeyKind::ApiKey,

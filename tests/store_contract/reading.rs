@@ -1,7 +1,7 @@
 //! What a store tells of what it holds.
 
 use doorward::{
-    domain::{KeyHash, KeyRecord},
+    domain::{CredentialHash, KeyRecord},
     store::{Change, KeyFilter, KeyStore, StoreError, Version},
 };
 
@@ -50,7 +50,7 @@ pub(super) async fn changes_tell_every_change_in_order(place: impl Place) {
     store.insert(&[record(1), record(2)]).await.expect("inserted");
     store.revoke(&record(1).id, at(5)).await.expect("revoked");
     let changes = store.changes(Version(0)).await.expect("changes");
-    let hashes: Vec<KeyHash> = changes.iter().map(|change| change.hash).collect();
+    let hashes: Vec<CredentialHash> = changes.iter().map(|change| change.hash).collect();
     assert_eq!(hashes, [record(1).hash, record(2).hash, record(1).hash]);
     assert!(changes.is_sorted_by(|one, next| one.version < next.version));
     for (at, change) in changes.iter().enumerate() {

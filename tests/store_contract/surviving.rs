@@ -1,7 +1,7 @@
 //! What comes back as it was: after a closing, beside another handle, whatever it holds.
 
 use doorward::{
-    domain::{KeyHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
+    domain::{CredentialHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
     store::{Change, KeyStore, Version},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -124,7 +124,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
         let (scopes, plan, sources, created, expires, revoked) = rights;
         KeyRecord {
             id: id_of(&hash),
-            hash: KeyHash::from_bytes(&hash).expect("32 bytes"),
+            hash: CredentialHash::from_bytes(&hash).expect("32 bytes"),
             hint: hint.parse().expect("a hint"),
             name,
             kind: if service { KeyKind::ServiceKey } else { KeyKind::ApiKey },

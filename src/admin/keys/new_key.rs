@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::{
     config::{Api, PrefixRule},
     domain::{
-        ApiName, Environment, KeyHash, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
+        ApiName, CredentialHash, Environment, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
         PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key,
     },
 };
@@ -122,7 +122,7 @@ impl NewKey {
     pub(super) fn into_record(
         self,
         id: KeyId,
-        hash: KeyHash,
+        hash: CredentialHash,
         hint: KeyHint,
         created: Timestamp,
     ) -> Result<KeyRecord, Problem> {

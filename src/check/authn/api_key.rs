@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{
     check::refusal::Refusal,
     config::ChecksumRule,
-    domain::{ApiName, DenialReason, KeyHash, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
+    domain::{ApiName, CredentialHash, DenialReason, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
     store::{CachedKeys, KeyStore},
 };
 
@@ -22,8 +22,10 @@ pub(super) async fn verify<S: KeyStore>(
     if key.checksum == ChecksumRule::Required && !is_well_formed_key(key.text, &key.rule.prefix) {
         return Err(invalid("the key's checksum is wrong"));
     }
-    let found =
-        keys.find(KeyHash::of(key.text)).await.map_err(|error| Refusal::unavailable(error.to_string()))?;
+    let found = keys
+        .find(CredentialHash::of(key.text))
+        .await
+        .map_err(|error| Refusal::unavailable(error.to_string()))?;
     let record = found.ok_or_else(|| invalid("the key is unknown"))?;
     judge(&record, key, api, now)?;
     Ok(Principal::of_key(record))

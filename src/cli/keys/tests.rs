@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     admin::fixture,
-    domain::{KeyHash, ManualClock, parse_moment},
+    domain::{CredentialHash, ManualClock, parse_moment},
 };
 
 use super::*;
@@ -87,7 +87,7 @@ async fn a_key_is_shown_once_alone_on_the_first_line() {
         lines[1..],
         [format!("This is the only time that the key is shown: keep it now. Its id is {id}.")]
     );
-    let hash = hex::encode(KeyHash::of(lines[0]).as_bytes());
+    let hash = hex::encode(CredentialHash::of(lines[0]).as_bytes());
     for words in [&["list"][..], &["get", &id], &["list", "--output", "json"]] {
         let shown = scene.run(words).await.expect("shown");
         assert!(!shown.contains(lines[0]) && !shown.contains(&hash[..16]), "{shown}");

@@ -12,7 +12,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
-    domain::KeyHash,
+    domain::CredentialHash,
     store::{Change, Version},
 };
 
@@ -53,7 +53,7 @@ impl Fences {
     }
 
     /// Whether what was read about `hash` still holds.
-    pub(super) fn admit(&self, hash: &KeyHash, stamp: Stamp) -> bool {
+    pub(super) fn admit(&self, hash: &CredentialHash, stamp: Stamp) -> bool {
         // The fence first: `forget` ends the epoch before it lowers the fences, so whoever sees a lowered
         // fence sees the new epoch as well.
         let fence = self.slot(hash).load(Ordering::Acquire);
@@ -74,7 +74,7 @@ impl Fences {
     }
 
     #[expect(clippy::indexing_slicing, reason = "two bytes are an index into 65,536 slots")]
-    fn slot(&self, hash: &KeyHash) -> &AtomicU64 {
+    fn slot(&self, hash: &CredentialHash) -> &AtomicU64 {
         let [first, second, ..] = *hash.as_bytes();
         &self.slots[usize::from(u16::from_be_bytes([first, second]))]
     }

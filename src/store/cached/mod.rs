@@ -17,7 +17,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     config::CacheLimits,
-    domain::{ApiName, Environment, KeyHash, KeyId, KeyRecord, PlanName, ProjectId, Scope},
+    domain::{ApiName, CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Scope},
 };
 
 use super::{KeyStore, StoreError};
@@ -48,8 +48,8 @@ pub struct CachedKeys<S> {
 #[derive(Debug)]
 struct Shared<S> {
     store: S,
-    known: Cache<KeyHash, Known>,
-    unknown: Cache<KeyHash, Stamp>,
+    known: Cache<CredentialHash, Known>,
+    unknown: Cache<CredentialHash, Stamp>,
     fences: Fences,
     load_timeout: Duration,
     turns: Semaphore,
@@ -108,7 +108,7 @@ impl<S: KeyStore> CachedKeys<S> {
     ///
     /// Whatever the store could not do, or [`StoreError::Unavailable`] if it took too long. Nothing is known
     /// about the key then.
-    pub async fn find(&self, hash: KeyHash) -> Result<Option<Arc<KeyRecord>>, Arc<StoreError>> {
+    pub async fn find(&self, hash: CredentialHash) -> Result<Option<Arc<KeyRecord>>, Arc<StoreError>> {
         let shared = &self.shared;
         if let Some(known) = shared.known.get(&hash).await
             && shared.fences.admit(&hash, known.stamp)
@@ -137,7 +137,10 @@ impl<S: KeyStore> CachedKeys<S> {
 impl<S: KeyStore> Shared<S> {
     /// Loads until what was loaded is not already stale: another load may have begun before a change that is
     /// in force by now.
-    async fn load_fresh(self: Arc<Self>, hash: KeyHash) -> Result<Option<Arc<KeyRecord>>, Arc<StoreError>> {
+    async fn load_fresh(
+        self: Arc<Self>,
+        hash: CredentialHash,
+    ) -> Result<Option<Arc<KeyRecord>>, Arc<StoreError>> {
         for _ in 0..LOAD_ATTEMPTS {
             self.drop_stale(hash).await;
             let (record, stamp) = match self.known.try_get_with(hash, self.load(hash)).await {
@@ -155,7 +158,7 @@ impl<S: KeyStore> Shared<S> {
     }
 
     /// Makes room for a load: where there is an entry, moka does not load.
-    async fn drop_stale(&self, hash: KeyHash) {
+    async fn drop_stale(&self, hash: CredentialHash) {
         if let Some(known) = self.known.get(&hash).await
             && !self.fences.admit(&hash, known.stamp)
         {
@@ -164,7 +167,7 @@ impl<S: KeyStore> Shared<S> {
     }
 
     /// Asks the store; moka sees to it that only one does so for one hash at a time.
-    async fn load(&self, hash: KeyHash) -> Result<Known, NotLoaded> {
+    async fn load(&self, hash: CredentialHash) -> Result<Known, NotLoaded> {
         let Ok(_turn) = self.turns.try_acquire() else {
             let error = unavailable(format!("{LOADS_MAX} look-ups are under way already"));
             return Err(NotLoaded::Failed(error));

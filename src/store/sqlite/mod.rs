@@ -17,7 +17,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
 
-use crate::domain::{ApiName, KeyHash, KeyId, KeyRecord, Timestamp};
+use crate::domain::{ApiName, CredentialHash, KeyId, KeyRecord, Timestamp};
 
 use super::{Change, Found, KeyFilter, KeyStore, StoreError, Version};
 
@@ -90,7 +90,7 @@ impl SqliteStore {
     }
 
     /// Writes down that the key with this hash has changed.
-    async fn note(&self, hash: KeyHash, change: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn note(&self, hash: CredentialHash, change: &mut SqliteConnection) -> Result<(), StoreError> {
         sqlx::query("INSERT INTO changes (hash) VALUES (?1)")
             .bind(hash.as_bytes().as_slice())
             .execute(change)
@@ -108,7 +108,7 @@ impl SqliteStore {
 }
 
 impl KeyStore for SqliteStore {
-    async fn find(&self, hash: KeyHash) -> Result<Found, StoreError> {
+    async fn find(&self, hash: CredentialHash) -> Result<Found, StoreError> {
         // One statement reads one snapshot; the outer join gives the version even where there is no key.
         let row = sqlx::query(
             "SELECT (SELECT coalesce(max(version), 0) FROM changes) AS version, keys.* \
@@ -134,7 +134,7 @@ impl KeyStore for SqliteStore {
         let change = |row: &SqliteRow| {
             let version = self.version_in(row)?;
             let bytes: &[u8] = row.try_get("hash").map_err(|error| self.failed(error))?;
-            let hash = KeyHash::from_bytes(bytes).map_err(|error| {
+            let hash = CredentialHash::from_bytes(bytes).map_err(|error| {
                 StoreError::Corrupt(format!("change {}, column hash: {error}", version.0))
             })?;
             Ok(Change { version, hash })

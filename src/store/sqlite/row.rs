@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use crate::domain::{
-    Environment, KeyHash, KeyId, KeyRecord, PlanName, ProjectId, Scope, ScopeSet, Timestamp,
+    CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Scope, ScopeSet, Timestamp,
 };
 
 use super::StoreError;
@@ -105,8 +105,8 @@ impl<'r> Columns<'r> {
         text.split_ascii_whitespace().map(|element| self.parse(column, element)).collect()
     }
 
-    fn hash(&self) -> Result<KeyHash, StoreError> {
-        KeyHash::from_bytes(self.value("hash")?).map_err(|error| self.corrupt("hash", &error))
+    fn hash(&self) -> Result<CredentialHash, StoreError> {
+        CredentialHash::from_bytes(self.value("hash")?).map_err(|error| self.corrupt("hash", &error))
     }
 
     fn moment(&self, column: &str, milliseconds: i64) -> Result<Timestamp, StoreError> {

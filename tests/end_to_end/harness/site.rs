@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use doorward::domain::{KeyHash, PlainKey};
+use doorward::domain::{CredentialHash, PlainKey};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -120,7 +120,7 @@ impl Site {
 
     /// Makes a live key of this text, which may read, known by its hash.
     pub(crate) fn import(&self, key: &str, api: &str) {
-        let hash = format!("sha256:{}", hex::encode(KeyHash::of(key).as_bytes()));
+        let hash = format!("sha256:{}", hex::encode(CredentialHash::of(key).as_bytes()));
         let line = json!({
             "hash": hash, "api": api, "name": "a test's", "organization": "acme", "environment": "live",
             "scopes": ["read"],

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     config::Api,
-    domain::{ApiName, HashError, KeyHash, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
+    domain::{ApiName, CredentialHash, HashError, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
 };
 
 use super::super::{
@@ -23,7 +23,7 @@ const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, 
 
 /// A key made elsewhere.
 pub(super) struct Imported {
-    pub(super) hash: KeyHash,
+    pub(super) hash: CredentialHash,
     pub(super) hint: Option<KeyHint>,
     pub(super) id: Option<KeyId>,
     pub(super) wanted: NewKey,
@@ -44,7 +44,7 @@ impl Imported {
         shown
             .into_iter()
             .chain(scopes)
-            .filter(|(_, text)| text.is_some_and(|text| KeyHash::of(text) == self.hash))
+            .filter(|(_, text)| text.is_some_and(|text| CredentialHash::of(text) == self.hash))
             .map(|(field, _)| Problem::new(field, "the key itself", "expected no secret"))
             .collect()
     }
@@ -191,7 +191,7 @@ impl Fields {
     }
 
     /// The hash. Whatever stands here is not repeated: it might be the key.
-    fn hash(&mut self) -> Option<KeyHash> {
+    fn hash(&mut self) -> Option<CredentialHash> {
         let expected = HashError.to_string();
         match self.value("hash") {
             None => self.problem("hash", "nothing", expected),

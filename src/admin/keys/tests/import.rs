@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{admin::proto::Key, domain::KeyHash, store::Version};
+use crate::{admin::proto::Key, domain::CredentialHash, store::Version};
 
 use super::*;
 
@@ -20,7 +20,7 @@ impl Scene {
 const SECRET: &str = "sk_live_0123456789abcdefABCDEF0123456789abcdef";
 
 fn hash(of: &str) -> String {
-    format!("sha256:{}", hex::encode(KeyHash::of(of).as_bytes()))
+    format!("sha256:{}", hex::encode(CredentialHash::of(of).as_bytes()))
 }
 
 /// A line that is good but for the members given; null takes one away.
@@ -60,7 +60,7 @@ async fn keys_made_elsewhere_are_taken_over() {
             "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z"
         })
     );
-    let found = scene.store.find(KeyHash::of("b")).await.expect("an answer");
+    let found = scene.store.find(CredentialHash::of("b")).await.expect("an answer");
     assert_eq!(found.record.as_ref(), Some(&all[1]));
 }
 

@@ -33,7 +33,7 @@ async fn more_look_ups_than_can_be_under_way_are_refused_at_once() {
     let store = Scripted::default();
     store.close_gate();
     let keys = cached(store.clone());
-    let hash = |number: usize| KeyHash::of(&number.to_string());
+    let hash = |number: usize| CredentialHash::of(&number.to_string());
     let asked: Vec<_> = (0..LOADS_MAX)
         .map(|number| {
             let keys = keys.clone();

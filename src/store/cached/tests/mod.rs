@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::task::JoinHandle;
 
 use crate::{
-    domain::{KeyHash, Timestamp},
+    domain::{CredentialHash, Timestamp},
     store::{SqliteStore, fixture::record},
 };
 
@@ -209,7 +209,7 @@ async fn a_change_costs_a_neighbour_in_the_slot_one_load() {
     let beginning_alike = |last: u8| {
         let mut bytes = [7; 32];
         bytes[31] = last;
-        KeyRecord { hash: KeyHash::from_bytes(&bytes).expect("32 bytes"), ..record(u32::from(last)) }
+        KeyRecord { hash: CredentialHash::from_bytes(&bytes).expect("32 bytes"), ..record(u32::from(last)) }
     };
     let store = Scripted::default();
     store.put(beginning_alike(1));
@@ -249,7 +249,7 @@ async fn random_keys_push_out_no_known_one() {
     let keys = cached(store.clone());
     keys.find(record(1).hash).await.expect("no error");
     for number in 0..70_000_u32 {
-        keys.find(KeyHash::of(&number.to_string())).await.expect("no error");
+        keys.find(CredentialHash::of(&number.to_string())).await.expect("no error");
     }
     keys.shared.unknown.run_pending_tasks().await;
     assert!(keys.shared.unknown.entry_count() <= UNKNOWN_MAX);

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    domain::{KeyHash, KeyId, KeyRecord, Timestamp},
+    domain::{CredentialHash, KeyId, KeyRecord, Timestamp},
     store::{Change, Found, KeyFilter, KeyStore, StoreError, Version},
 };
 
@@ -31,7 +31,7 @@ struct Script {
 
 #[derive(Debug, Clone, Default)]
 struct State {
-    records: HashMap<KeyHash, KeyRecord>,
+    records: HashMap<CredentialHash, KeyRecord>,
     changes: Vec<Change>,
 }
 
@@ -110,7 +110,7 @@ fn not_scripted<T>() -> Result<T, StoreError> {
 }
 
 impl KeyStore for Scripted {
-    async fn find(&self, hash: KeyHash) -> Result<Found, StoreError> {
+    async fn find(&self, hash: CredentialHash) -> Result<Found, StoreError> {
         let read = self.state();
         self.0.loads.fetch_add(1, Ordering::SeqCst);
         self.0.gate.acquire().await.expect("never closed").forget();
