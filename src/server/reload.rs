@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::{
     check::{Checker, Policy},
     config::{CheckListener, Config, ConfigErrors},
-    store::KeyStore,
+    store::Lookups,
 };
 
 use super::tls::{self, Certificates, TlsError};
@@ -98,7 +98,7 @@ impl Files {
 }
 
 /// Follows the files for ever.
-pub(super) async fn follow<S: KeyStore>(
+pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
     mut seen: Files,
     mut current: Config,
@@ -127,7 +127,7 @@ pub(super) async fn follow<S: KeyStore>(
     }
 }
 
-fn reload_config<S: KeyStore>(source: &ConfigSource, current: &mut Config, checker: &Checker<S>) {
+fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Config, checker: &Checker<S>) {
     match source.load() {
         Ok(config) => {
             let waiting = needs_restart(current, &config);
