@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Config, ConfigErrors, RawConfig,
+    Config, ConfigErrors, ConfigWarnings, RawConfig,
     api::RawApi,
     overrides,
     place::Place,
@@ -25,6 +25,8 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct Loaded {
     /// The configuration, checked.
     pub config: Config,
+    /// What is risky in it.
+    pub warnings: ConfigWarnings,
     in_force: RawConfig,
 }
 
@@ -47,8 +49,7 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path, env: &[(String, String)]) -> Result<Loaded, ConfigErrors> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        check(text, folder, env).map_err(|problems| ConfigErrors::new(path, problems))
+        check(text, path, env).map_err(|problems| ConfigErrors::new(path, problems))
     }
 }
 
@@ -98,7 +99,8 @@ fn read(path: &Path) -> Result<String, String> {
     })
 }
 
-fn check(text: &str, folder: &Path, env: &[(String, String)]) -> Result<Loaded, Vec<Problem>> {
+fn check(text: &str, path: &Path, env: &[(String, String)]) -> Result<Loaded, Vec<Problem>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
     let mut problems = Vec::new();
     let Some(mut root) = yaml::read(text, None, &mut problems) else {
         return Err(problems);
@@ -112,12 +114,13 @@ fn check(text: &str, folder: &Path, env: &[(String, String)]) -> Result<Loaded, 
     };
     let mut report = Report::new(&root, folder, env);
     let config = in_force.check(&sound.apis, folder, &mut report);
-    problems.extend(report.into_problems());
+    let (found, warnings) = report.into_findings();
+    problems.extend(found);
     if !problems.is_empty() {
         return Err(problems);
     }
     in_force.apis = sound.apis.into_iter().map(|(_, api)| api).collect();
-    Ok(Loaded { config, in_force })
+    Ok(Loaded { config, warnings: ConfigWarnings::new(path, warnings), in_force })
 }
 
 /// The parts of the tree whose shape is right, so that what is wrong in one section hides nothing in another:

@@ -27,6 +27,7 @@ mod reserved_headers;
 mod route;
 mod schema;
 mod scope_preset;
+mod sealing;
 mod secret_source;
 mod shadow;
 mod shape;
@@ -54,6 +55,7 @@ pub use credential::{
     jwt::{Claims, JwtCredential, JwtKeys},
     session::SessionCredential,
     signature::{Encoding, SignatureCredential},
+    signed_text::{SignedHole, SignedPart, SignedText},
 };
 pub use credential_place::CredentialPlace;
 pub use denials::Denials;
@@ -62,10 +64,11 @@ pub use guards::{Guard, Guards, Preflight};
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
-pub use problem::ConfigErrors;
+pub use problem::{ConfigErrors, ConfigWarnings};
 pub use route::{Access, Route};
 pub use schema::schema;
 pub use scope_preset::ScopePreset;
+pub use sealing::Sealing;
 pub use secret_source::{SecretOrigin, SecretSource};
 pub use shadow::Shadow;
 pub use shutdown::Shutdown;
@@ -74,7 +77,7 @@ pub use template::{Hole, Part, Template};
 
 use self::{
     api::RawApi, cache::RawCache, duration::Span, listen::RawListen, place::Place, problem::Report,
-    shutdown::RawShutdown, text::Text,
+    sealing::RawSealing, shutdown::RawShutdown, text::Text,
 };
 
 /// All that one process of Doorward is told, checked.
@@ -86,6 +89,8 @@ pub struct Config {
     pub store: StoreLocation,
     /// How much of the store is remembered, and for how long.
     pub cache: CacheLimits,
+    /// The keys under which the secrets of projects are sealed. Wherever a signature is accepted there are some.
+    pub sealing: Option<Sealing>,
     /// How Envoy is told that the answer could not be found out.
     pub outage: Outage,
     /// The time that one Check may take before it is answered as unavailable; shorter than Envoy's own.
@@ -122,6 +127,9 @@ struct RawConfig {
     /// How much of the store is remembered, and for how long.
     #[serde(default)]
     cache: RawCache,
+    /// The keys under which the secrets of projects are sealed; needed where a signature is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealing: Option<RawSealing>,
     /// How Envoy is told that the answer could not be found out.
     #[serde(default)]
     outage: Outage,
@@ -150,14 +158,18 @@ impl RawConfig {
     /// they stand in for `self.apis`.
     fn check(&self, apis: &[(usize, RawApi)], folder: &Path, report: &mut Report<'_>) -> Config {
         let at = Place::Root;
-        Config {
+        let config = Config {
             listen: self.listen.check(folder, &at.field("listen"), report),
             store: self.store.value.within(folder),
             cache: self.cache.check(&at.field("cache"), report),
+            sealing: self.sealing.as_ref().and_then(|raw| raw.check(&at.field("sealing"), report)),
             outage: self.outage,
             budget: self.budget.within(1..=60_000, &at.field("budget"), report),
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
             apis: api::check(apis, &at.field("apis"), report),
-        }
+        };
+        let numbers = apis.iter().map(|(number, _)| *number);
+        sealing::check_need(numbers.zip(&config.apis), &at, report);
+        config
     }
 }

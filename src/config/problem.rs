@@ -75,13 +75,14 @@ pub(super) struct Report<'a> {
     folder: &'a Path,
     env: &'a [(String, String)],
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl<'a> Report<'a> {
     /// An empty report on the configuration `root`, whose paths are relative to `folder`, in the environment
     /// `env`.
     pub(super) fn new(root: &'a Node, folder: &'a Path, env: &'a [(String, String)]) -> Self {
-        Self { root, folder, env, problems: Vec::new() }
+        Self { root, folder, env, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// A path of the configuration, relative to its folder if it is relative at all.
@@ -101,15 +102,53 @@ impl<'a> Report<'a> {
         self.problems.push(Problem::new(origin, place, message));
     }
 
+    /// Notes a risk of the value at `place`, which is good otherwise.
+    pub(super) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
+        let origin = self.origin_of(place);
+        self.warnings.push(Problem::new(origin, place, message));
+    }
+
+    /// Whether anything was written at `place`.
+    pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
+        self.root.locate(place).is_ok()
+    }
+
     /// Where `place` was written.
     pub(super) fn origin_of(&self, place: &Place<'_>) -> &'a Origin {
         let (Ok(node) | Err(node)) = self.root.locate(place);
         &node.origin
     }
 
-    /// What was found.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    /// What was found: problems and warnings.
+    pub(super) fn into_findings(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems, self.warnings)
+    }
+}
+
+/// Something noted about a configuration, with its file.
+#[derive(Serialize)]
+struct InFile<'a> {
+    file: &'a Path,
+    severity: &'static str,
+    #[serde(flatten)]
+    problem: &'a Problem,
+}
+
+/// Its file and place, what it is unless it is an error, and the message.
+impl fmt::Display for InFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem.origin {
+            Origin::File {} => write!(f, "{}: ", self.file.display())?,
+            Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
+            Origin::Variable { variable } => write!(f, "${variable}: ")?,
+        }
+        if self.severity != ConfigErrors::SEVERITY {
+            write!(f, "{}: ", self.severity)?;
+        }
+        if !self.problem.path.is_empty() {
+            write!(f, "{}: ", self.problem.path)?;
+        }
+        f.write_str(&self.problem.message)
     }
 }
 
@@ -123,41 +162,32 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
+    const SEVERITY: &str = "error";
+
     /// Sorts `problems`, which were found in `file`.
     pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
         problems.sort_unstable();
         problems.dedup();
         Self { file: file.to_owned(), problems }
     }
+
+    fn iter(&self) -> impl Iterator<Item = InFile<'_>> {
+        self.problems.iter().map(|problem| InFile { file: &self.file, severity: Self::SEVERITY, problem })
+    }
 }
 
 /// A list of the problems, each with the file.
 impl Serialize for ConfigErrors {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct InFile<'a> {
-            file: &'a Path,
-            #[serde(flatten)]
-            problem: &'a Problem,
-        }
-        let file = self.file.as_path();
-        serializer.collect_seq(self.problems.iter().map(|problem| InFile { file, problem }))
+        serializer.collect_seq(self.iter())
     }
 }
 
 /// One line for each problem, and a last one with their number.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
-            match &problem.origin {
-                Origin::File {} => write!(f, "{}: ", self.file.display())?,
-                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
-                Origin::Variable { variable } => write!(f, "${variable}: ")?,
-            }
-            if !problem.path.is_empty() {
-                write!(f, "{}: ", problem.path)?;
-            }
-            writeln!(f, "{}", problem.message)?;
+        for problem in self.iter() {
+            writeln!(f, "{problem}")?;
         }
         match self.problems.len() {
             1 => f.write_str("1 error"),
@@ -167,3 +197,41 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+/// What is good and yet risky in a configuration, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigWarnings {
+    file: PathBuf,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl ConfigWarnings {
+    /// Sorts what was warned of in `file`.
+    pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
+        problems.sort_unstable();
+        problems.dedup();
+        Self { file: file.to_owned(), problems }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Each, in a line.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.iter().map(|warning| warning.to_string())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = InFile<'_>> {
+        self.problems.iter().map(|problem| InFile { file: &self.file, severity: "warning", problem })
+    }
+}
+
+/// A list of the warnings, each with the file.
+impl Serialize for ConfigWarnings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}

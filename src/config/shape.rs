@@ -180,8 +180,9 @@ mod tests {
         );
         check(
             "apes: []",
-            &["1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
-               `outage`, `budget`, `shutdown`, `apis`; did you mean `apis`?"],
+            &[
+                "1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, `sealing`, `outage`, `budget`, `shutdown`, `apis`; did you mean `apis`?",
+            ],
         );
     }
 

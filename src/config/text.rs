@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 
 use crate::domain::{
     ApiName, Entitlement, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope,
+    SealingKeyId,
 };
 
 use super::{
     api::Host,
     binding::SegmentName,
+    credential::{signature::MacPrefix, signed_text::SignedText},
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
@@ -106,7 +108,7 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 27] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
@@ -117,6 +119,7 @@ const RULES: [Rule; 24] = [
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<KeyPrefix>(),
+    rule::<MacPrefix>(),
     rule::<Moment>(),
     rule::<PathBuf>(),
     rule::<PrincipalKind>(),
@@ -124,7 +127,9 @@ const RULES: [Rule; 24] = [
     rule::<ReasonCode>(),
     rule::<RoutePattern>(),
     rule::<Scope>(),
+    rule::<SealingKeyId>(),
     rule::<SegmentName>(),
+    rule::<SignedText>(),
     rule::<Span>(),
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
@@ -163,6 +168,7 @@ domain_formats! {
     HeaderName, "header-name", "a header name";
     RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";
     Scope, "scope", "a scope such as `read`";
+    SealingKeyId, "sealing-key-id", "the name of a key such as `k1`";
 }
 
 impl Format for KeyPrefix {

@@ -31,13 +31,17 @@ pub struct ConfigSource {
 }
 
 impl ConfigSource {
-    /// Reads and checks the configuration.
+    /// Reads and checks the configuration, and logs what it warns of.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with it.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
-        Config::load(&self.path, &self.env).map(|loaded| loaded.config)
+        let loaded = Config::load(&self.path, &self.env)?;
+        for warning in loaded.warnings.lines() {
+            warn!("{warning}");
+        }
+        Ok(loaded.config)
     }
 }
 
@@ -135,7 +139,12 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Config, checke
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
             checker.replace_policy(Policy::new(&config));
-            *current = Config { apis: config.apis, outage: config.outage, ..current.clone() };
+            *current = Config {
+                apis: config.apis,
+                sealing: config.sealing,
+                outage: config.outage,
+                ..current.clone()
+            };
             counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
             info!(file = %source.path.display(), apis = current.apis.len(), "the configuration was reloaded");
         }

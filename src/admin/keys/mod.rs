@@ -15,7 +15,7 @@ use rand::CryptoRng;
 
 use crate::{
     config::Api,
-    domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond},
+    domain::{Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
     store::{KeyFilter, KeyStore, StoreError, UniqueField},
 };
 
@@ -87,7 +87,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         let overlap_ends = overlap_ends(now, overlap)?;
         let old = self.store.get(id).await?;
         let status = old.status(now);
-        if status != KeyStatus::Active {
+        if status != CredentialStatus::Active {
             return Err(KeyError::Ended { id: old.id, status });
         }
         let prefix = new_key::common_prefix(self.apis, &old.apis, old.kind, old.environment.as_ref())?;
@@ -103,7 +103,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         match self.store.rotate(id, &record, overlap_ends).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             Err(StoreError::Revoked(_)) => {
-                Err(KeyError::Ended { id: id.clone(), status: KeyStatus::Revoked })
+                Err(KeyError::Ended { id: id.clone(), status: CredentialStatus::Revoked })
             }
             rotated => Ok(rotated.map(|()| Issued { key, record })?),
         }

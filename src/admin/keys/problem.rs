@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use crate::{
-    domain::{KeyId, KeyStatus},
+    domain::{CredentialStatus, KeyId},
     store::StoreError,
 };
 
@@ -62,7 +62,7 @@ pub enum KeyError {
         /// The key.
         id: KeyId,
         /// What it is instead of active.
-        status: KeyStatus,
+        status: CredentialStatus,
     },
     /// A key is replaced once.
     #[error("the key {0} was rotated already: rotate the key that replaced it")]
