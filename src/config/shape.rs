@@ -266,7 +266,7 @@ mod tests {
                 "{ header: {}, query: {} }",
                 format!("4:50 {at}: found several of `header`, `query`, `cookie`, expected exactly one"),
             ),
-            ("{}", format!("4:50 {at}: found none of `header`, `query`, expected exactly one")),
+            ("{}", format!("4:50 {at}: found none of `header`, `query`, `cookie`, expected exactly one")),
             (
                 "header",
                 format!(
