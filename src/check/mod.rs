@@ -33,12 +33,12 @@ use tonic::Status;
 
 use crate::{
     config::{Config, Outage},
-    domain::Clock,
+    domain::{Clock, SealingKeys},
     store::{CachedStore, Lookups},
 };
 
 use self::{
-    authn::Witnesses,
+    authn::{Replays, Witnesses},
     decision::{Decision, Seen},
     record::Recorder,
     route::Doors,
@@ -50,6 +50,7 @@ pub struct Policy {
     doors: Doors,
     recorder: Recorder,
     outage: Outage,
+    sealing: Option<SealingKeys>,
 }
 
 impl Policy {
@@ -58,7 +59,8 @@ impl Policy {
     pub fn new(config: &Config) -> Self {
         let doors = Doors::new(&config.apis);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
-        Self { doors, recorder, outage: config.outage }
+        let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
+        Self { doors, recorder, outage: config.outage, sealing }
     }
 }
 
@@ -67,13 +69,14 @@ impl Policy {
 pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
+    replays: Replays,
     clock: Arc<dyn Clock>,
 }
 
 impl<S: Lookups> Checker<S> {
     /// A checker under `policy` that asks `store` who is asking.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), store, clock }
+        Self { policy: ArcSwap::from_pointee(policy), store, replays: Replays::new(), clock }
     }
 
     /// Puts another policy in force from the next Check on; running ones end under the one they began with.
@@ -110,7 +113,8 @@ impl<S: Lookups> Checker<S> {
             let api = seen.api(policy.doors.api(&request)?);
             let matched = seen.route(api.route(&request)?);
             let credential = authn::extract(&request, api, matched)?;
-            let witnesses = Witnesses { store: &self.store, now };
+            let sealing = policy.sealing.as_ref();
+            let witnesses = Witnesses { store: &self.store, sealing, replays: &self.replays, now };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
             let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;
             let grant = authz::authorize(seen.standing(standing), request, api, matched)?;

@@ -35,7 +35,7 @@ pub(super) struct RawSealing {
     current: Text<SealingKeyId>,
     /// The keys, by their names: each 32 bytes, as 64 hexadecimal digits or in base64. One may go when no secret is
     /// sealed under it any more, which `doorward secrets reseal` sees to. A name is for one key only, for ever.
-    #[schemars(length(min = 1), extend("propertyNames" = names::<SealingKeyId>()))]
+    #[schemars(extend("propertyNames" = names::<SealingKeyId>()))]
     keys: BTreeMap<Text<SealingKeyId>, RawSecretSource>,
 }
 
@@ -59,7 +59,9 @@ impl RawSealing {
             origins.push(source.origin);
         }
         let current = &self.current.value;
-        if !self.keys.keys().any(|id| id.value == *current) {
+        if self.keys.is_empty() {
+            report.add(&keys_at, "found no key, expected one at least");
+        } else if !self.keys.keys().any(|id| id.value == *current) {
             let ids: Vec<&str> = self.keys.keys().map(Text::as_written).collect();
             report.add(&at.field("current"), format!("found `{current}`, expected {}", one_of(&ids)));
         }
@@ -157,7 +159,7 @@ mod tests {
                 "",
                 "6:33: sealing.keys.K1: found the name \"K1\", expected lower-case letters",
             ),
-            ("{ current: k1, keys: {} }", "", "6:27: sealing.keys: found"),
+            ("{ current: k1, keys: {} }", "", "6:31: sealing.keys: found no key"),
         ] {
             let errors = parse(sealing, file).expect_err(sealing);
             let line = errors.lines().next().unwrap_or_default();

@@ -16,6 +16,9 @@ use super::{ApiName, ProjectId, SealingKeyId, SecretId};
 /// The length of a key, in bytes.
 const KEY_BYTES: usize = 32;
 
+/// About as much as a sealed secret and its associated data have, in bytes.
+const NOTHING_BYTES: usize = 80;
+
 /// What the associated data begin with: data sealed for another purpose open nothing here.
 const PURPOSE: &str = "doorward project secret 1";
 
@@ -147,13 +150,27 @@ impl SealingKeys {
     /// [`OpenError`]; which of the reasons for [`OpenError::Damaged`] it is cannot be told.
     pub fn open(&self, sealed: &SealedSecret, owner: SecretOwner<'_>) -> Result<SecretSlice<u8>, OpenError> {
         let key = self.0.keys.get(&sealed.key).ok_or_else(|| OpenError::NoKey(sealed.key.clone()))?;
-        let damaged = || OpenError::Damaged(sealed.key.clone());
-        let (nonce, rest) = sealed.bytes.split_first_chunk().ok_or_else(damaged)?;
+        key.open(&sealed.bytes, &owner.associated_data())
+            .ok_or_else(|| OpenError::Damaged(sealed.key.clone()))
+    }
+
+    /// Opens what is no secret: nothing comes out, after the time that opening a secret takes.
+    pub fn open_nothing(&self) {
+        if let Some(key) = self.0.keys.get(&self.0.current) {
+            let opened = key.open(&[0; NOTHING_BYTES], &[0; NOTHING_BYTES]);
+            debug_assert!(opened.is_none(), "nothing was sealed");
+        }
+    }
+}
+
+impl SealingKey {
+    fn open(&self, sealed: &[u8], associated_data: &[u8]) -> Option<SecretSlice<u8>> {
+        let (nonce, rest) = sealed.split_first_chunk()?;
         let mut bytes = Zeroizing::new(rest.to_vec());
-        let aad = Aad::from(owner.associated_data());
-        let opened = key.0.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut bytes);
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.0.open_in_place(nonce, Aad::from(associated_data), &mut bytes).ok()?;
         // A vector of exactly this length becomes the slice as it is: nothing is left behind.
-        opened.map(|secret| secret.to_vec().into()).map_err(|_| damaged())
+        Some(opened.to_vec().into())
     }
 }
 

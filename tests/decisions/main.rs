@@ -12,4 +12,5 @@ mod properties;
 mod recorded;
 mod refusals;
 mod shadow;
+mod signatures;
 mod tenancy;

@@ -3,13 +3,15 @@
 mod api_key;
 mod credential;
 mod principal;
+mod replay;
 mod session;
+mod signature;
 
 use std::borrow::Cow;
 
 use crate::{
     check::{refusal::Refusal, request::InboundRequest, route::GuardedApi},
-    domain::{DenialReason, Timestamp},
+    domain::{DenialReason, SealingKeys, Timestamp},
     store::{CachedStore, Lookups},
 };
 
@@ -18,12 +20,17 @@ pub use credential::{
     presented_by_header, presented_by_parameter, without_cookies,
 };
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
+pub use replay::Replays;
 
 /// What verification asks beside the request itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Witnesses<'a, S> {
     /// What is known of keys, sessions and secrets.
     pub store: &'a CachedStore<S>,
+    /// The keys under which secrets are sealed.
+    pub sealing: Option<&'a SealingKeys>,
+    /// The signatures that were used.
+    pub replays: &'a Replays,
     /// The time of the Check.
     pub now: Timestamp,
 }
@@ -45,8 +52,10 @@ pub async fn verify<S: Lookups>(
         Credential::Anonymous => Principal::anonymous(),
         Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, witnesses).await?,
         Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
-        Credential::Jwt(_) | Credential::Signature(_) => {
-            let _ = request;
+        Credential::Signature(signature) => {
+            signature::verify(&signature, request, &api.config.name, witnesses).await?
+        }
+        Credential::Jwt(_) => {
             return Err(Refusal::unavailable("this kind of credential cannot be verified yet"));
         }
     };
