@@ -110,7 +110,7 @@ fn check(text: &str, folder: &Path, env: &[(String, String)]) -> Result<Loaded, 
     let Some(mut in_force) = sound.sections else {
         return Err(problems);
     };
-    let mut report = Report::new(&root);
+    let mut report = Report::new(&root, folder, env);
     let config = in_force.check(&sound.apis, folder, &mut report);
     problems.extend(report.into_problems());
     if !problems.is_empty() {
