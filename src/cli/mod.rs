@@ -3,6 +3,8 @@
 mod config;
 mod keys;
 mod serve;
+mod store;
+mod table;
 
 use std::{
     ffi::OsString,

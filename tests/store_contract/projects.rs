@@ -41,12 +41,11 @@ pub(super) async fn projects_are_listed_by_organization_and_removed(place: impl 
     assert_eq!(store.project(&project(2).id).await.expect("it is there"), project(2));
 
     let before = store.version().await.expect("a version");
-    store.remove_project(&project(1).id).await.expect("removed");
+    assert_eq!(store.remove_project(&project(1).id).await.expect("removed"), project(1));
     assert_eq!(marks(&store, before).await, [ProjectRecord::mark(&project(1).id)]);
     assert_eq!(find::<ProjectRecord>(&store, &project(1).id).await.record, None);
     assert_eq!(list(1).await, [project(2)]);
-    for missing in [store.remove_project(&project(1).id).await, store.project(&project(1).id).await.map(drop)]
-    {
+    for missing in [store.remove_project(&project(1).id).await, store.project(&project(1).id).await] {
         assert!(matches!(missing, Err(StoreError::NotFound(RecordKind::Project))), "{missing:?}");
     }
 }
