@@ -11,3 +11,5 @@ mod flood;
 mod properties;
 mod recorded;
 mod refusals;
+mod shadow;
+mod tenancy;
