@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/store/migrations");
 
     let mut builder = tonic_prost_build::configure().build_client(false).build_server(false);
-    for message in ["Key"] {
+    for message in ["Key", "Organization", "Project", "Member"] {
         builder = builder.message_attribute(message, "#[derive(serde::Serialize)]");
     }
     for (field, function) in [
@@ -17,13 +17,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("Key.created", "message::time"),
         ("Key.expires", "message::time"),
         ("Key.revoked", "message::time"),
+        ("Organization.status", "organizations::message::status"),
+        ("Organization.suspended", "message::time"),
+        ("Organization.created", "message::time"),
+        ("Project.created", "message::time"),
     ] {
         let attribute = format!("#[serde(serialize_with = \"crate::admin::{function}\")]");
         builder = builder.field_attribute(field, attribute);
     }
-    for field in
-        ["Key.project", "Key.environment", "Key.plan", "Key.expires", "Key.revoked", "Key.rotated_from"]
-    {
+    for field in [
+        "Key.project",
+        "Key.environment",
+        "Key.plan",
+        "Key.expires",
+        "Key.revoked",
+        "Key.rotated_from",
+        "Organization.plan",
+        "Organization.suspended",
+    ] {
         builder = builder.field_attribute(field, "#[serde(skip_serializing_if = \"Option::is_none\")]");
     }
     builder.compile_fds(protox::compile(["proto/doorward/admin/v1/admin.proto"], ["proto"])?)?;

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Api,
-    domain::{ApiName, is_well_formed_key},
+    domain::{ApiName, SCOPES_MAX, Scope, ScopeSet, is_well_formed_key},
 };
 
 use super::problem::{Problem, named, quoted};
@@ -51,6 +51,14 @@ pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, 
         let names = configured.iter().map(|api| &api.name);
         let expected = format!("expected one of {}", named(names));
         Problem::new("apis", quoted(name.as_str()), expected)
+    })
+}
+
+/// The scopes as a set.
+pub(super) fn scope_set(scopes: Vec<Scope>) -> Result<ScopeSet, Problem> {
+    ScopeSet::new(scopes).map_err(|error| {
+        let found = format!("{} scopes", error.found);
+        Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
     })
 }
 

@@ -5,9 +5,11 @@ mod field;
 pub(crate) mod fixture;
 mod keys;
 mod message;
+mod organizations;
 mod problem;
 
 pub use keys::{Issued, KeyError, Keys, NewKey, parse_network};
+pub use organizations::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations};
 pub use problem::Problem;
 
 /// The messages of the admin API, made from `proto/doorward/admin/v1/admin.proto`.

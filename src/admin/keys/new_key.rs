@@ -12,7 +12,7 @@ use crate::{
     config::Api,
     domain::{
         ApiName, CredentialHash, Environment, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
-        PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp,
+        PlanName, ProjectId, Scope, ScopeSet, Timestamp,
     },
 };
 
@@ -81,10 +81,7 @@ impl NewKey {
         let serving = configured.iter().filter(|api| self.apis.contains(&api.name));
         let presets = serving.filter_map(|api| api.scope_presets.get(self.preset.as_ref()?));
         let scopes = presets.flat_map(|preset| &preset.scopes).chain(&self.scopes).cloned().collect();
-        ScopeSet::new(scopes).map_err(|error| {
-            let found = format!("{} scopes", error.found);
-            Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
-        })
+        field::scope_set(scopes)
     }
 
     fn preset_problem(&self, api: &Api) -> Option<Problem> {
