@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward::{
     config::Config,
     domain::{SealedSecret, SealingKeys, SecretOwner, SecretRecord, Timestamp},
-    store::SecretStore,
+    store::{SecretFilter, SecretStore},
 };
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -590,8 +590,8 @@ async fn a_secret_that_cannot_be_opened_is_an_outage_and_names_its_key() {
     scene.secret("ingest", "lost", SECRET, |record| record.sealed = lost).await;
     scene.secret("ingest", "damaged", SECRET, |record| record.sealed.bytes.truncate(40)).await;
     scene.secret("ingest", "apollo", SECRET, |_| ()).await;
-    let (api, project) = ("ingest".parse().expect("a name"), "apollo".parse().expect("an id"));
-    let apollo = scene.door.store.secrets(&api, &project).await.expect("its secrets");
+    let apollo = SecretFilter { project: "apollo".parse().ok(), ..SecretFilter::default() };
+    let apollo = scene.door.store.secrets(&apollo).await.expect("its secrets");
     let stolen = apollo[0].sealed.clone();
     scene.secret("ingest", "thief", SECRET, |record| record.sealed = stolen).await;
     scene.secret("ingest", "half", SECRET, |record| record.sealed.bytes.clear()).await;

@@ -12,7 +12,7 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
-    admin::{Problem, field},
+    admin::field,
     config::Api,
     domain::{Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
     store::{KeyFilter, KeyStore, StoreError, UniqueField},
@@ -20,9 +20,6 @@ use crate::{
 
 pub use error::KeyError;
 pub use new_key::{NewKey, parse_network};
-
-/// The longest time in which a key and its successor both work.
-const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
 /// Manages the keys of the configured APIs in one store.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +80,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Issued, KeyError> {
         let now = self.now();
-        let overlap_ends = overlap_ends(now, overlap)?;
+        let overlap_ends = field::overlap_ends(now, overlap)?;
         let old = self.store.get(id).await?;
         let status = old.status(now);
         if status != CredentialStatus::Active {
@@ -141,16 +138,4 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     fn now(&self) -> Timestamp {
         to_the_millisecond(self.clock.now())
     }
-}
-
-fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem> {
-    let problem = || {
-        let found = format!("{} hours", overlap.as_secs().div_ceil(3600));
-        Problem::new("overlap", found, "expected at most 90 days")
-    };
-    if overlap > OVERLAP_MAX {
-        return Err(problem());
-    }
-    let ends = now.checked_add(overlap).map_err(|_| problem())?;
-    Ok(to_the_millisecond(ends))
 }
