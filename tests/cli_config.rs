@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use doorward::config::Config;
+use doorward::config::{Config, Fragments};
 use serde_json::{Value, json};
 
 const GOOD: &str = "apis: [{ name: one, hosts: [a.test], routes: [{ match: /, public: true }] }]\n";
@@ -147,7 +147,8 @@ fn every_example_is_good_and_so_is_what_is_shown_of_it() {
         if !is_yaml || !text.lines().any(|line| line == "apis:") {
             continue;
         }
-        let loaded = Config::load(&path, &[]).unwrap_or_else(|errors| panic!("{errors}"));
+        let loaded =
+            Config::load(&path, &[], &Fragments::default()).unwrap_or_else(|errors| panic!("{errors}"));
         let file = path.to_str().expect("UTF-8");
         let answer = doorward(&examples, &["config", "show", "--config", file], &[]);
         assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""), "{file}");

@@ -178,6 +178,11 @@ pub(super) fn check(raw: &[(usize, RawApi)], at: &Place<'_>, report: &mut Report
 }
 
 impl RawApi {
+    /// Its hosts.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|host| host.value.0.as_str())
+    }
+
     fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> Api {
         let credentials = credential::check(&self.credentials, &at.field("credentials"), report);
         let headers = credential_headers(&credentials);
@@ -222,7 +227,7 @@ fn credential_headers<'c>(credentials: &'c [CredentialRule]) -> Vec<&'c HeaderNa
 
 /// A host in lower case, without port or final dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host(String);
+pub(super) struct Host(pub(super) String);
 
 impl Format for Host {
     const NAME: &'static str = "host";

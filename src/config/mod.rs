@@ -4,8 +4,9 @@
 //! it is checked. Whoever holds a [`Config`] holds something that was checked whole.
 //!
 //! The way through: [`Config::load`] reads the file into a tree that knows its lines, puts the environment's overrides
-//! into it, checks its shape against the schema, and has each section check what its values mean. All
-//! problems are reported together.
+//! into it, checks its shape against the schema, and has each section check what its values mean. The fragments
+//! that it includes go the same way, each alone, and are held against what the file grants them. All problems
+//! are reported together.
 
 mod api;
 mod cache;
@@ -13,6 +14,10 @@ mod credential;
 mod denials;
 mod duration;
 mod find;
+mod fingerprint;
+mod fragment;
+mod grants;
+mod include;
 mod key_place;
 mod listen;
 mod load;
@@ -25,6 +30,7 @@ mod route;
 mod schema;
 mod shape;
 mod shutdown;
+mod sound;
 mod store;
 mod template;
 #[cfg(test)]
@@ -34,7 +40,7 @@ mod tree;
 mod wording;
 mod yaml;
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,20 +50,31 @@ pub use cache::CacheLimits;
 pub use credential::{ApiKeyCredential, ChecksumRule, CredentialRule, PrefixRule};
 pub use denials::Denials;
 pub use find::{NotFound, find};
+pub use fingerprint::Fingerprint;
+pub use fragment::{FragmentName, Fragments, RefusedFragment};
+pub use include::Include;
 pub use key_place::KeyPlace;
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
 pub use problem::ConfigErrors;
 pub use route::{Access, Route};
-pub use schema::schema;
+pub use schema::{fragment_schema, schema};
 pub use shutdown::Shutdown;
 pub use store::StoreLocation;
 pub use template::{Hole, Part, Template};
 
 use self::{
-    api::RawApi, cache::RawCache, duration::Span, listen::RawListen, place::Place, problem::Report,
-    shutdown::RawShutdown, text::Text,
+    api::RawApi,
+    cache::RawCache,
+    duration::Span,
+    grants::Grants,
+    include::RawInclude,
+    listen::RawListen,
+    place::Place,
+    problem::Report,
+    shutdown::RawShutdown,
+    text::{Text, names},
 };
 
 /// All that one process of Doorward is told, checked.
@@ -75,8 +92,10 @@ pub struct Config {
     pub budget: Duration,
     /// How it ends.
     pub shutdown: Shutdown,
-    /// The products guarded. No host stands in two of them and no name is used twice.
+    /// The products guarded, of all files. No host stands in two of them and no name is used twice.
     pub apis: Vec<Api>,
+    /// The hosts of no API that a refused fragment may have: what is asked there cannot be answered.
+    pub unavailable: BTreeMap<String, FragmentName>,
 }
 
 /// How Envoy is told that the answer could not be found out.
@@ -115,8 +134,16 @@ struct RawConfig {
     /// How a process ends without dropping a Check.
     #[serde(default)]
     shutdown: RawShutdown,
-    /// The products guarded.
-    #[schemars(length(min = 1))]
+    /// Fragments: files with the APIs of one team each, which `grants` must name. Patterns of paths such as
+    /// `apis.d/*.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    include: Option<RawInclude>,
+    /// What each fragment may have, by the name of its file without extension.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    #[schemars(extend("propertyNames" = names::<FragmentName>()))]
+    grants: Grants,
+    /// The products guarded. It can be left out where there is an `include`.
+    #[serde(default)]
     apis: Vec<RawApi>,
 }
 
@@ -133,6 +160,7 @@ impl RawConfig {
     /// they stand in for `self.apis`.
     fn check(&self, apis: &[(usize, RawApi)], folder: &Path, report: &mut Report<'_>) -> Config {
         let at = Place::Root;
+        grants::check(&self.grants, apis, &at.field("grants"), report);
         Config {
             listen: self.listen.check(folder, &at.field("listen"), report),
             store: self.store.value.within(folder),
@@ -141,6 +169,7 @@ impl RawConfig {
             budget: self.budget.within(1..=60_000, &at.field("budget"), report),
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
             apis: api::check(apis, &at.field("apis"), report),
+            unavailable: BTreeMap::new(),
         }
     }
 }

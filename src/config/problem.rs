@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{place::Place, tree::Node};
 
@@ -100,13 +100,21 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the file; what came from the environment
-/// stands last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Everything that is wrong with a configuration, file by file, each in its order; what came from the environment
+/// stands last in the main file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct ConfigErrors {
-    file: PathBuf,
     /// Never empty.
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<InFile>,
+}
+
+/// A problem and the file in which it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct InFile {
+    file: PathBuf,
+    #[serde(flatten)]
+    pub(super) problem: Problem,
 }
 
 impl ConfigErrors {
@@ -114,31 +122,24 @@ impl ConfigErrors {
     pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
         problems.sort_unstable();
         problems.dedup();
-        Self { file: file.to_owned(), problems }
+        let in_file = |problem| InFile { file: file.to_owned(), problem };
+        Self { problems: problems.into_iter().map(in_file).collect() }
     }
-}
 
-/// A list of the problems, each with the file.
-impl Serialize for ConfigErrors {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct InFile<'a> {
-            file: &'a Path,
-            #[serde(flatten)]
-            problem: &'a Problem,
-        }
-        let file = self.file.as_path();
-        serializer.collect_seq(self.problems.iter().map(|problem| InFile { file, problem }))
+    /// These and those of further files.
+    pub(super) fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.problems.extend(others.into_iter().flat_map(|errors| errors.problems));
+        self
     }
 }
 
 /// One line for each problem, and a last one with their number.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        for InFile { file, problem } in &self.problems {
             match &problem.origin {
-                Origin::File {} => write!(f, "{}: ", self.file.display())?,
-                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
+                Origin::File {} => write!(f, "{}: ", file.display())?,
+                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", file.display())?,
                 Origin::Variable { variable } => write!(f, "${variable}: ")?,
             }
             if !problem.path.is_empty() {

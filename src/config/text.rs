@@ -12,6 +12,8 @@ use super::{
     api::Host,
     denials::{ContentType, ReasonCode},
     duration::Span,
+    fragment::FragmentName,
+    include::FilePattern,
     key_place::{AuthScheme, QueryName},
     listen::{CheckAddress, TelemetryAddress},
     store::StoreLocation,
@@ -100,12 +102,14 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 20] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
     rule::<ContentType>(),
     rule::<Environment>(),
+    rule::<FilePattern>(),
+    rule::<FragmentName>(),
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<KeyPrefix>(),

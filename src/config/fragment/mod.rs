@@ -1,0 +1,271 @@
+//! Fragments: files with the APIs of one team each. A bad one is refused alone.
+//!
+//! What a fragment may have is granted by the main file. Each is judged with what stands before it: the main file, then
+//! the fragments in the order of their paths. A refused fragment keeps its last good version, as far as that is
+//! still granted; the hosts granted to it that are left over are unavailable.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsStr,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use crate::domain::ApiName;
+
+use super::{
+    Api, ConfigErrors,
+    api::{self, RawApi},
+    grants::{Grant, Grants},
+    load,
+    place::Place,
+    problem::{Problem, Report},
+    schema::fragment_schema,
+    shape,
+    sound::Sound,
+    text::Format,
+    yaml,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest name of a fragment, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// The name of a fragment: that of its file, without extension.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FragmentName(String);
+
+impl FragmentName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FragmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Format for FragmentName {
+    const NAME: &'static str = "fragment-name";
+    const WHAT: &'static str = "the name of a fragment's file without extension, such as `payments`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(legal) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("expected 1 to {NAME_BYTES_MAX} letters, digits, `-`, `_` and `.`"))
+    }
+}
+
+/// The APIs of one team. What else the configuration has, the main file says.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename = "Fragment", deny_unknown_fields)]
+#[expect(dead_code, reason = "it makes the schema; its APIs are read one by one")]
+pub(super) struct RawFragment {
+    /// The products guarded.
+    #[schemars(length(min = 1))]
+    apis: Vec<RawApi>,
+}
+
+/// The last good version of every fragment, by its file.
+#[derive(Debug, Clone, Default)]
+pub struct Fragments(BTreeMap<PathBuf, Vec<Api>>);
+
+/// A fragment that is refused.
+#[derive(Debug, Clone)]
+pub struct RefusedFragment {
+    /// Its file.
+    pub file: PathBuf,
+    /// Everything that is wrong with it.
+    pub errors: ConfigErrors,
+    /// Whether something of its last good version stays in force.
+    pub is_kept: bool,
+}
+
+/// What of the main file the fragments are judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MainFile<'a> {
+    /// The file.
+    pub(super) path: &'a Path,
+    /// What it grants.
+    pub(super) grants: &'a Grants,
+    /// Its APIs.
+    pub(super) apis: &'a [Api],
+}
+
+/// What all fragments come to.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// The APIs of the good ones, as they are written.
+    pub(super) raw: Vec<RawApi>,
+    /// The APIs in force.
+    pub(super) apis: Vec<Api>,
+    /// How many are good.
+    pub(super) taken: usize,
+    /// The granted hosts that none of these has, of the refused ones.
+    pub(super) unavailable: BTreeMap<String, FragmentName>,
+    /// The refused ones, in their order.
+    pub(super) refused: Vec<RefusedFragment>,
+    /// What they keep should they turn bad.
+    pub(super) last_good: Fragments,
+}
+
+/// Reads the fragments in `files` and judges them in this order.
+pub(super) fn judge(files: &[PathBuf], main: MainFile<'_>, last_good: &Fragments) -> Judged {
+    let owner = |api: &Api| (api.name.clone(), main.path.to_owned());
+    let mut judge = Judge {
+        main,
+        schema: fragment_schema(),
+        owners: main.apis.iter().map(owner).collect(),
+        judged: Judged::default(),
+    };
+    let mut by_stem: HashMap<Option<&OsStr>, Vec<&PathBuf>> = HashMap::new();
+    for file in files {
+        by_stem.entry(file.file_stem()).or_default().push(file);
+    }
+    for file in files {
+        let twins = by_stem.get(&file.file_stem()).into_iter().flatten();
+        let twin = twins.copied().find(|other| *other != file);
+        judge.judge(file, twin, last_good.0.get(file));
+    }
+    let mut judged = judge.judged;
+    for host in judged.apis.iter().flat_map(|api| &api.hosts) {
+        judged.unavailable.remove(host);
+    }
+    judged
+}
+
+struct Judge<'a> {
+    main: MainFile<'a>,
+    schema: Value,
+    /// The file that has the API of this name.
+    owners: HashMap<ApiName, PathBuf>,
+    judged: Judged,
+}
+
+impl Judge<'_> {
+    /// Takes or refuses the fragment in `file`. `twin` is another file of the same name, so that the grant could
+    /// mean either.
+    fn judge(&mut self, file: &Path, twin: Option<&PathBuf>, last_good: Option<&Vec<Api>>) {
+        let mut problems = Vec::new();
+        let mut grant = None;
+        let apis = match name(file) {
+            Ok(name) => {
+                grant = Grant::find(&name, self.main);
+                let apis = self.read(file, grant.as_ref(), &mut problems);
+                if grant.is_none() {
+                    problems.push(Problem::of_file(no_grant(&name, &apis, self.main.path)));
+                }
+                apis
+            }
+            Err(message) => {
+                problems.push(Problem::of_file(message));
+                Vec::new()
+            }
+        };
+        if let Some(twin) = twin {
+            let other = twin.display();
+            let message = format!("found {other} of the same name, expected one file for each grant");
+            problems.push(Problem::of_file(message));
+        }
+        if problems.is_empty() {
+            self.take(file, apis);
+        } else {
+            self.refuse(file, problems, grant.as_ref(), last_good.map(Vec::as_slice).unwrap_or_default());
+        }
+    }
+
+    /// The APIs whose shape is right, as they are written and as they are checked.
+    fn read(
+        &self,
+        file: &Path,
+        grant: Option<&Grant<'_>>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<(RawApi, Api)> {
+        let text = read(file).map_err(|message| problems.push(Problem::of_file(message)));
+        let Some(root) = text.ok().and_then(|text| yaml::read(&text, None, problems)) else {
+            return Vec::new();
+        };
+        problems.extend(shape::check(&root, &self.schema));
+        let raw = Sound::new(&root, problems).apis();
+        let mut report = Report::new(&root);
+        let at = Place::Root.field("apis");
+        let apis = api::check(&raw, &at, &mut report);
+        for ((index, _), api) in raw.iter().zip(&apis) {
+            let at = at.item(*index);
+            if let Some(owner) = self.owners.get(&api.name) {
+                let owner = owner.display();
+                let message = format!("found `{}` again, expected each name once: {owner} has it", api.name);
+                report.add(&at.field("name"), message);
+            }
+            if let Some(grant) = grant {
+                grant.check(api, &at, &mut report);
+            }
+        }
+        problems.extend(report.into_problems());
+        raw.into_iter().map(|(_, raw)| raw).zip(apis).collect()
+    }
+
+    fn take(&mut self, file: &Path, apis: Vec<(RawApi, Api)>) {
+        let (raw, apis): (Vec<RawApi>, Vec<Api>) = apis.into_iter().unzip();
+        self.put_in_force(file, apis.clone());
+        self.judged.taken += 1;
+        self.judged.raw.extend(raw);
+        self.judged.last_good.0.insert(file.to_owned(), apis);
+    }
+
+    /// Of the last good version that stays which is still granted and whose name nobody has taken.
+    fn refuse(&mut self, file: &Path, problems: Vec<Problem>, grant: Option<&Grant<'_>>, last_good: &[Api]) {
+        let is_free = |api: &&Api| !self.owners.contains_key(&api.name);
+        let kept = last_good.iter().filter(is_free).filter_map(|api| grant?.narrow(api));
+        let kept: Vec<Api> = kept.collect();
+        let granted = grant.iter().flat_map(|grant| grant.hosts().map(|host| (host, grant.name())));
+        let granted = granted.map(|(host, name)| (host.to_owned(), name.clone()));
+        self.judged.unavailable.extend(granted);
+        self.judged.refused.push(RefusedFragment {
+            file: file.to_owned(),
+            errors: ConfigErrors::new(file, problems),
+            is_kept: !kept.is_empty(),
+        });
+        self.put_in_force(file, kept);
+        if !last_good.is_empty() {
+            self.judged.last_good.0.insert(file.to_owned(), last_good.to_owned());
+        }
+    }
+
+    fn put_in_force(&mut self, file: &Path, apis: Vec<Api>) {
+        self.owners.extend(apis.iter().map(|api| (api.name.clone(), file.to_owned())));
+        self.judged.apis.extend(apis);
+    }
+}
+
+fn name(file: &Path) -> Result<FragmentName, String> {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    FragmentName::read(&stem).map_err(|expected| format!("found the name {stem:?}, {expected}"))
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    // Of a pipe nobody knows when it ends.
+    if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err("found no regular file, expected one".to_owned());
+    }
+    load::read(file)
+}
+
+/// That a fragment has no grant, and what to add to the main file so that it has.
+fn no_grant(name: &FragmentName, apis: &[(RawApi, Api)], main: &Path) -> String {
+    let hosts: Vec<&str> = apis.iter().flat_map(|(_, api)| &api.hosts).map(String::as_str).collect();
+    let hosts = if hosts.is_empty() { "…".to_owned() } else { hosts.join(", ") };
+    let main = main.display();
+    format!("found no grant for it, expected `{name}: {{ hosts: [{hosts}] }}` among the `grants` of {main}")
+}
