@@ -143,7 +143,7 @@ impl ConfigFile {
         let loaded = Config::load(&self.path(env)?, env, &Fragments::default())?;
         if let Some(errors) = loaded.errors() {
             // Whether it could be told changes nothing.
-            let _ = writeln!(io::stderr(), "{errors}");
+            let _ = writeln!(io::stderr(), "fragments that are refused are left out:\n{errors}");
         }
         Ok(loaded)
     }

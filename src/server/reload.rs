@@ -168,3 +168,46 @@ fn reload_certificates(certificates: &Certificates) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_change_of_any_file_is_seen_and_so_is_one_that_comes_or_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for version in ["..1", "..2"] {
+            fs::create_dir_all(path("apis.d").join(version)).expect("a folder");
+            fs::write(path("apis.d").join(version).join("linked.yaml"), "").expect("a file");
+        }
+        // As Kubernetes does it: a link to a link, and the latter is replaced.
+        let swap = |version: &str| {
+            symlink(version, path("apis.d/..new")).expect("a link");
+            fs::rename(path("apis.d/..new"), path("apis.d/..data")).expect("a link");
+        };
+        swap("..1");
+        symlink("..data/linked.yaml", path("apis.d/linked.yaml")).expect("a link");
+        fs::write(path("doorward.yaml"), "include: apis.d/*.yaml").expect("a file");
+
+        let source = ConfigSource { path: path("doorward.yaml"), env: Vec::new() };
+        let mut current = source.load(&Fragments::default()).expect("a configuration");
+        assert_eq!(source.look(&current), current.files, "nothing has changed");
+        let write = |name: &str, text: &str| fs::write(path(name), text).expect("a file");
+        let changes: [(&str, &dyn Fn()); 5] = [
+            ("swapped", &|| swap("..2")),
+            ("added", &|| write("apis.d/new.yaml", "")),
+            ("changed", &|| write("apis.d/new.yaml", "apis: []")),
+            ("removed", &|| fs::remove_file(path("apis.d/new.yaml")).expect("it was there")),
+            ("the main one", &|| write("doorward.yaml", "include: [apis.d/*.yaml, more.d/*.yaml]")),
+        ];
+        for (what, change) in changes {
+            change();
+            assert_ne!(source.look(&current), current.files, "{what}");
+            current = source.load(&current.fragments).expect("a configuration");
+            assert_eq!(source.look(&current), current.files, "{what}, and read");
+        }
+    }
+}

@@ -75,14 +75,18 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) async fn new() -> Self {
+        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+        Self::of(&loaded.unwrap_or_else(|errors| panic!("{errors}")).config).await
+    }
+
+    /// The door of another configuration.
+    pub(crate) async fn of(config: &Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
             SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
-        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
-        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
         let keys = CachedKeys::new(store.clone(), config.cache, Duration::from_secs(5));
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
-        let checker = Checker::new(Policy::new(&config), keys.clone(), clock.clone());
+        let checker = Checker::new(Policy::new(config), keys.clone(), clock.clone());
         Self { checker, keys, clock, store, _folder: folder }
     }
 
