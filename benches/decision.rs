@@ -11,7 +11,7 @@ use doorward::{
     check::{Checker, Policy, decision::Verdict},
     config::{Config, Fragments},
     domain::{KeyKind, SystemClock},
-    store::{CachedKeys, SqliteStore},
+    store::{CachedStore, SqliteStore},
 };
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, HttpResponse},
@@ -81,7 +81,7 @@ async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
     };
     let keys = Keys::new(&store, &config.apis, &SystemClock);
     let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
-    let cached = CachedKeys::new(store.clone(), config.cache, config.budget);
+    let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let checker = Checker::new(Policy::new(&config), cached, Arc::new(SystemClock));
     (checker, issued.key.expose().to_owned())
 }

@@ -34,7 +34,7 @@ use tonic::Status;
 use crate::{
     config::{Config, Outage},
     domain::Clock,
-    store::{CachedKeys, KeyStore},
+    store::{CachedStore, Lookups},
 };
 
 use self::{
@@ -63,16 +63,16 @@ impl Policy {
 
 /// Answers Checks.
 #[derive(Debug)]
-pub struct Checker<S: KeyStore> {
+pub struct Checker<S: Lookups> {
     policy: ArcSwap<Policy>,
-    keys: CachedKeys<S>,
+    store: CachedStore<S>,
     clock: Arc<dyn Clock>,
 }
 
-impl<S: KeyStore> Checker<S> {
-    /// A checker under `policy` that asks `keys` who is asking.
-    pub fn new(policy: Policy, keys: CachedKeys<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), keys, clock }
+impl<S: Lookups> Checker<S> {
+    /// A checker under `policy` that asks `store` who is asking.
+    pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
+        Self { policy: ArcSwap::from_pointee(policy), store, clock }
     }
 
     /// Puts another policy in force from the next Check on; running ones end under the one they began with.
@@ -109,7 +109,7 @@ impl<S: KeyStore> Checker<S> {
             let route = seen.route(api.route(&request)?);
             let credential = authn::extract(&request, api, route)?;
             let principal =
-                seen.principal(authn::verify(credential, api, &self.keys, self.clock.now()).await?);
+                seen.principal(authn::verify(credential, api, &self.store, self.clock.now()).await?);
             let grant = authz::authorize(principal, request, api, route)?;
             Ok(rate_limit::admit(grant))
         }

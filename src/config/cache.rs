@@ -10,11 +10,11 @@ use super::{duration::Span, place::Place, problem::Report, text::Text};
 /// The bounds of the cache in front of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// How long a known key is remembered.
+    /// How long a known record is remembered.
     pub positive: Duration,
-    /// How long it is remembered that a key is unknown.
+    /// How long it is remembered that a stranger named something unknown.
     pub negative: Duration,
-    /// What known keys may occupy, in bytes.
+    /// What the known records of each kind may occupy, in bytes.
     pub capacity_bytes: u64,
 }
 
@@ -23,11 +23,12 @@ pub struct CacheLimits {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Cache")]
 pub(super) struct RawCache {
-    /// How long a known key is remembered. Revoking a key does not wait for it. At most 1 hour.
+    /// How long a known key, session, organization, project, member or secret is remembered. Changing or revoking it
+    /// does not wait for that. At most 1 hour.
     positive: Text<Span>,
-    /// How long it is remembered that a key is unknown. At most 1 hour.
+    /// How long it is remembered that a key, session, project or secret is unknown. At most 1 hour.
     negative: Text<Span>,
-    /// What known keys may occupy in memory, in bytes.
+    /// What the known records of each kind may occupy in memory, in bytes.
     #[schemars(range(min = 65_536))]
     capacity_bytes: u64,
 }

@@ -22,7 +22,7 @@ use crate::{
     check::{Checker, Policy},
     config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
     domain::SystemClock,
-    store::{CachedKeys, SqliteStore, StoreError},
+    store::{CachedStore, SqliteStore, StoreError},
     telemetry,
 };
 
@@ -90,8 +90,8 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     reload::begin(&loaded);
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
-    let keys = CachedKeys::new(store, config.cache, config.budget);
-    let checker = Arc::new(Checker::new(Policy::new(config), keys.clone(), Arc::new(SystemClock)));
+    let cached = CachedStore::new(store, config.cache, config.budget);
+    let checker = Arc::new(Checker::new(Policy::new(config), cached.clone(), Arc::new(SystemClock)));
 
     let (ending, ended) = watch::channel(());
     let certificates = reload::read_certificates(&config.listen.check)?;
@@ -103,7 +103,7 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
         beside.spawn(health::serve(address, health.clone(), metrics.clone()).await?);
     }
     beside.spawn(telemetry::keep_up(metrics));
-    beside.spawn(async move { keys.follow(CHANGES_POLL).await });
+    beside.spawn(async move { cached.follow(CHANGES_POLL).await });
     let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
     let Shutdown { drain, deadline } = config.shutdown;
     health.set_ready(true).await;

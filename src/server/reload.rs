@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::{
     check::{Checker, Policy},
     config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
-    store::KeyStore,
+    store::Lookups,
 };
 
 use super::tls::{self, Certificates, TlsError};
@@ -73,7 +73,7 @@ pub(super) fn begin(loaded: &Loaded) {
 
 /// Follows the files for ever: those of `current`, the configuration in force, and those of the certificates, which
 /// were read when they were as `seen`.
-pub(super) async fn follow<S: KeyStore>(
+pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
     mut current: Loaded,
     checker: Arc<Checker<S>>,
@@ -102,7 +102,7 @@ pub(super) async fn follow<S: KeyStore>(
     }
 }
 
-fn reload_config<S: KeyStore>(source: &ConfigSource, current: &mut Loaded, checker: &Checker<S>) {
+fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checker: &Checker<S>) {
     let file = source.path.display();
     match source.load(&current.fragments) {
         Ok(loaded) => {

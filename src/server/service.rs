@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status, transport::Server};
 use tower::util::MapResponseLayer;
 
-use crate::{check::Checker, store::KeyStore};
+use crate::{check::Checker, store::Lookups};
 
 use super::{ServeError, health::Health, listener::Connections};
 
@@ -29,17 +29,17 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 const GRPC_ERRORS: &str = "doorward_grpc_errors_total";
 
 #[derive(Debug)]
-struct CheckService<S: KeyStore>(Arc<Checker<S>>);
+struct CheckService<S: Lookups>(Arc<Checker<S>>);
 
 #[tonic::async_trait]
-impl<S: KeyStore> Authorization for CheckService<S> {
+impl<S: Lookups> Authorization for CheckService<S> {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         self.0.check(request.get_ref()).await.map(Response::new)
     }
 }
 
 /// Answers on these connections until `ended`, then sends GOAWAY and finishes what is running.
-pub(super) async fn serve<S: KeyStore>(
+pub(super) async fn serve<S: Lookups>(
     checker: Arc<Checker<S>>,
     health: Health,
     connections: Connections,

@@ -1,6 +1,6 @@
 //! Which credentials open the door.
 
-use doorward::{domain::KeyKind, store::KeyStore};
+use doorward::{domain::KeyKind, store::Changes};
 
 use crate::door::{Call, Door, NOW, denied, reason, scopes, unknown_key};
 

@@ -6,7 +6,7 @@ use doorward::{
     check::{Checker, Policy},
     config::Config,
     domain::{CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
-    store::{CachedKeys, KeyStore, SqliteStore},
+    store::{CachedStore, Changes, KeyStore, SqliteStore},
 };
 use envoy_types::{
     ext_authz::v3::pb::{
@@ -67,7 +67,7 @@ pub(crate) const NOW: &str = "2026-01-02T03:04:05Z";
 /// A checker and what it needs.
 pub(crate) struct Door {
     pub checker: Checker<SqliteStore>,
-    pub keys: CachedKeys<SqliteStore>,
+    pub cached: CachedStore<SqliteStore>,
     pub clock: Arc<ManualClock>,
     pub store: SqliteStore,
     _folder: TempDir,
@@ -84,10 +84,10 @@ impl Door {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
             SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
-        let keys = CachedKeys::new(store.clone(), config.cache, Duration::from_secs(5));
+        let cached = CachedStore::new(store.clone(), config.cache, Duration::from_secs(5));
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
-        let checker = Checker::new(Policy::new(config), keys.clone(), clock.clone());
-        Self { checker, keys, clock, store, _folder: folder }
+        let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
+        Self { checker, cached, clock, store, _folder: folder }
     }
 
     /// Puts a key into the store, changed as the test wants it, and returns it in clear.

@@ -22,7 +22,7 @@ async fn a_key_revoked_in_a_flood_of_made_up_keys_is_refused_within_a_second() {
     let key = door.key("nt_live_", |_| ()).await;
     let following = tokio::spawn({
         let door = Arc::clone(&door);
-        async move { door.keys.follow(Duration::from_millis(250)).await }
+        async move { door.cached.follow(Duration::from_millis(250)).await }
     });
     let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let flood: Vec<_> = (0..AT_ONCE)

@@ -258,9 +258,9 @@ fn metrics_parse_and_count_checks_by_decision_reason_and_api() {
             ),
             ("doorward_checks_total", vec![r#"decision="denied""#, r#"reason="route_unknown""#]),
             ("doorward_check_duration_seconds_bucket", vec![r#"api="shop""#, "le="]),
-            ("doorward_key_cache_lookups_total", vec![r#"result="hit""#]),
-            ("doorward_key_cache_lookups_total", vec![r#"result="miss""#]),
-            ("doorward_store_load_seconds_bucket", vec!["le="]),
+            ("doorward_store_cache_lookups_total", vec![r#"kind="key""#, r#"result="hit""#]),
+            ("doorward_store_cache_lookups_total", vec![r#"kind="key""#, r#"result="miss""#]),
+            ("doorward_store_load_seconds_bucket", vec![r#"kind="key""#, "le="]),
         ] {
             let fits = |(candidate, has): &&(&str, &str)| {
                 *candidate == name && labels.iter().all(|label| has.contains(label))

@@ -8,7 +8,7 @@ mod surviving;
 
 use doorward::{
     domain::{CredentialHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
-    store::{KeyFilter, KeyStore, SqliteStore},
+    store::{Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, SqliteStore, Version},
 };
 
 /// A place where keys are kept.
@@ -106,6 +106,21 @@ fn id(text: &str) -> KeyId {
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a moment")
+}
+
+/// What a Check is told of this name.
+async fn find<R: Kept>(store: &impl Finds<R>, name: &R::Name) -> Found<R> {
+    store.find(name).await.expect("an answer")
+}
+
+/// The marks of all changes after a version.
+async fn marks(store: &impl Changes, since: Version) -> Vec<Mark> {
+    let changes = store.changes(since).await.expect("changes");
+    changes.into_iter().map(|change| change.mark).collect()
+}
+
+fn mark_of(key: &KeyRecord) -> Mark {
+    KeyRecord::mark(&key.hash)
 }
 
 async fn all(store: &impl KeyStore) -> Vec<KeyRecord> {

@@ -99,7 +99,10 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             ..old
         };
         match self.store.rotate(id, &record, overlap_ends).await {
-            Err(StoreError::Exists(UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
+            Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
+            Err(StoreError::Revoked(_)) => {
+                Err(KeyError::Ended { id: id.clone(), status: KeyStatus::Revoked })
+            }
             rotated => Ok(rotated.map(|()| Issued { key, record })?),
         }
     }

@@ -80,16 +80,7 @@ pub enum KeyError {
     },
     /// The store could not do it.
     #[error(transparent)]
-    Store(StoreError),
-}
-
-impl From<StoreError> for KeyError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Revoked(id) => Self::Ended { id, status: KeyStatus::Revoked },
-            other => Self::Store(other),
-        }
-    }
+    Store(#[from] StoreError),
 }
 
 impl From<Problem> for KeyError {

@@ -6,24 +6,24 @@ use crate::{
     check::refusal::Refusal,
     config::ChecksumRule,
     domain::{ApiName, CredentialHash, DenialReason, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
-    store::{CachedKeys, KeyStore},
+    store::{CachedStore, Lookups},
 };
 
 use super::{PresentedKey, Principal};
 
 /// Proves a key. An unknown, an expired, a revoked key and one of another API cost the same look-up and look
 /// alike outside.
-pub(super) async fn verify<S: KeyStore>(
+pub(super) async fn verify<S: Lookups>(
     key: &PresentedKey<'_>,
     api: &ApiName,
-    keys: &CachedKeys<S>,
+    store: &CachedStore<S>,
     now: Timestamp,
 ) -> Result<Principal, Refusal> {
     if key.checksum == ChecksumRule::Required && !is_well_formed_key(key.text, &key.rule.prefix) {
         return Err(invalid("the key's checksum is wrong"));
     }
-    let found = keys
-        .find(CredentialHash::of(key.text))
+    let found = store
+        .find::<KeyRecord>(&CredentialHash::of(key.text))
         .await
         .map_err(|error| Refusal::unavailable(error.to_string()))?;
     let record = found.ok_or_else(|| invalid("the key is unknown"))?;

@@ -7,7 +7,7 @@ mod principal;
 use crate::{
     check::{refusal::Refusal, route::GuardedApi},
     domain::Timestamp,
-    store::{CachedKeys, KeyStore},
+    store::{CachedStore, Lookups},
 };
 
 pub use credential::{Credential, PresentedKey, extract, presented_by_header, presented_by_parameter};
@@ -19,14 +19,14 @@ pub use principal::Principal;
 ///
 /// `credential_invalid` if the credential is not good, whatever the cause; unavailable if that could not be
 /// found out.
-pub async fn verify<S: KeyStore>(
+pub async fn verify<S: Lookups>(
     credential: Credential<'_>,
     api: &GuardedApi,
-    keys: &CachedKeys<S>,
+    store: &CachedStore<S>,
     now: Timestamp,
 ) -> Result<Principal, Refusal> {
     match credential {
         Credential::Anonymous => Ok(Principal::anonymous()),
-        Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, keys, now).await,
+        Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, store, now).await,
     }
 }

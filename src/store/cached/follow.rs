@@ -2,48 +2,48 @@
 
 use std::time::Duration;
 
-use crate::store::{Change, KeyStore, StoreError, Version};
+use crate::store::{Change, Lookups, StoreError, Version};
 
-use super::CachedKeys;
+use super::CachedStore;
 
 /// The time that one reading of the changes may take. A hanging one would delay every revocation.
 const POLL_TIME: Duration = Duration::from_millis(500);
 
 /// How far the change table is known: its last change, or none while it is empty.
-type Mark = Option<Change>;
+type Reached = Option<Change>;
 
-impl<S: KeyStore> CachedKeys<S> {
+impl<S: Lookups> CachedStore<S> {
     /// Reads the store's changes every so often, for ever, and lets go of what they have made stale. A change
     /// is in force here as soon as the next poll has read it.
     ///
     /// While the store cannot be read, what is remembered is served until its time to live ends; that is
     /// logged when it begins and when it ends.
     pub async fn follow(&self, every: Duration) {
-        let mut mark = None;
+        let mut reached = None;
         let mut failing = false;
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let poll = async {
-                match mark {
+                match reached {
                     None => self.start_over().await,
-                    Some(mark) => self.catch_up(mark).await,
+                    Some(reached) => self.catch_up(reached).await,
                 }
             };
             let polled = tokio::time::timeout(POLL_TIME, poll).await.unwrap_or_else(|_| {
                 Err(StoreError::Unavailable("its changes were not told in time".to_owned()))
             });
             match polled {
-                Ok(reached) => {
-                    mark = Some(reached);
+                Ok(now) => {
+                    reached = Some(now);
                     if failing {
                         tracing::info!("the store's changes can be read again");
                     }
                     failing = false;
                 }
                 Err(error) => {
-                    self.shared.meters.errors.increment(1);
+                    self.shared.errors.count();
                     if !failing {
                         tracing::error!(%error, "the store's changes cannot be read: revocations wait for the cache's time to live");
                     }
@@ -53,13 +53,13 @@ impl<S: KeyStore> CachedKeys<S> {
         }
     }
 
-    /// Raises the fences of all keys that changed after `mark`.
-    async fn catch_up(&self, mut mark: Mark) -> Result<Mark, StoreError> {
+    /// Raises the fences of all records that changed after `reached`.
+    async fn catch_up(&self, mut reached: Reached) -> Result<Reached, StoreError> {
         loop {
             // The last change known is read again: if it is not there as it was, this is another history.
-            let since = mark.map_or(Version(0), |change| before(change.version));
+            let since = reached.map_or(Version(0), |change| before(change.version));
             let read = self.shared.store.changes(since).await?;
-            let news = match (mark, read.split_first()) {
+            let news = match (reached, read.split_first()) {
                 (None, _) => read.as_slice(),
                 (Some(known), Some((first, rest))) if *first == known => rest,
                 (Some(_), _) => {
@@ -73,16 +73,16 @@ impl<S: KeyStore> CachedKeys<S> {
                 self.shared.fences.raise(change);
             }
             match news.last() {
-                None => return Ok(mark),
-                Some(last) => mark = Some(*last),
+                None => return Ok(reached),
+                Some(last) => reached = Some(*last),
             }
         }
     }
 
     /// Takes the store's present state as the beginning, and forgets what was read before it.
-    async fn start_over(&self) -> Result<Mark, StoreError> {
+    async fn start_over(&self) -> Result<Reached, StoreError> {
         let version = self.shared.store.version().await?;
-        let mark = if version == Version(0) {
+        let reached = if version == Version(0) {
             None
         } else {
             let read = self.shared.store.changes(before(version)).await?;
@@ -91,7 +91,7 @@ impl<S: KeyStore> CachedKeys<S> {
         // After the version was read: whatever is loaded from here on knows all changes up to it, and those
         // after it are read next.
         self.shared.fences.forget();
-        Ok(mark)
+        Ok(reached)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use sqlx::migrate::MigrateError;
 
-use crate::store::{StoreError, UniqueField};
+use crate::store::{RecordKind, StoreError, UniqueField};
 
 /// Why the file cannot be used, without its name.
 #[derive(Debug)]
@@ -60,17 +60,27 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(5 | 6))
 }
 
-/// The error for an id or hash that is there already, or for a key that was replaced already, if `error`
-/// says so.
+/// The error for an id or hash that is there already, or for what was replaced already, if `error` says so.
 pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
     let error = error.as_database_error().filter(|error| error.is_unique_violation())?;
-    let fields = [
-        ("keys.id", UniqueField::Id),
-        ("keys.hash", UniqueField::Hash),
-        ("keys.rotated_from", UniqueField::Predecessor),
-    ];
-    let named = fields.into_iter().find(|(column, _)| error.message().ends_with(column));
-    named.map(|(_, field)| StoreError::Exists(field))
+    // SQLite says: UNIQUE constraint failed: table.column
+    let (_, place) = error.message().rsplit_once(' ')?;
+    let (table, column) = place.split_once('.')?;
+    let kind = match table {
+        "keys" => RecordKind::Key,
+        "sessions" => RecordKind::Session,
+        "organizations" => RecordKind::Organization,
+        "projects" => RecordKind::Project,
+        "secrets" => RecordKind::Secret,
+        _ => return None,
+    };
+    let field = match column {
+        "id" => UniqueField::Id,
+        "hash" => UniqueField::Hash,
+        "rotated_from" => UniqueField::Predecessor,
+        _ => return None,
+    };
+    Some(StoreError::Exists(kind, field))
 }
 
 /// The lowest byte of SQLite's result code, which tells the kind: <https://www.sqlite.org/rescode.html>.

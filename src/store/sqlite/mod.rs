@@ -1,4 +1,4 @@
-//! Keys in one SQLite file.
+//! Records in one SQLite file.
 //!
 //! - WAL: readers never wait for the writer.
 //! - `synchronous = FULL`: a commit is on the disk before it is acknowledged.
@@ -8,23 +8,51 @@
 //!
 //! The file must lie on a local disk: WAL does not work over network file systems.
 
+mod columns;
 mod failure;
 mod identity;
+mod keys;
+mod members;
 mod open;
-mod row;
+mod organizations;
+mod projects;
+mod secrets;
+mod sessions;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{
+    Executor, Row, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
-use crate::domain::{ApiName, CredentialHash, KeyId, KeyRecord, Timestamp};
+use super::{Change, Changes, Kept, Mark, StoreError, Version};
 
-use super::{Change, Found, KeyFilter, KeyStore, StoreError, Version};
+use self::columns::Stored;
 
 /// The most changes that are read at once.
 const CHANGES_MAX: i64 = 4096;
 
-/// Keys in one SQLite file, shared with any number of other processes. Clones share their connections.
+/// Selects rows of a table together with the store's version. One statement reads one snapshot; the outer join
+/// gives the version even where there is no row.
+macro_rules! snapshot {
+    ($table:literal, $condition:literal) => {
+        concat!(
+            "SELECT (SELECT coalesce(max(version), 0) FROM changes) AS version, ",
+            $table,
+            ".* FROM (SELECT 1) AS one LEFT JOIN ",
+            $table,
+            " ON ",
+            $condition
+        )
+    };
+}
+use snapshot;
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Records in one SQLite file, shared with any number of other processes. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     pool: SqlitePool,
@@ -71,32 +99,46 @@ impl SqliteStore {
         change.commit().await.map_err(|error| self.failed(error))
     }
 
-    async fn read(&self, id: &KeyId, connection: &mut SqliteConnection) -> Result<KeyRecord, StoreError> {
-        let row = sqlx::query("SELECT * FROM keys WHERE id = ?1")
-            .bind(id.as_str())
-            .fetch_optional(connection)
-            .await
-            .map_err(|error| self.failed(error))?
-            .ok_or_else(|| StoreError::NotFound(id.clone()))?;
-        row::read(&row)
+    /// The one record that a statement selects.
+    async fn one<T: Stored>(
+        &self,
+        statement: Statement<'_>,
+        on: impl Executor<'_, Database = Sqlite>,
+    ) -> Result<T, StoreError> {
+        let row = statement.fetch_optional(on).await.map_err(|error| self.failed(error))?;
+        columns::read(&row.ok_or(StoreError::NotFound(T::KIND))?)
     }
 
-    async fn add(&self, record: &KeyRecord, change: &mut SqliteConnection) -> Result<(), StoreError> {
-        row::insert(record)
-            .execute(&mut *change)
-            .await
-            .map_err(|error| failure::duplicate(&error).unwrap_or_else(|| self.failed(error)))?;
-        self.note(record.hash, change).await
+    /// All records that a statement selects.
+    async fn all<T: Stored>(&self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
+        let rows = statement.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        rows.iter().map(columns::read).collect()
     }
 
-    /// Writes down that the key with this hash has changed.
-    async fn note(&self, hash: CredentialHash, change: &mut SqliteConnection) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO changes (hash) VALUES (?1)")
-            .bind(hash.as_bytes().as_slice())
-            .execute(change)
-            .await
-            .map_err(|error| self.failed(error))?;
-        Ok(())
+    /// All records that a `snapshot!` selects, and its version.
+    async fn look_up<T: Stored>(&self, snapshot: Statement<'_>) -> Result<(Vec<T>, Version), StoreError> {
+        let rows = snapshot.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        let first = rows.first().ok_or_else(|| StoreError::Corrupt("it tells no version".to_owned()))?;
+        let version = self.version_in(first)?;
+        if columns::is_absent(first) {
+            return Ok((Vec::new(), version));
+        }
+        let records: Result<_, _> = rows.iter().map(columns::read).collect();
+        Ok((records?, version))
+    }
+
+    /// Runs a statement that changes something; returns how many rows it did.
+    async fn run(&self, statement: Statement<'_>, change: &mut SqliteConnection) -> Result<u64, StoreError> {
+        let done = statement.execute(change).await;
+        let done = done.map_err(|error| failure::duplicate(&error).unwrap_or_else(|| self.failed(error)))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Writes down that the record with this name has changed.
+    async fn note<R: Kept>(&self, name: &R::Name, change: &mut SqliteConnection) -> Result<(), StoreError> {
+        let mark = R::mark(name);
+        let noted = sqlx::query("INSERT INTO changes (hash) VALUES (?1)").bind(mark.as_bytes().as_slice());
+        self.run(noted, change).await.map(drop)
     }
 
     fn version_in(&self, row: &SqliteRow) -> Result<Version, StoreError> {
@@ -107,22 +149,7 @@ impl SqliteStore {
     }
 }
 
-impl KeyStore for SqliteStore {
-    async fn find(&self, hash: CredentialHash) -> Result<Found, StoreError> {
-        // One statement reads one snapshot; the outer join gives the version even where there is no key.
-        let row = sqlx::query(
-            "SELECT (SELECT coalesce(max(version), 0) FROM changes) AS version, keys.* \
-             FROM (SELECT 1) LEFT JOIN keys ON keys.hash = ?1",
-        )
-        .bind(hash.as_bytes().as_slice())
-        .fetch_one(&self.pool)
-        .await
-        .map_err(|error| self.failed(error))?;
-        let version = self.version_in(&row)?;
-        let record = if row::is_absent(&row) { None } else { Some(row::read(&row)?) };
-        Ok(Found { record, version })
-    }
-
+impl Changes for SqliteStore {
     async fn changes(&self, since: Version) -> Result<Vec<Change>, StoreError> {
         let rows =
             sqlx::query("SELECT version, hash FROM changes WHERE version > ?1 ORDER BY version LIMIT ?2")
@@ -134,10 +161,10 @@ impl KeyStore for SqliteStore {
         let change = |row: &SqliteRow| {
             let version = self.version_in(row)?;
             let bytes: &[u8] = row.try_get("hash").map_err(|error| self.failed(error))?;
-            let hash = CredentialHash::from_bytes(bytes).map_err(|error| {
+            let mark = Mark::from_bytes(bytes).map_err(|error| {
                 StoreError::Corrupt(format!("change {}, column hash: {error}", version.0))
             })?;
-            Ok(Change { version, hash })
+            Ok(Change { version, mark })
         };
         rows.iter().map(change).collect()
     }
@@ -148,70 +175,5 @@ impl KeyStore for SqliteStore {
             .await
             .map_err(|error| self.failed(error))?;
         self.version_in(&row)
-    }
-
-    async fn get(&self, id: &KeyId) -> Result<KeyRecord, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(|error| self.failed(error))?;
-        self.read(id, &mut connection).await
-    }
-
-    async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 \
-             ORDER BY created, number",
-        )
-        .bind(filter.api.as_ref().map(ApiName::as_str))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| self.failed(error))?;
-        rows.iter().map(row::read).collect()
-    }
-
-    async fn insert(&self, records: &[KeyRecord]) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
-        for record in records {
-            self.add(record, &mut change).await?;
-        }
-        self.commit(change).await
-    }
-
-    async fn rotate(
-        &self,
-        old: &KeyId,
-        successor: &KeyRecord,
-        overlap_ends: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
-        let before = self.read(old, &mut change).await?;
-        if before.revoked.is_some() {
-            return Err(StoreError::Revoked(before.id));
-        }
-        sqlx::query("UPDATE keys SET expires = min(coalesce(expires, ?2), ?2) WHERE id = ?1")
-            .bind(old.as_str())
-            .bind(overlap_ends.as_millisecond())
-            .execute(&mut *change)
-            .await
-            .map_err(|error| self.failed(error))?;
-        self.note(before.hash, &mut change).await?;
-        self.add(successor, &mut change).await?;
-        self.commit(change).await
-    }
-
-    async fn revoke(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
-        let mut change = self.begin().await?;
-        let before = self.read(id, &mut change).await?;
-        if before.revoked.is_some() {
-            return Ok(before);
-        }
-        sqlx::query("UPDATE keys SET revoked = ?2 WHERE id = ?1")
-            .bind(id.as_str())
-            .bind(at.as_millisecond())
-            .execute(&mut *change)
-            .await
-            .map_err(|error| self.failed(error))?;
-        self.note(before.hash, &mut change).await?;
-        let after = self.read(id, &mut change).await?;
-        self.commit(change).await?;
-        Ok(after)
     }
 }

@@ -119,7 +119,7 @@ impl<S: KeyStore> Keys<'_, S> {
     /// Which parts of the record's identity the store has already.
     async fn already_there(&self, record: &KeyRecord) -> Result<Vec<Problem>, KeyError> {
         let mut problems = Vec::new();
-        if let Some(other) = self.store.find(record.hash).await?.record {
+        if let Some(other) = self.store.find(&record.hash).await?.record {
             let found = format!("the hash of the key {}", other.id);
             problems.push(Problem::new("hash", found, "expected a key that the store does not have"));
         }

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{admin::proto::Key, domain::CredentialHash, store::Version};
+use crate::{
+    admin::proto::Key,
+    domain::CredentialHash,
+    store::{Changes, Version},
+};
 
 use super::*;
 
@@ -60,8 +64,8 @@ async fn keys_made_elsewhere_are_taken_over() {
             "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z"
         })
     );
-    let found = scene.store.find(CredentialHash::of("b")).await.expect("an answer");
-    assert_eq!(found.record.as_ref(), Some(&all[1]));
+    let found = scene.find(CredentialHash::of("b")).await;
+    assert_eq!(found.as_ref(), Some(&all[1]));
 }
 
 /// Changes to a good line, and how the problems begin that they bring.

@@ -5,8 +5,8 @@ mod import;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
-    domain::{KeyKind, ManualClock, is_well_formed_key, parse_moment},
-    store::SqliteStore,
+    domain::{CredentialHash, KeyKind, ManualClock, is_well_formed_key, parse_moment},
+    store::{Finds, SqliteStore},
 };
 
 use super::*;
@@ -46,6 +46,12 @@ impl Scene {
         keys.rotate(id, overlap, &mut self.rng).await
     }
 
+    /// The key that the store has under this hash.
+    async fn find(&self, hash: CredentialHash) -> Option<KeyRecord> {
+        let found = Finds::<KeyRecord>::find(&self.store, &hash).await;
+        found.expect("an answer").record
+    }
+
     fn keys(&self) -> Keys<'_, SqliteStore> {
         Keys::new(&self.store, &self.apis, &self.clock)
     }
@@ -78,8 +84,8 @@ async fn a_created_key_has_its_apis_form_and_is_in_the_store() {
     assert!(is_well_formed_key(issued.key.expose(), &prefix));
     let record = &issued.record;
     assert_eq!(record.created, moment("2030-01-01"));
-    let found = scene.store.find(issued.key.hash()).await.expect("an answer");
-    assert_eq!(found.record.as_ref(), Some(record));
+    let found = scene.find(issued.key.hash()).await;
+    assert_eq!(found.as_ref(), Some(record));
     assert_eq!(scene.keys().get(&record.id).await.expect("it is there"), *record);
 }
 

@@ -1,6 +1,7 @@
 //! A store that does what a test tells it.
 
 use std::{
+    any::Any,
     collections::HashMap,
     sync::{
         Arc, Mutex,
@@ -10,9 +11,8 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use crate::{
-    domain::{CredentialHash, KeyId, KeyRecord, Timestamp},
-    store::{Change, Found, KeyFilter, KeyStore, StoreError, Version},
+use crate::store::{
+    Change, Changes, Finds, Found, Kept, Mark, RecordKind, StoreError, Version, fixture::Sample,
 };
 
 /// Clones are handles to the same store.
@@ -31,7 +31,7 @@ struct Script {
 
 #[derive(Debug, Clone, Default)]
 struct State {
-    records: HashMap<CredentialHash, KeyRecord>,
+    records: HashMap<(RecordKind, Mark), Arc<dyn Any + Send + Sync>>,
     changes: Vec<Change>,
 }
 
@@ -48,16 +48,28 @@ impl Default for Script {
 }
 
 impl Scripted {
-    /// Adds the record, or puts it in the place of the one with its hash.
-    pub(super) fn put(&self, record: KeyRecord) {
-        let mut state = self.0.state.lock().expect("no panic");
-        let version = Version(state.changes.len() as u64 + 1);
-        state.changes.push(Change { version, hash: record.hash });
-        state.records.insert(record.hash, record);
+    /// Adds the record, or puts it in the place of the one with its name.
+    pub(super) fn put<R: Sample>(&self, record: R) {
+        self.change::<R>(&record.name());
+        self.put_unnoted(record);
     }
 
-    pub(super) fn revoke(&self, record: &KeyRecord) {
-        self.put(KeyRecord { revoked: Some(Timestamp::UNIX_EPOCH), ..record.clone() });
+    /// The same without telling of it.
+    pub(super) fn put_unnoted<R: Sample>(&self, record: R) {
+        let name = (R::KIND, R::mark(&record.name()));
+        self.0.state.lock().expect("no panic").records.insert(name, Arc::new(record));
+    }
+
+    /// Takes the record with this name away.
+    pub(super) fn remove<R: Kept>(&self, name: &R::Name) {
+        self.change::<R>(name);
+        self.0.state.lock().expect("no panic").records.remove(&(R::KIND, R::mark(name)));
+    }
+
+    fn change<R: Kept>(&self, name: &R::Name) {
+        let mut state = self.0.state.lock().expect("no panic");
+        let version = Version(state.changes.len() as u64 + 1);
+        state.changes.push(Change { version, mark: R::mark(name) });
     }
 
     /// Goes back to where nothing had happened yet.
@@ -105,19 +117,21 @@ impl Scripted {
     }
 }
 
-fn not_scripted<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unavailable("not scripted".to_owned()))
-}
-
-impl KeyStore for Scripted {
-    async fn find(&self, hash: CredentialHash) -> Result<Found, StoreError> {
+impl<R: Kept> Finds<R> for Scripted {
+    async fn find(&self, name: &R::Name) -> Result<Found<R>, StoreError> {
         let read = self.state();
         self.0.loads.fetch_add(1, Ordering::SeqCst);
         self.0.gate.acquire().await.expect("never closed").forget();
         let state = read?;
-        Ok(Found { record: state.records.get(&hash).cloned(), version: Version(state.changes.len() as u64) })
+        let record = state
+            .records
+            .get(&(R::KIND, R::mark(name)))
+            .map(|record| record.downcast_ref::<R>().expect("it is of this kind").clone());
+        Ok(Found { record, version: Version(state.changes.len() as u64) })
     }
+}
 
+impl Changes for Scripted {
     async fn changes(&self, since: Version) -> Result<Vec<Change>, StoreError> {
         self.0.polls.fetch_add(1, Ordering::SeqCst);
         let mut changes = self.state()?.changes;
@@ -128,25 +142,5 @@ impl KeyStore for Scripted {
     async fn version(&self) -> Result<Version, StoreError> {
         self.0.polls.fetch_add(1, Ordering::SeqCst);
         Ok(Version(self.state()?.changes.len() as u64))
-    }
-
-    async fn get(&self, _: &KeyId) -> Result<KeyRecord, StoreError> {
-        not_scripted()
-    }
-
-    async fn list(&self, _: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
-        not_scripted()
-    }
-
-    async fn insert(&self, _: &[KeyRecord]) -> Result<(), StoreError> {
-        not_scripted()
-    }
-
-    async fn rotate(&self, _: &KeyId, _: &KeyRecord, _: Timestamp) -> Result<(), StoreError> {
-        not_scripted()
-    }
-
-    async fn revoke(&self, _: &KeyId, _: Timestamp) -> Result<KeyRecord, StoreError> {
-        not_scripted()
     }
 }

@@ -1,0 +1,156 @@
+//! What a change in the store does to what is remembered.
+
+use crate::{
+    domain::{CredentialHash, Timestamp},
+    store::{KeyStore, SqliteStore},
+};
+
+use super::*;
+
+with_every_kind!(
+    a_load_that_races_with_a_change_never_serves_what_was_before
+    a_change_is_in_force_after_the_next_poll
+    what_is_remembered_is_served_while_the_store_is_down
+    a_restored_store_makes_everything_forgotten
+);
+
+async fn a_load_that_races_with_a_change_never_serves_what_was_before<R: Sample>() {
+    let store = Scripted::default();
+    store.put(R::sample(1));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+
+    store.close_gate();
+    let asking = {
+        let cached = cached.clone();
+        tokio::spawn(async move { found::<R>(&cached, 1).await })
+    };
+    store.loads_begun(1).await;
+    store.put(R::sample(1).restricted());
+    store.polled().await;
+    store.open_gate();
+
+    let found = asking.await.expect("no panic");
+    assert_eq!(found.as_deref(), Some(&R::sample(1).restricted()));
+    assert_eq!(store.loads(), 2, "what the first one read was stale when it came");
+    following.abort();
+}
+
+async fn a_change_is_in_force_after_the_next_poll<R: Sample>() {
+    let store = Scripted::default();
+    store.put(R::sample(1));
+    store.put(R::sample(2));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)));
+    assert!(found::<R>(&cached, 2).await.is_some());
+    assert!(found::<R>(&cached, 3).await.is_none());
+
+    store.put(R::sample(1).restricted());
+    store.remove::<R>(&name::<R>(2));
+    store.put(R::sample(3));
+    store.polled().await;
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted()));
+    assert!(found::<R>(&cached, 2).await.is_none());
+    assert!(found::<R>(&cached, 3).await.is_some());
+    following.abort();
+}
+
+async fn what_is_remembered_is_served_while_the_store_is_down<R: Sample>() {
+    let store = Scripted::default();
+    store.put(R::sample(1));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+    found::<R>(&cached, 1).await;
+    found::<R>(&cached, 2).await;
+    store.fail(true);
+    store.polled().await;
+    assert!(found::<R>(&cached, 1).await.is_some());
+    assert!(found::<R>(&cached, 2).await.is_none());
+    assert!(cached.find::<R>(&name::<R>(3)).await.is_err(), "unavailable, not unknown");
+
+    store.fail(false);
+    store.put(R::sample(1).restricted());
+    store.polled().await;
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted()));
+    following.abort();
+}
+
+async fn a_restored_store_makes_everything_forgotten<R: Sample>() {
+    let store = Scripted::default();
+    store.put(R::sample(1));
+    store.put(R::sample(2));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+    assert!(found::<R>(&cached, 1).await.is_some());
+
+    store.restore_empty();
+    store.polled().await;
+    assert!(found::<R>(&cached, 1).await.is_none());
+
+    // As many changes as before, so that only their content tells the two histories apart.
+    store.put(R::sample(1));
+    store.polled().await;
+    assert!(found::<R>(&cached, 1).await.is_some());
+    store.restore_empty();
+    store.put(R::sample(3));
+    store.polled().await;
+    assert!(found::<R>(&cached, 1).await.is_none());
+    following.abort();
+}
+
+#[tokio::test]
+async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("keys.db");
+    let ours = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
+    let theirs = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
+    theirs.insert(&[record(1)]).await.expect("inserted");
+    let cached = CachedStore::new(ours, limits(), Duration::from_secs(10));
+    let following = follow(&cached);
+    // The first poll forgets what was read before it: only what is remembered after it puts the fences to
+    // the test.
+    tokio::time::sleep(POLL * 20).await;
+    let answer = async |number| cached.find::<KeyRecord>(&record(number).hash).await.expect("no error");
+    assert!(answer(1).await.expect("it is there").revoked.is_none());
+    assert!(answer(2).await.is_none());
+
+    theirs.revoke(&record(1).id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    theirs.insert(&[record(2)]).await.expect("inserted");
+    let in_force = async {
+        while answer(1).await.is_none_or(|key| key.revoked.is_none()) || answer(2).await.is_none() {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(1), in_force)
+        .await
+        .expect("within a second the one is revoked and the other no longer unknown");
+    following.abort();
+}
+
+#[tokio::test]
+async fn a_change_costs_a_neighbour_in_the_slot_one_load() {
+    let beginning_alike = |last: u8| {
+        let mut bytes = [7; 32];
+        bytes[31] = last;
+        KeyRecord { hash: CredentialHash::from_bytes(&bytes).expect("32 bytes"), ..record(u32::from(last)) }
+    };
+    let store = Scripted::default();
+    store.put(beginning_alike(1));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+    let answer = async || cached.find::<KeyRecord>(&beginning_alike(1).hash).await.expect("no error");
+    answer().await;
+    store.put(beginning_alike(2));
+    store.polled().await;
+    for _ in 0..10 {
+        assert_eq!(answer().await.as_deref(), Some(&beginning_alike(1)));
+    }
+    assert_eq!(store.loads(), 2);
+    following.abort();
+}

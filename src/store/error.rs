@@ -1,0 +1,56 @@
+//! What a store could not do, in sentences for whoever asked.
+
+use std::fmt;
+
+use super::RecordKind;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, is locked for too long, or is damaged: nothing is known about the record.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What it holds makes no sense to this program.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+    /// A record of this kind with this id, hash or predecessor is there already.
+    #[error("another {0} has this {1} already")]
+    Exists(RecordKind, UniqueField),
+    /// No record of this kind has this id. It is not repeated: what was asked for may be a key, by mistake.
+    #[error("{}", not_found(*.0))]
+    NotFound(RecordKind),
+    /// It is revoked, so nothing may replace it.
+    #[error("this {0} is revoked")]
+    Revoked(RecordKind),
+    /// A project may not have a third active secret.
+    #[error("two secrets of this project are active for this API already: revoke one of them first")]
+    TwoSecretsActive,
+}
+
+/// What no two records of a kind share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UniqueField {
+    /// Its id.
+    Id,
+    /// The hash of the credential.
+    Hash,
+    /// The record that it replaces.
+    Predecessor,
+}
+
+impl fmt::Display for UniqueField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "id",
+            Self::Hash => "hash",
+            Self::Predecessor => "predecessor",
+        })
+    }
+}
+
+fn not_found(kind: RecordKind) -> String {
+    match kind {
+        RecordKind::Member => "this user is no member of this organization".to_owned(),
+        other => format!("no {other} has this id"),
+    }
+}

@@ -1,0 +1,39 @@
+//! Keeping keys.
+
+use crate::domain::{ApiName, KeyId, KeyRecord, Timestamp};
+
+use super::{Changes, Finds, StoreError};
+
+/// Which keys a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct KeyFilter {
+    /// Only keys that serve this API.
+    pub api: Option<ApiName>,
+}
+
+/// Keeps key records, their times to the millisecond. A change is durable before it is acknowledged, and
+/// writes its mark into the change table within its own transaction.
+pub trait KeyStore: Finds<KeyRecord> + Changes {
+    /// The key with this id.
+    fn get(&self, id: &KeyId) -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
+
+    /// The keys that the filter lets through, oldest first.
+    fn list(&self, filter: &KeyFilter) -> impl Future<Output = Result<Vec<KeyRecord>, StoreError>> + Send;
+
+    /// Adds all these keys, or none of them.
+    fn insert(&self, records: &[KeyRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Adds the key that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
+    /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot.
+    fn rotate(
+        &self,
+        old: &KeyId,
+        successor: &KeyRecord,
+        overlap_ends: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Revokes a key at once and for ever; one that is revoked already stays as it was.
+    /// Returns the record as it is now.
+    fn revoke(&self, id: &KeyId, at: Timestamp)
+    -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
+}

@@ -1,0 +1,119 @@
+//! Keeping organizations, the projects that they own, and who belongs to them.
+//!
+//! As with keys, a change is durable before it is acknowledged, and writes the marks of what it concerns into
+//! the change table within its own transaction.
+
+use crate::domain::{
+    ApiName, Entitlement, MemberRecord, OrganizationId, OrganizationRecord, PlanName, ProjectId,
+    ProjectRecord, ScopeSet, Timestamp, UserId,
+};
+
+use super::{Changes, Finds, StoreError};
+
+/// A change of one field of an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrganizationEdit {
+    /// What people call it.
+    Name(String),
+    /// The APIs that it may use.
+    Apis(Vec<ApiName>),
+    /// The plan of those of its credentials that have none of their own.
+    Plan(Option<PlanName>),
+    /// What it has bought.
+    Entitlements(Vec<Entitlement>),
+}
+
+/// That somebody belongs to an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The APIs for which this holds; to every other API they are no member.
+    pub apis: Vec<ApiName>,
+    /// What they may do there, beside what they may do everywhere.
+    pub scopes: ScopeSet,
+}
+
+/// Keeps organizations.
+pub trait OrganizationStore: Finds<OrganizationRecord> + Changes {
+    /// Adds an organization.
+    fn insert_organization(
+        &self,
+        record: &OrganizationRecord,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The organization with this id.
+    fn organization(
+        &self,
+        id: &OrganizationId,
+    ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
+
+    /// The organizations, oldest first: all of them, or those that may use `api`.
+    fn organizations(
+        &self,
+        api: Option<&ApiName>,
+    ) -> impl Future<Output = Result<Vec<OrganizationRecord>, StoreError>> + Send;
+
+    /// Makes all these changes, or none of them. Returns the record as it is now.
+    fn update_organization(
+        &self,
+        id: &OrganizationId,
+        edits: &[OrganizationEdit],
+    ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
+
+    /// Suspends an organization; one that is suspended already stays as it was. Returns the record as it is now.
+    fn suspend_organization(
+        &self,
+        id: &OrganizationId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
+
+    /// Ends the suspension of an organization, if it is suspended. Returns the record as it is now.
+    fn resume_organization(
+        &self,
+        id: &OrganizationId,
+    ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
+}
+
+/// Keeps projects. A project stays with its organization.
+pub trait ProjectStore: Finds<ProjectRecord> + Changes {
+    /// Adds a project. [`StoreError::NotFound`] if its organization is not there.
+    fn insert_project(&self, record: &ProjectRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The project with this id.
+    fn project(&self, id: &ProjectId) -> impl Future<Output = Result<ProjectRecord, StoreError>> + Send;
+
+    /// The projects of an organization, oldest first.
+    fn projects_of(
+        &self,
+        organization: &OrganizationId,
+    ) -> impl Future<Output = Result<Vec<ProjectRecord>, StoreError>> + Send;
+
+    /// Removes a project. Keys and secrets that name it are left as they are.
+    fn remove_project(&self, id: &ProjectId) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Keeps who belongs to which organizations.
+pub trait MemberStore: Finds<MemberRecord> + Changes {
+    /// Makes somebody a member, or changes for which APIs and with which scopes they are one.
+    /// [`StoreError::NotFound`] if the organization is not there.
+    fn put_member(&self, member: &Member) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends a membership.
+    fn remove_member(
+        &self,
+        user: &UserId,
+        organization: &OrganizationId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The members of an organization, by the ids of the users.
+    fn members_of(
+        &self,
+        organization: &OrganizationId,
+    ) -> impl Future<Output = Result<Vec<Member>, StoreError>> + Send;
+
+    /// Where somebody is a member, by the ids of the organizations.
+    fn memberships_of(&self, user: &UserId) -> impl Future<Output = Result<Vec<Member>, StoreError>> + Send;
+}

@@ -1,0 +1,58 @@
+//! Keeping sessions.
+
+use crate::domain::{ApiName, CredentialHash, SessionId, SessionRecord, Timestamp, UserId};
+
+use super::{Changes, Finds, StoreError};
+
+/// Which sessions a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    /// Only sessions of this user.
+    pub user: Option<UserId>,
+    /// Only sessions that serve this API.
+    pub api: Option<ApiName>,
+}
+
+/// Keeps sessions, their times and idle spans to the millisecond. As with keys, a change is durable before it
+/// is acknowledged, and writes its mark into the change table within its own transaction; two that refuse
+/// nobody and admit nobody write none, and say so.
+pub trait SessionStore: Finds<SessionRecord> + Changes {
+    /// Adds a session.
+    fn insert_session(&self, record: &SessionRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The session with this id.
+    fn session(&self, id: &SessionId) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
+
+    /// The sessions that the filter lets through, oldest first.
+    fn sessions(
+        &self,
+        filter: &SessionFilter,
+    ) -> impl Future<Output = Result<Vec<SessionRecord>, StoreError>> + Send;
+
+    /// Ends a session; one that was ended already stays as it was. Returns the record as it is now.
+    fn end_session(
+        &self,
+        id: &SessionId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
+
+    /// Ends all sessions of a user that are neither ended nor expired at `at`. Returns how many.
+    fn end_sessions_of(
+        &self,
+        user: &UserId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Notes that the session with this hash was used, unless a later use is noted, or it is gone. It writes no
+    /// change: what is remembered elsewhere stays as good as it was.
+    fn touch(
+        &self,
+        hash: &CredentialHash,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes the sessions that were ended or expired before a moment. Returns how many. It writes no changes:
+    /// what is remembered of them is refused as well.
+    fn remove_sessions_over(&self, before: Timestamp)
+    -> impl Future<Output = Result<u64, StoreError>> + Send;
+}

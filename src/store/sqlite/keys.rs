@@ -1,0 +1,140 @@
+//! API keys.
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    domain::{ApiName, CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Timestamp},
+    store::{Finds, Found, KeyFilter, KeyStore, RecordKind, StoreError},
+};
+
+use super::{
+    SqliteStore, Statement,
+    columns::{Columns, Stored, spaced},
+    snapshot,
+};
+
+impl Stored for KeyRecord {
+    const KIND: RecordKind = RecordKind::Key;
+
+    fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.text("id")?,
+            hash: columns.hash()?,
+            hint: columns.text("hint")?,
+            name: columns.value("name")?,
+            kind: columns.text("kind")?,
+            apis: columns.apis()?,
+            organization: columns.text("organization")?,
+            project: columns.optional_text("project")?,
+            environment: columns.optional_text("environment")?,
+            scopes: columns.scopes()?,
+            plan: columns.optional_text("plan")?,
+            sources: columns.list("sources")?,
+            created: columns.moment("created")?,
+            expires: columns.optional_moment("expires")?,
+            revoked: columns.optional_moment("revoked")?,
+            rotated_from: columns.optional_text("rotated_from")?,
+        })
+    }
+}
+
+fn insertion(record: &KeyRecord) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, plan, \
+         sources, created, expires, revoked, rotated_from) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )
+    .bind(record.id.as_str())
+    .bind(record.hash.as_bytes().as_slice())
+    .bind(record.hint.as_str())
+    .bind(&record.name)
+    .bind(record.kind.principal().code())
+    .bind(spaced(&record.apis))
+    .bind(record.organization.as_str())
+    .bind(record.project.as_ref().map(ProjectId::as_str))
+    .bind(record.environment.as_ref().map(Environment::as_str))
+    .bind(spaced(&record.scopes))
+    .bind(record.plan.as_ref().map(PlanName::as_str))
+    .bind(spaced(&record.sources))
+    .bind(record.created.as_millisecond())
+    .bind(record.expires.map(Timestamp::as_millisecond))
+    .bind(record.revoked.map(Timestamp::as_millisecond))
+    .bind(record.rotated_from.as_ref().map(KeyId::as_str))
+}
+
+fn by_id(id: &KeyId) -> Statement<'_> {
+    sqlx::query("SELECT * FROM keys WHERE id = ?1").bind(id.as_str())
+}
+
+impl SqliteStore {
+    async fn add_key(&self, record: &KeyRecord, change: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.run(insertion(record), change).await?;
+        self.note::<KeyRecord>(&record.hash, change).await
+    }
+}
+
+impl Finds<KeyRecord> for SqliteStore {
+    async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
+        let snapshot = sqlx::query(snapshot!("keys", "keys.hash = ?1")).bind(hash.as_bytes().as_slice());
+        let (records, version) = self.look_up(snapshot).await?;
+        Ok(Found { record: records.into_iter().next(), version })
+    }
+}
+
+impl KeyStore for SqliteStore {
+    async fn get(&self, id: &KeyId) -> Result<KeyRecord, StoreError> {
+        self.one(by_id(id), &self.pool).await
+    }
+
+    async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT * FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 \
+             ORDER BY created, number",
+        );
+        self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
+    }
+
+    async fn insert(&self, records: &[KeyRecord]) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        for record in records {
+            self.add_key(record, &mut change).await?;
+        }
+        self.commit(change).await
+    }
+
+    async fn rotate(
+        &self,
+        old: &KeyId,
+        successor: &KeyRecord,
+        overlap_ends: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        let before: KeyRecord = self.one(by_id(old), &mut *change).await?;
+        if before.revoked.is_some() {
+            return Err(StoreError::Revoked(RecordKind::Key));
+        }
+        let ending = sqlx::query("UPDATE keys SET expires = min(coalesce(expires, ?2), ?2) WHERE id = ?1")
+            .bind(old.as_str())
+            .bind(overlap_ends.as_millisecond());
+        self.run(ending, &mut change).await?;
+        self.note::<KeyRecord>(&before.hash, &mut change).await?;
+        self.add_key(successor, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn revoke(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
+        let mut change = self.begin().await?;
+        let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
+        if before.revoked.is_some() {
+            return Ok(before);
+        }
+        let revoking = sqlx::query("UPDATE keys SET revoked = ?2 WHERE id = ?1")
+            .bind(id.as_str())
+            .bind(at.as_millisecond());
+        self.run(revoking, &mut change).await?;
+        self.note::<KeyRecord>(&before.hash, &mut change).await?;
+        let after = self.one(by_id(id), &mut *change).await?;
+        self.commit(change).await?;
+        Ok(after)
+    }
+}

@@ -1,0 +1,124 @@
+//! Members of organizations: a row is one membership of one user.
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    domain::{ApiName, MemberRecord, Membership, OrganizationId, UserId},
+    store::{Finds, Found, Member, MemberStore, RecordKind, StoreError},
+};
+
+use super::{
+    SqliteStore, Statement,
+    columns::{Columns, Stored, spaced},
+    snapshot,
+};
+
+impl Stored for Member {
+    const KIND: RecordKind = RecordKind::Member;
+
+    fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: columns.text("user_id")?,
+            organization: columns.text("organization")?,
+            apis: columns.apis()?,
+            scopes: columns.scopes()?,
+        })
+    }
+}
+
+/// Puts a member into the place of the one there is, if there is one.
+fn replacement(member: &Member) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO members (user_id, organization, apis, scopes) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (user_id, organization) DO UPDATE SET apis = excluded.apis, scopes = excluded.scopes",
+    )
+    .bind(member.user.as_str())
+    .bind(member.organization.as_str())
+    .bind(spaced(&member.apis))
+    .bind(spaced(&member.scopes))
+}
+
+impl SqliteStore {
+    async fn member_within(
+        &self,
+        user: &UserId,
+        organization: &OrganizationId,
+        change: &mut SqliteConnection,
+    ) -> Result<Member, StoreError> {
+        let statement = sqlx::query("SELECT * FROM members WHERE user_id = ?1 AND organization = ?2");
+        self.one(statement.bind(user.as_str()).bind(organization.as_str()), change).await
+    }
+
+    /// Writes down that these APIs see another member than before.
+    async fn note_member(
+        &self,
+        user: &UserId,
+        apis: impl IntoIterator<Item = ApiName>,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        for api in apis {
+            self.note::<MemberRecord>(&(user.clone(), api), change).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Finds<MemberRecord> for SqliteStore {
+    async fn find(&self, (user, api): &(UserId, ApiName)) -> Result<Found<MemberRecord>, StoreError> {
+        let snapshot = sqlx::query(concat!(
+            snapshot!(
+                "members",
+                "members.user_id = ?1 AND instr(' ' || members.apis || ' ', ' ' || ?2 || ' ') > 0"
+            ),
+            " ORDER BY members.organization"
+        ));
+        let snapshot = snapshot.bind(user.as_str()).bind(api.as_str());
+        let (members, version) = self.look_up::<Member>(snapshot).await?;
+        let membership =
+            |member: Member| Membership { organization: member.organization, scopes: member.scopes };
+        let record = (!members.is_empty()).then(|| MemberRecord {
+            user: user.clone(),
+            memberships: members.into_iter().map(membership).collect(),
+        });
+        Ok(Found { record, version })
+    }
+}
+
+impl MemberStore for SqliteStore {
+    async fn put_member(&self, member: &Member) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        self.organization_within(&member.organization, &mut change).await?;
+        let mut apis = match self.member_within(&member.user, &member.organization, &mut change).await {
+            Ok(before) => before.apis,
+            Err(StoreError::NotFound(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        apis.extend(member.apis.iter().cloned());
+        apis.sort_unstable();
+        apis.dedup();
+        self.run(replacement(member), &mut change).await?;
+        self.note_member(&member.user, apis, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn remove_member(&self, user: &UserId, organization: &OrganizationId) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        let before = self.member_within(user, organization, &mut change).await?;
+        let removal = sqlx::query("DELETE FROM members WHERE user_id = ?1 AND organization = ?2")
+            .bind(user.as_str())
+            .bind(organization.as_str());
+        self.run(removal, &mut change).await?;
+        self.note_member(user, before.apis, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn members_of(&self, organization: &OrganizationId) -> Result<Vec<Member>, StoreError> {
+        let statement = sqlx::query("SELECT * FROM members WHERE organization = ?1 ORDER BY user_id");
+        self.all(statement.bind(organization.as_str())).await
+    }
+
+    async fn memberships_of(&self, user: &UserId) -> Result<Vec<Member>, StoreError> {
+        let statement = sqlx::query("SELECT * FROM members WHERE user_id = ?1 ORDER BY organization");
+        self.all(statement.bind(user.as_str())).await
+    }
+}

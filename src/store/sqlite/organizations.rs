@@ -1,0 +1,153 @@
+//! Organizations.
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    domain::{ApiName, OrganizationId, OrganizationRecord, PlanName, Timestamp},
+    store::{Finds, Found, OrganizationEdit, OrganizationStore, RecordKind, StoreError},
+};
+
+use super::{
+    SqliteStore, Statement,
+    columns::{Columns, Stored, spaced},
+    snapshot,
+};
+
+impl Stored for OrganizationRecord {
+    const KIND: RecordKind = RecordKind::Organization;
+
+    fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.text("id")?,
+            name: columns.value("name")?,
+            apis: columns.apis()?,
+            plan: columns.optional_text("plan")?,
+            entitlements: columns.list("entitlements")?,
+            suspended: columns.optional_moment("suspended")?,
+            created: columns.moment("created")?,
+        })
+    }
+}
+
+fn insertion(record: &OrganizationRecord) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO organizations (id, name, apis, plan, entitlements, suspended, created) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(record.id.as_str())
+    .bind(&record.name)
+    .bind(spaced(&record.apis))
+    .bind(record.plan.as_ref().map(PlanName::as_str))
+    .bind(spaced(&record.entitlements))
+    .bind(record.suspended.map(Timestamp::as_millisecond))
+    .bind(record.created.as_millisecond())
+}
+
+fn by_id(id: &OrganizationId) -> Statement<'_> {
+    sqlx::query("SELECT * FROM organizations WHERE id = ?1").bind(id.as_str())
+}
+
+fn edition<'q>(id: &'q OrganizationId, edit: &'q OrganizationEdit) -> Statement<'q> {
+    let edition = |sql: &'static str| sqlx::query(sql).bind(id.as_str());
+    match edit {
+        OrganizationEdit::Name(name) => {
+            edition("UPDATE organizations SET name = ?2 WHERE id = ?1").bind(name)
+        }
+        OrganizationEdit::Apis(apis) => {
+            edition("UPDATE organizations SET apis = ?2 WHERE id = ?1").bind(spaced(apis))
+        }
+        OrganizationEdit::Plan(plan) => edition("UPDATE organizations SET plan = ?2 WHERE id = ?1")
+            .bind(plan.as_ref().map(PlanName::as_str)),
+        OrganizationEdit::Entitlements(entitlements) => {
+            edition("UPDATE organizations SET entitlements = ?2 WHERE id = ?1").bind(spaced(entitlements))
+        }
+    }
+}
+
+impl SqliteStore {
+    /// The organization as a change finds it.
+    pub(super) async fn organization_within(
+        &self,
+        id: &OrganizationId,
+        change: &mut SqliteConnection,
+    ) -> Result<OrganizationRecord, StoreError> {
+        self.one(by_id(id), change).await
+    }
+
+    /// Suspends an organization since `suspended`, or resumes it.
+    async fn set_suspended(
+        &self,
+        id: &OrganizationId,
+        suspended: Option<Timestamp>,
+    ) -> Result<OrganizationRecord, StoreError> {
+        let mut change = self.begin().await?;
+        let before = self.organization_within(id, &mut change).await?;
+        if before.suspended.is_some() == suspended.is_some() {
+            return Ok(before);
+        }
+        let setting = sqlx::query("UPDATE organizations SET suspended = ?2 WHERE id = ?1")
+            .bind(id.as_str())
+            .bind(suspended.map(Timestamp::as_millisecond));
+        self.run(setting, &mut change).await?;
+        self.note::<OrganizationRecord>(id, &mut change).await?;
+        let after = self.organization_within(id, &mut change).await?;
+        self.commit(change).await?;
+        Ok(after)
+    }
+}
+
+impl Finds<OrganizationRecord> for SqliteStore {
+    async fn find(&self, id: &OrganizationId) -> Result<Found<OrganizationRecord>, StoreError> {
+        let snapshot = sqlx::query(snapshot!("organizations", "organizations.id = ?1")).bind(id.as_str());
+        let (records, version) = self.look_up(snapshot).await?;
+        Ok(Found { record: records.into_iter().next(), version })
+    }
+}
+
+impl OrganizationStore for SqliteStore {
+    async fn insert_organization(&self, record: &OrganizationRecord) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        self.run(insertion(record), &mut change).await?;
+        self.note::<OrganizationRecord>(&record.id, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn organization(&self, id: &OrganizationId) -> Result<OrganizationRecord, StoreError> {
+        self.one(by_id(id), &self.pool).await
+    }
+
+    async fn organizations(&self, api: Option<&ApiName>) -> Result<Vec<OrganizationRecord>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT * FROM organizations \
+             WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ORDER BY created, number",
+        );
+        self.all(statement.bind(api.map(ApiName::as_str))).await
+    }
+
+    async fn update_organization(
+        &self,
+        id: &OrganizationId,
+        edits: &[OrganizationEdit],
+    ) -> Result<OrganizationRecord, StoreError> {
+        let mut change = self.begin().await?;
+        for edit in edits {
+            self.run(edition(id, edit), &mut change).await?;
+        }
+        let after = self.organization_within(id, &mut change).await?;
+        self.note::<OrganizationRecord>(id, &mut change).await?;
+        self.commit(change).await?;
+        Ok(after)
+    }
+
+    async fn suspend_organization(
+        &self,
+        id: &OrganizationId,
+        at: Timestamp,
+    ) -> Result<OrganizationRecord, StoreError> {
+        self.set_suspended(id, Some(at)).await
+    }
+
+    async fn resume_organization(&self, id: &OrganizationId) -> Result<OrganizationRecord, StoreError> {
+        self.set_suspended(id, None).await
+    }
+}

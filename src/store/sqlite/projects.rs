@@ -1,0 +1,73 @@
+//! Projects.
+
+use crate::{
+    domain::{OrganizationId, ProjectId, ProjectRecord},
+    store::{Finds, Found, ProjectStore, RecordKind, StoreError},
+};
+
+use super::{
+    SqliteStore, Statement,
+    columns::{Columns, Stored, spaced},
+    snapshot,
+};
+
+impl Stored for ProjectRecord {
+    const KIND: RecordKind = RecordKind::Project;
+
+    fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.text("id")?,
+            name: columns.value("name")?,
+            apis: columns.apis()?,
+            organization: columns.text("organization")?,
+            created: columns.moment("created")?,
+        })
+    }
+}
+
+fn insertion(record: &ProjectRecord) -> Statement<'_> {
+    sqlx::query("INSERT INTO projects (id, name, apis, organization, created) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .bind(record.id.as_str())
+        .bind(&record.name)
+        .bind(spaced(&record.apis))
+        .bind(record.organization.as_str())
+        .bind(record.created.as_millisecond())
+}
+
+impl Finds<ProjectRecord> for SqliteStore {
+    async fn find(&self, id: &ProjectId) -> Result<Found<ProjectRecord>, StoreError> {
+        let snapshot = sqlx::query(snapshot!("projects", "projects.id = ?1")).bind(id.as_str());
+        let (records, version) = self.look_up(snapshot).await?;
+        Ok(Found { record: records.into_iter().next(), version })
+    }
+}
+
+impl ProjectStore for SqliteStore {
+    async fn insert_project(&self, record: &ProjectRecord) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        self.organization_within(&record.organization, &mut change).await?;
+        self.run(insertion(record), &mut change).await?;
+        self.note::<ProjectRecord>(&record.id, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<ProjectRecord, StoreError> {
+        self.one(sqlx::query("SELECT * FROM projects WHERE id = ?1").bind(id.as_str()), &self.pool).await
+    }
+
+    async fn projects_of(&self, organization: &OrganizationId) -> Result<Vec<ProjectRecord>, StoreError> {
+        let statement =
+            sqlx::query("SELECT * FROM projects WHERE organization = ?1 ORDER BY created, number");
+        self.all(statement.bind(organization.as_str())).await
+    }
+
+    async fn remove_project(&self, id: &ProjectId) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        let removal = sqlx::query("DELETE FROM projects WHERE id = ?1").bind(id.as_str());
+        if self.run(removal, &mut change).await? == 0 {
+            return Err(StoreError::NotFound(RecordKind::Project));
+        }
+        self.note::<ProjectRecord>(id, &mut change).await?;
+        self.commit(change).await
+    }
+}

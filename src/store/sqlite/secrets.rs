@@ -1,0 +1,186 @@
+//! The secrets with which projects sign.
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    domain::{
+        ApiName, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
+    },
+    store::{ACTIVE_SECRETS_MAX, Finds, Found, RecordKind, SecretStore, StoreError},
+};
+
+use super::{
+    SqliteStore, Statement,
+    columns::{Columns, Stored},
+    snapshot,
+};
+
+impl Stored for SecretRecord {
+    const KIND: RecordKind = RecordKind::Secret;
+
+    fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.text("id")?,
+            api: columns.text("api")?,
+            organization: columns.text("organization")?,
+            project: columns.text("project")?,
+            sealed: SealedSecret { key: columns.text("sealing_key")?, bytes: columns.value("sealed")? },
+            created: columns.moment("created")?,
+            expires: columns.optional_moment("expires")?,
+            revoked: columns.optional_moment("revoked")?,
+            rotated_from: columns.optional_text("rotated_from")?,
+        })
+    }
+}
+
+fn insertion(record: &SecretRecord) -> Statement<'_> {
+    sqlx::query(
+        "INSERT INTO secrets (id, api, organization, project, sealing_key, sealed, created, expires, revoked, \
+         rotated_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )
+    .bind(record.id.as_str())
+    .bind(record.api.as_str())
+    .bind(record.organization.as_str())
+    .bind(record.project.as_str())
+    .bind(record.sealed.key.as_str())
+    .bind(record.sealed.bytes.as_slice())
+    .bind(record.created.as_millisecond())
+    .bind(record.expires.map(Timestamp::as_millisecond))
+    .bind(record.revoked.map(Timestamp::as_millisecond))
+    .bind(record.rotated_from.as_ref().map(SecretId::as_str))
+}
+
+fn by_id(id: &SecretId) -> Statement<'_> {
+    sqlx::query("SELECT * FROM secrets WHERE id = ?1").bind(id.as_str())
+}
+
+impl SqliteStore {
+    /// Adds a secret, unless too many would be active when it is created.
+    async fn add_secret(
+        &self,
+        record: &SecretRecord,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        self.run(insertion(record), change).await?;
+        let active: u32 = sqlx::query_scalar(
+            "SELECT count(*) FROM secrets WHERE project = ?1 AND api = ?2 AND revoked IS NULL \
+             AND (expires IS NULL OR expires > ?3)",
+        )
+        .bind(record.project.as_str())
+        .bind(record.api.as_str())
+        .bind(record.created.as_millisecond())
+        .fetch_one(&mut *change)
+        .await
+        .map_err(|error| self.failed(error))?;
+        if active > ACTIVE_SECRETS_MAX {
+            return Err(StoreError::TwoSecretsActive);
+        }
+        self.note_secret(record, change).await
+    }
+
+    async fn note_secret(
+        &self,
+        record: &SecretRecord,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        self.note::<ProjectSecrets>(&(record.api.clone(), record.project.clone()), change).await
+    }
+}
+
+impl Finds<ProjectSecrets> for SqliteStore {
+    async fn find(&self, (api, project): &(ApiName, ProjectId)) -> Result<Found<ProjectSecrets>, StoreError> {
+        let snapshot = sqlx::query(concat!(
+            snapshot!("secrets", "secrets.project = ?1 AND secrets.api = ?2"),
+            " ORDER BY secrets.created DESC, secrets.number DESC"
+        ));
+        let snapshot = snapshot.bind(project.as_str()).bind(api.as_str());
+        let (secrets, version) = self.look_up::<SecretRecord>(snapshot).await?;
+        let record = (!secrets.is_empty()).then(|| ProjectSecrets { secrets: secrets.into() });
+        Ok(Found { record, version })
+    }
+}
+
+impl SecretStore for SqliteStore {
+    async fn insert_secret(&self, record: &SecretRecord) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        self.add_secret(record, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn secret(&self, id: &SecretId) -> Result<SecretRecord, StoreError> {
+        self.one(by_id(id), &self.pool).await
+    }
+
+    async fn secrets(&self, api: &ApiName, project: &ProjectId) -> Result<Vec<SecretRecord>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT * FROM secrets WHERE project = ?1 AND api = ?2 ORDER BY created DESC, number DESC",
+        );
+        self.all(statement.bind(project.as_str()).bind(api.as_str())).await
+    }
+
+    async fn rotate_secret(
+        &self,
+        old: &SecretId,
+        successor: &SecretRecord,
+        overlap_ends: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        let before: SecretRecord = self.one(by_id(old), &mut *change).await?;
+        if before.revoked.is_some() {
+            return Err(StoreError::Revoked(RecordKind::Secret));
+        }
+        let ending = sqlx::query("UPDATE secrets SET expires = min(coalesce(expires, ?2), ?2) WHERE id = ?1")
+            .bind(old.as_str())
+            .bind(overlap_ends.as_millisecond());
+        self.run(ending, &mut change).await?;
+        self.note_secret(&before, &mut change).await?;
+        self.add_secret(successor, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn revoke_secret(&self, id: &SecretId, at: Timestamp) -> Result<SecretRecord, StoreError> {
+        let mut change = self.begin().await?;
+        let before: SecretRecord = self.one(by_id(id), &mut *change).await?;
+        if before.revoked.is_some() {
+            return Ok(before);
+        }
+        let revoking = sqlx::query("UPDATE secrets SET revoked = ?2 WHERE id = ?1")
+            .bind(id.as_str())
+            .bind(at.as_millisecond());
+        self.run(revoking, &mut change).await?;
+        self.note_secret(&before, &mut change).await?;
+        let after = self.one(by_id(id), &mut *change).await?;
+        self.commit(change).await?;
+        Ok(after)
+    }
+
+    async fn reseal(
+        &self,
+        id: &SecretId,
+        expected: &SealedSecret,
+        new: &SealedSecret,
+    ) -> Result<bool, StoreError> {
+        let mut change = self.begin().await?;
+        let before: SecretRecord = match self.one(by_id(id), &mut *change).await {
+            Ok(before) => before,
+            Err(StoreError::NotFound(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if before.sealed != *expected {
+            return Ok(false);
+        }
+        let sealing = sqlx::query("UPDATE secrets SET sealing_key = ?2, sealed = ?3 WHERE id = ?1")
+            .bind(id.as_str())
+            .bind(new.key.as_str())
+            .bind(new.bytes.as_slice());
+        self.run(sealing, &mut change).await?;
+        self.note_secret(&before, &mut change).await?;
+        self.commit(change).await?;
+        Ok(true)
+    }
+
+    async fn secrets_not_sealed_under(&self, key: &SealingKeyId) -> Result<Vec<SecretRecord>, StoreError> {
+        let statement = sqlx::query("SELECT * FROM secrets WHERE sealing_key <> ?1 ORDER BY created, number");
+        self.all(statement.bind(key.as_str())).await
+    }
+}

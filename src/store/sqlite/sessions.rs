@@ -1,0 +1,177 @@
+//! Sessions.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        ApiName, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp, UserId,
+    },
+    store::{Finds, Found, RecordKind, SessionFilter, SessionStore, StoreError},
+};
+
+use super::{
+    SqliteStore, Statement,
+    columns::{Columns, Stored, spaced},
+    snapshot,
+};
+
+/// A membership as the column `memberships` holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredMembership {
+    organization: String,
+    scopes: Vec<String>,
+}
+
+impl Stored for SessionRecord {
+    const KIND: RecordKind = RecordKind::Session;
+
+    fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        let idle: Option<i64> = columns.value("idle")?;
+        let idle = idle.map(u64::try_from).transpose().map_err(|error| columns.corrupt("idle", &error))?;
+        Ok(Self {
+            id: columns.text("id")?,
+            hash: columns.hash()?,
+            apis: columns.apis()?,
+            user: columns.text("user_id")?,
+            memberships: read_memberships(columns)?,
+            scopes: columns.scopes()?,
+            created: columns.moment("created")?,
+            expires: columns.moment("expires")?,
+            idle: idle.map(Duration::from_millis),
+            used: columns.moment("used")?,
+            ended: columns.optional_moment("ended")?,
+        })
+    }
+}
+
+fn read_memberships(columns: &Columns<'_>) -> Result<Arc<[Membership]>, StoreError> {
+    let corrupt = |why: &dyn std::fmt::Display| columns.corrupt("memberships", why);
+    let stored: Vec<StoredMembership> =
+        serde_json::from_str(columns.value("memberships")?).map_err(|error| corrupt(&error))?;
+    let membership = |stored: &StoredMembership| {
+        let scopes: Result<Vec<Scope>, _> = stored.scopes.iter().map(|scope| scope.parse()).collect();
+        let scopes = scopes.map_err(|error| corrupt(&error))?;
+        Ok(Membership {
+            organization: stored.organization.parse().map_err(|error| corrupt(&error))?,
+            scopes: ScopeSet::new(scopes).map_err(|error| corrupt(&error))?,
+        })
+    };
+    stored.iter().map(membership).collect()
+}
+
+fn write_memberships(memberships: &[Membership]) -> Result<String, StoreError> {
+    let stored = |membership: &Membership| StoredMembership {
+        organization: membership.organization.to_string(),
+        scopes: membership.scopes.iter().map(ToString::to_string).collect(),
+    };
+    let stored: Vec<StoredMembership> = memberships.iter().map(stored).collect();
+    serde_json::to_string(&stored).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn insertion(record: &SessionRecord, memberships: String) -> Statement<'_> {
+    let idle = record.idle.map(|idle| i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
+    sqlx::query(
+        "INSERT INTO sessions (id, hash, apis, user_id, memberships, scopes, created, expires, idle, used, ended) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )
+    .bind(record.id.as_str())
+    .bind(record.hash.as_bytes().as_slice())
+    .bind(spaced(&record.apis))
+    .bind(record.user.as_str())
+    .bind(memberships)
+    .bind(spaced(&record.scopes))
+    .bind(record.created.as_millisecond())
+    .bind(record.expires.as_millisecond())
+    .bind(idle)
+    .bind(record.used.as_millisecond())
+    .bind(record.ended.map(Timestamp::as_millisecond))
+}
+
+fn by_id(id: &SessionId) -> Statement<'_> {
+    sqlx::query("SELECT * FROM sessions WHERE id = ?1").bind(id.as_str())
+}
+
+impl Finds<SessionRecord> for SqliteStore {
+    async fn find(&self, hash: &CredentialHash) -> Result<Found<SessionRecord>, StoreError> {
+        let snapshot =
+            sqlx::query(snapshot!("sessions", "sessions.hash = ?1")).bind(hash.as_bytes().as_slice());
+        let (records, version) = self.look_up(snapshot).await?;
+        Ok(Found { record: records.into_iter().next(), version })
+    }
+}
+
+impl SessionStore for SqliteStore {
+    async fn insert_session(&self, record: &SessionRecord) -> Result<(), StoreError> {
+        let memberships = write_memberships(&record.memberships)?;
+        let mut change = self.begin().await?;
+        self.run(insertion(record, memberships), &mut change).await?;
+        self.note::<SessionRecord>(&record.hash, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
+        self.one(by_id(id), &self.pool).await
+    }
+
+    async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRecord>, StoreError> {
+        let statement = sqlx::query(
+            "SELECT * FROM sessions WHERE (?1 IS NULL OR user_id = ?1) \
+             AND (?2 IS NULL OR instr(' ' || apis || ' ', ' ' || ?2 || ' ') > 0) ORDER BY created, number",
+        )
+        .bind(filter.user.as_ref().map(UserId::as_str))
+        .bind(filter.api.as_ref().map(ApiName::as_str));
+        self.all(statement).await
+    }
+
+    async fn end_session(&self, id: &SessionId, at: Timestamp) -> Result<SessionRecord, StoreError> {
+        let mut change = self.begin().await?;
+        let before: SessionRecord = self.one(by_id(id), &mut *change).await?;
+        if before.ended.is_some() {
+            return Ok(before);
+        }
+        let ending = sqlx::query("UPDATE sessions SET ended = ?2 WHERE id = ?1")
+            .bind(id.as_str())
+            .bind(at.as_millisecond());
+        self.run(ending, &mut change).await?;
+        self.note::<SessionRecord>(&before.hash, &mut change).await?;
+        let after = self.one(by_id(id), &mut *change).await?;
+        self.commit(change).await?;
+        Ok(after)
+    }
+
+    async fn end_sessions_of(&self, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let mut change = self.begin().await?;
+        let bound = |sql: &'static str| sqlx::query(sql).bind(user.as_str()).bind(at.as_millisecond());
+        // The mark of a session is its hash.
+        let noting = bound(
+            "INSERT INTO changes (hash) \
+             SELECT hash FROM sessions WHERE user_id = ?1 AND ended IS NULL AND expires > ?2",
+        );
+        self.run(noting, &mut change).await?;
+        let ending =
+            bound("UPDATE sessions SET ended = ?2 WHERE user_id = ?1 AND ended IS NULL AND expires > ?2");
+        let ended = self.run(ending, &mut change).await?;
+        self.commit(change).await?;
+        Ok(ended)
+    }
+
+    async fn touch(&self, hash: &CredentialHash, at: Timestamp) -> Result<(), StoreError> {
+        let touching = sqlx::query("UPDATE sessions SET used = ?2 WHERE hash = ?1 AND used < ?2")
+            .bind(hash.as_bytes().as_slice())
+            .bind(at.as_millisecond());
+        let mut change = self.begin().await?;
+        self.run(touching, &mut change).await?;
+        self.commit(change).await
+    }
+
+    async fn remove_sessions_over(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let removal = sqlx::query("DELETE FROM sessions WHERE ended < ?1 OR expires < ?1")
+            .bind(before.as_millisecond());
+        let mut change = self.begin().await?;
+        let removed = self.run(removal, &mut change).await?;
+        self.commit(change).await?;
+        Ok(removed)
+    }
+}
