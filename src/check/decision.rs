@@ -1,9 +1,17 @@
 //! Stage 7, conclude: what was seen and judged → [`Decision`].
 
-use crate::config::Route;
+use crate::{
+    config::Route,
+    domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
+};
 
 use super::{
-    authn::Principal, rate_limit::Admission, refusal::Refusal, request::InboundRequest, route::GuardedApi,
+    authn::{Belonging, Principal},
+    authz::Standing,
+    rate_limit::Admission,
+    refusal::Refusal,
+    request::InboundRequest,
+    route::{GuardedApi, Matched},
 };
 
 /// How far the stages came: each notes here what it established, for those who phrase a refusal and record
@@ -18,6 +26,8 @@ pub struct Seen<'r> {
     pub route: Option<&'r Route>,
     /// Whom stage 4 proved.
     pub principal: Option<Principal>,
+    /// For whom it acts, as stage 5 found.
+    pub standing: Option<Standing>,
 }
 
 impl<'r> Seen<'r> {
@@ -29,12 +39,39 @@ impl<'r> Seen<'r> {
         self.api.insert(api)
     }
 
-    pub(super) fn route(&mut self, route: &'r Route) -> &'r Route {
-        self.route.insert(route)
+    pub(super) fn route(&mut self, matched: Matched<'r>) -> Matched<'r> {
+        self.route = Some(matched.route);
+        matched
     }
 
     pub(super) fn principal(&mut self, principal: Principal) -> Principal {
         self.principal.insert(principal).clone()
+    }
+
+    pub(super) fn standing(&mut self, standing: Standing) -> Standing {
+        self.standing.insert(standing).clone()
+    }
+
+    /// The organization that the principal acts for, as far as it is known.
+    #[must_use]
+    pub fn organization(&self) -> Option<&OrganizationId> {
+        match (&self.standing, self.principal.as_ref()?.belonging()) {
+            (Some(standing), _) => standing.organization(),
+            (None, Belonging::To(own)) => Some(own),
+            (None, _) => None,
+        }
+    }
+
+    /// The plan that the principal has, as far as it is known.
+    #[must_use]
+    pub fn plan(&self) -> Option<&PlanName> {
+        self.standing.as_ref().map_or_else(|| self.principal.as_ref()?.plan(), Standing::plan)
+    }
+
+    /// What the principal may do, as far as it is known.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&ScopeSet> {
+        self.standing.as_ref().map_or_else(|| self.principal.as_ref()?.scopes(), Standing::scopes)
     }
 }
 
@@ -45,20 +82,64 @@ pub struct Decision<'r> {
     pub seen: Seen<'r>,
     /// Which way it went.
     pub verdict: Verdict<'r>,
+    /// Whether refusals are not enforced at this time: then the credential stays in the request, for whoever
+    /// enforces them now.
+    pub in_shadow: bool,
 }
 
-/// Allowed or refused: there is no third, and "allowed" takes an [`Admission`]. A refusal is a denial or an
-/// outage.
+/// Allowed, refused, or refused and waived: there is nothing else, and "allowed" takes an [`Admission`]. A refusal
+/// is a denial or an outage.
 #[derive(Debug)]
 pub enum Verdict<'r> {
     /// The request may go on.
     Allowed(Admission<'r>),
     /// It may not.
     Refused(Refusal),
+    /// It may not, but refusals of its API or route are not enforced yet.
+    Waived(Waiver<'r>, Refusal),
+}
+
+/// The proof that refusals of this API or route are not enforced at the time of the Check. Only this stage makes
+/// one.
+#[derive(Debug)]
+pub struct Waiver<'r> {
+    request: InboundRequest<'r>,
+    api: &'r GuardedApi,
+}
+
+impl<'r> Waiver<'r> {
+    /// The request that goes on.
+    #[must_use]
+    pub fn request(&self) -> &InboundRequest<'r> {
+        &self.request
+    }
+
+    /// The API that it is made of.
+    #[must_use]
+    pub fn api(&self) -> &'r GuardedApi {
+        self.api
+    }
+}
+
+impl<'r> Seen<'r> {
+    /// The waiver for what stages 2 to 6 refuse, where the route or its API stands in the shadow.
+    #[must_use]
+    pub fn waiver(&self, now: Timestamp) -> Option<Waiver<'r>> {
+        let (request, api) = (self.request?, self.api?);
+        let shadow = self.route.and_then(|route| route.shadow).or(api.config.shadow)?;
+        (now < shadow.until).then_some(Waiver { request, api })
+    }
 }
 
 /// Draws the conclusion.
 #[must_use]
-pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>) -> Decision<'r> {
-    Decision { seen, verdict: judged.map_or_else(Verdict::Refused, Verdict::Allowed) }
+pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>, now: Timestamp) -> Decision<'r> {
+    let waiver = seen.waiver(now);
+    let in_shadow = waiver.is_some();
+    let verdict = match (judged, waiver) {
+        (Ok(admission), _) => Verdict::Allowed(admission),
+        (Err(refusal), Some(waiver)) => Verdict::Waived(waiver, refusal),
+        (Err(refusal), None) => Verdict::Refused(refusal),
+    };
+    Decision { seen, verdict, in_shadow }
 }

@@ -38,6 +38,7 @@ use crate::{
 };
 
 use self::{
+    authn::Witnesses,
     decision::{Decision, Seen},
     record::Recorder,
     route::Doors,
@@ -63,7 +64,7 @@ impl Policy {
 
 /// Answers Checks.
 #[derive(Debug)]
-pub struct Checker<S: Lookups> {
+pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
     clock: Arc<dyn Clock>,
@@ -102,18 +103,20 @@ impl<S: Lookups> Checker<S> {
 
     /// Decides one Check. A refusal ends it at the stage that gives it.
     pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r CheckRequest) -> Decision<'r> {
+        let now = self.clock.now();
         let mut seen = Seen::default();
         let judged = async {
             let request = seen.request(request::parse(call)?);
             let api = seen.api(policy.doors.api(&request)?);
-            let route = seen.route(api.route(&request)?);
-            let credential = authn::extract(&request, api, route)?;
-            let principal =
-                seen.principal(authn::verify(credential, api, &self.store, self.clock.now()).await?);
-            let grant = authz::authorize(principal, request, api, route)?;
+            let matched = seen.route(api.route(&request)?);
+            let credential = authn::extract(&request, api, matched)?;
+            let witnesses = Witnesses { store: &self.store, now };
+            let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
+            let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;
+            let grant = authz::authorize(seen.standing(standing), request, api, matched)?;
             Ok(rate_limit::admit(grant))
         }
         .await;
-        decision::conclude(seen, judged)
+        decision::conclude(seen, judged, now)
     }
 }

@@ -38,7 +38,16 @@ struct Counters {
     /// One for each denial reason, in their order.
     denied: [Counter; DenialReason::ALL.len()],
     unavailable: Counter,
+    waived: Waived,
     seconds: Histogram,
+}
+
+/// What would have been refused.
+#[derive(Debug)]
+struct Waived {
+    /// One for each denial reason, in their order.
+    denied: [Counter; DenialReason::ALL.len()],
+    unavailable: Counter,
 }
 
 impl Counters {
@@ -52,6 +61,10 @@ impl Counters {
             allowed: checks("allowed", ""),
             denied: DenialReason::ALL.map(|reason| checks("denied", reason.code())),
             unavailable: checks("unavailable", UNAVAILABLE),
+            waived: Waived {
+                denied: DenialReason::ALL.map(|reason| checks("waived", reason.code())),
+                unavailable: checks("waived", UNAVAILABLE),
+            },
             seconds: histogram!(CHECK_SECONDS, "api" => api.to_owned()),
         }
     }
@@ -61,6 +74,14 @@ impl Counters {
         match refusal {
             RefusalKind::Denied(reason) => &self.denied[reason as usize],
             RefusalKind::Unavailable => &self.unavailable,
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is one counter for each reason")]
+    fn of_waived(&self, refusal: RefusalKind) -> &Counter {
+        match refusal {
+            RefusalKind::Denied(reason) => &self.waived.denied[reason as usize],
+            RefusalKind::Unavailable => &self.waived.unavailable,
         }
     }
 }
@@ -84,7 +105,11 @@ impl Recorder {
             Verdict::Allowed(_) => counters.allowed.increment(1),
             Verdict::Refused(refusal) => {
                 counters.of(refusal.kind).increment(1);
-                audit(&decision.seen, refusal);
+                audit(&decision.seen, refusal, false);
+            }
+            Verdict::Waived(_, refusal) => {
+                counters.of_waived(refusal.kind).increment(1);
+                audit(&decision.seen, refusal, true);
             }
         }
     }
@@ -92,7 +117,7 @@ impl Recorder {
 
 /// Writes the line of one refusal: who, what, why. Query and headers are left out, since a credential may stand
 /// in them.
-fn audit(seen: &Seen<'_>, refusal: &Refusal) {
+fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
     let principal = seen.principal.as_ref();
     tracing::info!(
         target: "doorward::audit",
@@ -105,7 +130,8 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal) {
         path = seen.request.map(|request| shown(request.path)),
         peer = seen.request.and_then(|request| request.peer).map(tracing::field::display),
         principal = principal.and_then(Principal::id),
-        organization = principal.and_then(Principal::organization).map(OrganizationId::as_str),
+        organization = seen.organization().map(OrganizationId::as_str),
+        waived = waived.then_some(true),
         "refused"
     );
 }

@@ -30,8 +30,8 @@ Examples:
   doorward config show --config doorward.yaml
   DOORWARD_CACHE__POSITIVE=30s doorward config show
 
-The APIs of fragments stand among the others, so that the answer is a configuration of one file.
-Fragments that are refused are told on standard error, and the exit code is 64.")]
+The APIs of fragments stand among the others, so that the answer is a configuration of one
+file. Fragments that are refused are told on standard error, and the exit code is 64.")]
     Show(ConfigFile),
 }
 

@@ -8,16 +8,21 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ApiName, HeaderName, Implications, Scope};
+use crate::domain::{ApiName, HeaderName, Implications, Scope, folds_to};
 
 use super::{
-    CredentialRule, Denials, KeyPlace, PrefixRule, PrincipalHeaders,
+    CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset, Shadow,
+    binding::{ApiBinding, RawBinding},
     credential::{self, RawCredential},
     denials::RawDenials,
+    origin::WebOrigin,
     place::Place,
     principal_headers::RawPrincipalHeaders,
     problem::Report,
+    reserved_headers,
     route::{self, RawRoute, Route},
+    scope_preset::RawScopePreset,
+    shadow::RawShadow,
     text::{Format, Text, names},
 };
 
@@ -38,6 +43,14 @@ pub struct Api {
     pub unscoped_keys_grant_all: bool,
     /// Which scope implies which.
     pub implications: Implications,
+    /// Sets of scopes that keys are created from, by their names.
+    pub scope_presets: BTreeMap<String, ScopePreset>,
+    /// The web origins that may act with a cookie.
+    pub origins: Vec<String>,
+    /// What is refused beside bad credentials.
+    pub guards: Guards,
+    /// Until when its refusals are not enforced.
+    pub shadow: Option<Shadow>,
     /// Under which names the upstream reads who is asking.
     pub principal_headers: PrincipalHeaders,
     /// How it refuses.
@@ -47,14 +60,19 @@ pub struct Api {
 }
 
 impl Api {
-    /// The places in which a key may stand, of all kinds of keys together.
-    pub fn key_places(&self) -> impl Iterator<Item = &KeyPlace> {
-        credential::key_places(&self.credentials)
+    /// The places in which a credential may stand whole, of all kinds together.
+    pub fn credential_places(&self) -> impl Iterator<Item = &CredentialPlace> {
+        self.credentials.iter().flat_map(CredentialRule::places)
     }
 
     /// How keys begin, of all kinds of keys together.
     pub fn prefix_rules(&self) -> impl Iterator<Item = &PrefixRule> {
         credential::prefix_rules(&self.credentials)
+    }
+
+    /// The headers in which the upstream reads claims, beside the principal headers.
+    pub fn claim_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        credential::claim_headers(&self.credentials)
     }
 }
 
@@ -108,6 +126,25 @@ pub(super) struct RawApi {
     #[serde(default)]
     #[schemars(extend("propertyNames" = names::<Scope>()))]
     scopes: BTreeMap<Text<Scope>, Vec<Text<Scope>>>,
+    /// Sets of scopes that keys are created from, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    scope_presets: BTreeMap<String, RawScopePreset>,
+    /// Where requests name the organization that they are about. The principal has to belong to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<RawBinding>,
+    /// Where requests name the project that they are about. The principal has to belong to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<RawBinding>,
+    /// The web origins that may act with a cookie: without the `Origin` of one of them, a request with a cookie
+    /// can only read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    origins: Vec<Text<WebOrigin>>,
+    /// What is refused beside bad credentials.
+    #[serde(default)]
+    guards: Guards,
+    /// For a time, refusals are recorded but not enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shadow: Option<RawShadow>,
     /// Under which names the upstream reads who is asking.
     #[serde(default)]
     principal_headers: RawPrincipalHeaders,
@@ -185,7 +222,14 @@ impl RawApi {
 
     fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> Api {
         let credentials = credential::check(&self.credentials, &at.field("credentials"), report);
-        let headers = credential_headers(&credentials);
+        let headers: Vec<&HeaderName> = credential::headers(&credentials).collect();
+        let principal_headers =
+            self.principal_headers.check(&headers, &at.field("principal_headers"), report);
+        check_claim_headers(&credentials, &principal_headers, &at.field("credentials"), report);
+        let bindings = [
+            ApiBinding { word: "organization", of_api: self.organization.as_ref() },
+            ApiBinding { word: "project", of_api: self.project.as_ref() },
+        ];
         Api {
             name: self.name.value.clone(),
             hosts: self.hosts.iter().map(|host| host.value.0.clone()).collect(),
@@ -196,9 +240,17 @@ impl RawApi {
             ambiguous_paths: self.ambiguous_paths.allow.clone(),
             unscoped_keys_grant_all: self.unscoped_keys == RawUnscopedKeys::All,
             implications: self.check_scopes(&at.field("scopes"), report),
-            principal_headers: self.principal_headers.check(&headers, &at.field("principal_headers"), report),
+            scope_presets: self
+                .scope_presets
+                .iter()
+                .map(|(name, preset)| (name.clone(), preset.check()))
+                .collect(),
+            origins: self.origins.iter().map(|origin| origin.value.as_str().to_owned()).collect(),
+            guards: self.guards,
+            shadow: self.shadow.as_ref().map(RawShadow::check),
+            principal_headers,
             denials: self.denials.check(&at.field("denials"), report),
-            routes: route::check(&self.routes, &credentials, &at.field("routes"), report),
+            routes: route::check(&self.routes, &credentials, bindings, &at.field("routes"), report),
             credentials,
         }
     }
@@ -216,13 +268,33 @@ impl RawApi {
     }
 }
 
-/// The headers in which credentials come.
-fn credential_headers<'c>(credentials: &'c [CredentialRule]) -> Vec<&'c HeaderName> {
-    let name = |place: &'c KeyPlace| match place {
-        KeyPlace::Header { name, .. } => Some(name),
-        KeyPlace::Query { .. } => None,
-    };
-    credential::key_places(credentials).filter_map(name).collect()
+/// Reports headers for claims that are somebody else's.
+fn check_claim_headers(
+    credentials: &[CredentialRule],
+    principal: &PrincipalHeaders,
+    at: &Place<'_>,
+    report: &mut Report<'_>,
+) {
+    let credential_headers: Vec<&HeaderName> = credential::headers(credentials).collect();
+    for (index, rule) in credentials.iter().enumerate() {
+        let CredentialRule::Jwt(jwt) = rule else { continue };
+        for (name, _) in &jwt.claims.headers {
+            let folds = |other: &&HeaderName| folds_to(name.as_str(), other.as_str());
+            let fault = if principal.all().iter().any(folds) {
+                Some("expected a name that no application takes for a principal header")
+            } else if credential_headers.iter().any(folds) {
+                Some("expected a header in which no credential comes")
+            } else {
+                reserved_headers::fault(name)
+            };
+            if let Some(fault) = fault {
+                let rule_at = at.item(index);
+                let at = rule_at.field("jwt");
+                let at = at.field("claims");
+                report.add(&at.field("headers").field(name.as_str()), format!("found `{name}`, {fault}"));
+            }
+        }
+    }
 }
 
 /// A host in lower case, without port or final dot.

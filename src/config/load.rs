@@ -138,7 +138,7 @@ fn check(
     let main = read_main(text, path, env).map_err(|problems| ConfigErrors::new(path, problems))?;
     let Main { mut config, mut in_force, apis, include, fragments, problems } = main;
     files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
-    let context = MainFile { path, grants: &in_force.grants, apis: &config.apis };
+    let context = MainFile { path, env, grants: &in_force.grants, apis: &config.apis };
     let judged = fragment::judge(&fragments, context, last_good);
     if !problems.is_empty() {
         let refused = judged.refused.into_iter().map(|fragment| fragment.errors);
@@ -180,7 +180,7 @@ fn read_main(text: &str, path: &Path, env: &[(String, String)]) -> Result<Main, 
     let Some(in_force) = sound.sections() else {
         return Err(problems);
     };
-    let mut report = Report::new(&root);
+    let mut report = Report::new(&root, folder, env);
     let config = in_force.check(&apis, folder, &mut report);
     // A misspelt `apis` is one mistake, not two.
     if has_shape && apis.is_empty() && in_force.include.is_none() {

@@ -9,18 +9,21 @@
 //! are reported together.
 
 mod api;
+mod binding;
 mod cache;
 mod credential;
+mod credential_place;
 mod denials;
 mod duration;
 mod find;
 mod fingerprint;
 mod fragment;
 mod grants;
+mod guards;
 mod include;
-mod key_place;
 mod listen;
 mod load;
+mod origin;
 mod overrides;
 mod place;
 mod principal_headers;
@@ -28,6 +31,9 @@ mod problem;
 mod reserved_headers;
 mod route;
 mod schema;
+mod scope_preset;
+mod secret_source;
+mod shadow;
 mod shape;
 mod shutdown;
 mod sound;
@@ -46,20 +52,31 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use api::{Ambiguity, Api, ClientAddress};
+pub use binding::{Binding, NamePlace};
 pub use cache::CacheLimits;
-pub use credential::{ApiKeyCredential, ChecksumRule, CredentialRule, PrefixRule};
+pub use credential::{
+    CredentialRule,
+    api_key::{ApiKeyCredential, ChecksumRule, PrefixRule},
+    jwt::{Claims, JwtCredential, JwtKeys},
+    session::SessionCredential,
+    signature::{Encoding, SignatureCredential},
+};
+pub use credential_place::CredentialPlace;
 pub use denials::Denials;
 pub use find::{NotFound, find};
 pub use fingerprint::Fingerprint;
 pub use fragment::{FragmentName, Fragments, RefusedFragment};
+pub use guards::{Guard, Guards, Preflight};
 pub use include::Include;
-pub use key_place::KeyPlace;
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
 pub use problem::ConfigErrors;
 pub use route::{Access, Route};
 pub use schema::{fragment_schema, schema};
+pub use scope_preset::ScopePreset;
+pub use secret_source::{SecretOrigin, SecretSource};
+pub use shadow::Shadow;
 pub use shutdown::Shutdown;
 pub use store::StoreLocation;
 pub use template::{Hole, Part, Template};

@@ -68,17 +68,30 @@ impl Problem {
     }
 }
 
-/// Collects what the checks of the sections find.
+/// Collects what the checks of the sections find, and knows what they check against beside the file.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     root: &'a Node,
+    folder: &'a Path,
+    env: &'a [(String, String)],
     problems: Vec<Problem>,
 }
 
 impl<'a> Report<'a> {
-    /// An empty report on the configuration `root`.
-    pub(super) fn new(root: &'a Node) -> Self {
-        Self { root, problems: Vec::new() }
+    /// An empty report on the configuration `root`, whose paths are relative to `folder`, in the environment
+    /// `env`.
+    pub(super) fn new(root: &'a Node, folder: &'a Path, env: &'a [(String, String)]) -> Self {
+        Self { root, folder, env, problems: Vec::new() }
+    }
+
+    /// A path of the configuration, relative to its folder if it is relative at all.
+    pub(super) fn path(&self, written: &Path) -> PathBuf {
+        self.folder.join(written)
+    }
+
+    /// The value of an environment variable.
+    pub(super) fn variable(&self, name: &str) -> Option<&'a str> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is

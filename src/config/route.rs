@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Environment, PrincipalKind, RoutePattern, Scope, Shape};
+use crate::domain::{Entitlement, Environment, PrincipalKind, RoutePattern, Scope, Shape};
 
 use super::{
-    CredentialRule,
+    Binding, CredentialRule, Shadow,
+    binding::{ApiBinding, RawBinding},
     credential::{check_environments, prefix_rules},
     place::Place,
     problem::Report,
+    shadow::RawShadow,
     text::Text,
 };
 
@@ -28,6 +30,14 @@ pub struct Route {
     pub environments: Vec<Environment>,
     /// The scopes that the principal needs, all of them.
     pub scopes: Vec<Scope>,
+    /// What the organization needs to have bought, all of it.
+    pub entitlements: Vec<Entitlement>,
+    /// Where the request names the organization.
+    pub organization: Option<Binding>,
+    /// Where the request names the project.
+    pub project: Option<Binding>,
+    /// Until when its refusals are not enforced.
+    pub shadow: Option<Shadow>,
 }
 
 /// Whether a route needs a credential.
@@ -67,6 +77,18 @@ pub(super) struct RawRoute {
     /// The scopes that the principal needs, all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<Text<Scope>>,
+    /// What the organization needs to have bought, all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    entitlements: Vec<Text<Entitlement>>,
+    /// Where the request names the organization; what the API says unless this says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organization: Option<RawBinding>,
+    /// Where the request names the project; what the API says unless this says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<RawBinding>,
+    /// For a time, refusals are recorded but not enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shadow: Option<RawShadow>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -78,6 +100,7 @@ fn is_false(value: &bool) -> bool {
 pub(super) fn check(
     raw: &[RawRoute],
     credentials: &[CredentialRule],
+    bindings: [ApiBinding<'_>; 2],
     at: &Place<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Route> {
@@ -85,7 +108,7 @@ pub(super) fn check(
     let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
     let routes = raw.iter().enumerate().map(|(index, raw)| {
         let at = at.item(index);
-        let route = raw.check(&environments, &at, report);
+        let route = raw.check(&environments, bindings, &at, report);
         if credentials.is_empty() && route.access != Access::Public {
             report.add(&at, "found a route that needs a credential in an API without `credentials`, expected `public: true`");
         }
@@ -97,7 +120,13 @@ pub(super) fn check(
 }
 
 impl RawRoute {
-    fn check(&self, environments: &[&Environment], at: &Place<'_>, report: &mut Report<'_>) -> Route {
+    fn check(
+        &self,
+        environments: &[&Environment],
+        [organization, project]: [ApiBinding<'_>; 2],
+        at: &Place<'_>,
+        report: &mut Report<'_>,
+    ) -> Route {
         let access = match (self.public, self.optional) {
             (false, false) => Access::Required,
             (false, true) => Access::Optional,
@@ -111,6 +140,10 @@ impl RawRoute {
                 ("principals", self.principals.is_empty()),
                 ("environments", self.environments.is_empty()),
                 ("scopes", self.scopes.is_empty()),
+                ("entitlements", self.entitlements.is_empty()),
+                ("organization", self.organization.is_none()),
+                ("project", self.project.is_none()),
+                ("shadow", self.shadow.is_none()),
             ];
             for (name, _) in requirements.into_iter().filter(|(_, is_empty)| !is_empty) {
                 let message =
@@ -126,6 +159,10 @@ impl RawRoute {
             principals: self.principals.iter().map(|kind| kind.value).collect(),
             environments: check_environments(&self.environments, known, &environments_at, report),
             scopes: self.scopes.iter().map(|scope| scope.value.clone()).collect(),
+            entitlements: self.entitlements.iter().map(|entitlement| entitlement.value.clone()).collect(),
+            organization: organization.of_route(self.organization.as_ref(), &self.pattern.value, at, report),
+            project: project.of_route(self.project.as_ref(), &self.pattern.value, at, report),
+            shadow: self.shadow.as_ref().map(RawShadow::check),
         }
     }
 }

@@ -175,7 +175,7 @@ mod tests {
             &api(&["routes: [{ match: /, scope: [read] }]"]),
             &[
                 "5:26 apis[0].routes[0].scope: found a field that is not known here, expected one of `match`, `public`, \
-               `optional`, `principals`, `environments`, `scopes`; did you mean `scopes`?",
+               `optional`, `principals`, `environments`, `scopes`, `entitlements`, `organization`, `project`, `shadow`; did you mean `scopes`?",
             ],
         );
         check(
@@ -261,18 +261,18 @@ mod tests {
             (
                 "{ headr: {} }",
                 format!(
-                    "4:52 {at}.headr: found a field that is not known here, expected one of `header`, `query`; did you mean `header`?"
+                    "4:52 {at}.headr: found a field that is not known here, expected one of `header`, `query`, `cookie`; did you mean `header`?"
                 ),
             ),
             (
                 "{ header: {}, query: {} }",
-                format!("4:50 {at}: found several of `header`, `query`, expected exactly one"),
+                format!("4:50 {at}: found several of `header`, `query`, `cookie`, expected exactly one"),
             ),
-            ("{}", format!("4:50 {at}: found none of `header`, `query`, expected exactly one")),
+            ("{}", format!("4:50 {at}: found none of `header`, `query`, `cookie`, expected exactly one")),
             (
                 "header",
                 format!(
-                    "4:50 {at}: found \"header\", expected a mapping with `header` or a mapping with `query`"
+                    "4:50 {at}: found \"header\", expected a mapping with `header`, a mapping with `query` or a mapping with `cookie`"
                 ),
             ),
             ("{ header: { nam: x } }", format!("4:62 {at}.header.nam: found a field that is not known here")),

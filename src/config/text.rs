@@ -6,16 +6,22 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
 
-use crate::domain::{ApiName, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope};
+use crate::domain::{
+    ApiName, Entitlement, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope,
+};
 
 use super::{
     api::Host,
+    binding::SegmentName,
+    credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
     fragment::FragmentName,
     include::FilePattern,
-    key_place::{AuthScheme, QueryName},
     listen::{CheckAddress, TelemetryAddress},
+    origin::WebOrigin,
+    secret_source::VariableName,
+    shadow::Moment,
     store::StoreLocation,
     template::TextTemplate,
     wording::one_of,
@@ -102,27 +108,33 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 26] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
     rule::<ContentType>(),
+    rule::<CookieName>(),
+    rule::<Entitlement>(),
     rule::<Environment>(),
     rule::<FilePattern>(),
     rule::<FragmentName>(),
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<KeyPrefix>(),
+    rule::<Moment>(),
     rule::<PathBuf>(),
     rule::<PrincipalKind>(),
     rule::<QueryName>(),
     rule::<ReasonCode>(),
     rule::<RoutePattern>(),
     rule::<Scope>(),
+    rule::<SegmentName>(),
     rule::<Span>(),
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
     rule::<TextTemplate>(),
+    rule::<VariableName>(),
+    rule::<WebOrigin>(),
 ];
 
 /// The rule of the format of this name; formats of JSON Schema's own have none.
@@ -150,6 +162,7 @@ macro_rules! domain_formats {
 
 domain_formats! {
     ApiName, "api-name", "a name such as `orders`";
+    Entitlement, "entitlement", "an entitlement such as `sso`";
     Environment, "environment", "an environment such as `live`";
     HeaderName, "header-name", "a header name";
     RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";

@@ -166,6 +166,12 @@ pub struct Shape<'p> {
 }
 
 impl RoutePattern {
+    /// The place of the segment with this name, counted from 0.
+    #[must_use]
+    pub fn capture(&self, name: &str) -> Option<usize> {
+        self.segments.iter().position(|segment| matches!(segment, Segment::Capture(own) if **own == *name))
+    }
+
     /// The shapes of the pattern, one for each method. Two patterns match the same request with equal
     /// specificity if they share a shape, and only then: one for a method is more specific than one for all
     /// methods, and one for HEAD more than one for GET that covers HEAD.

@@ -82,6 +82,15 @@ impl ScopeSet {
         self.0.iter()
     }
 
+    /// The scopes of both sets.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all: Vec<Scope> = self.iter().chain(other).cloned().collect();
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

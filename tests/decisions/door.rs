@@ -75,11 +75,16 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) async fn new() -> Self {
-        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+        Self::with(CONFIG).await
+    }
+
+    /// A door under this configuration.
+    pub(crate) async fn with(config: &str) -> Self {
+        let loaded = Config::parse(config, Path::new("doorward.yaml"), &[]);
         Self::of(&loaded.unwrap_or_else(|errors| panic!("{errors}")).config).await
     }
 
-    /// The door of another configuration.
+    /// A door under a configuration that was read already.
     pub(crate) async fn of(config: &Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
@@ -128,6 +133,24 @@ impl Door {
         self.checker.check(&call.0).await.expect("outages are told by error_response")
     }
 
+    /// Waits until a change in the store has reached what is remembered, so that the verdict is this one.
+    pub(crate) async fn settles(&self, call: Call, expected: &str) {
+        let following = tokio::spawn({
+            let cached = self.cached.clone();
+            async move { cached.follow(Duration::from_millis(10)).await }
+        });
+        let mut last = String::new();
+        for _ in 0..1000 {
+            last = self.verdict(call.clone()).await;
+            if last == expected {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        following.abort();
+        assert_eq!(last, expected);
+    }
+
     /// The reason of the refusal, or `allowed`.
     pub(crate) async fn verdict(&self, call: Call) -> String {
         let response = self.knock(call).await;
@@ -139,6 +162,11 @@ impl Door {
 pub(crate) fn unknown_key(prefix: &str, seed: u64) -> String {
     let prefix = prefix.parse().expect("a prefix");
     PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed)).expose().to_owned()
+}
+
+/// The token of a session that is in no store yet.
+pub(crate) fn unknown_session(seed: u64) -> String {
+    unknown_key("session_", seed)
 }
 
 pub(crate) fn scopes(names: &[&str]) -> ScopeSet {
@@ -168,7 +196,7 @@ impl Call {
         self.0.attributes.as_mut().expect("a call has attributes")
     }
 
-    fn http(&mut self) -> &mut HttpRequest {
+    pub(crate) fn http(&mut self) -> &mut HttpRequest {
         let request = self.attributes().request.as_mut().expect("a call has a request");
         request.http.as_mut().expect("a call has an HTTP request")
     }
@@ -189,6 +217,12 @@ impl Call {
 
     pub(crate) fn bearer(self, key: &str) -> Self {
         self.header("authorization", format!("Bearer {key}"))
+    }
+
+    /// Adds a body the way Envoy does with `pack_as_bytes`, whole.
+    pub(crate) fn json(mut self, body: &str) -> Self {
+        self.http().raw_body = body.as_bytes().to_vec();
+        self.header("x-envoy-auth-partial-body", "false").header("content-type", "application/json")
     }
 
     pub(crate) fn peer(mut self, address: &str) -> Self {

@@ -12,3 +12,5 @@ mod fragments;
 mod properties;
 mod recorded;
 mod refusals;
+mod shadow;
+mod tenancy;

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use doorward::domain::PlainKey;
 use rand::{SeedableRng, rngs::StdRng};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::harness::{
@@ -12,6 +11,7 @@ use crate::harness::{
     envoy::{NEWEST, OLDEST},
     golden, run,
     site::Site,
+    table,
     world::World,
 };
 
@@ -199,32 +199,6 @@ fn request(places: &Places, presented: &Presented, route: (&str, Option<&str>, &
     presented.headers.iter().fold(request, |request, (name, value)| request.with(name, value.as_str()))
 }
 
-/// What Envoy logged of a request: the status, and whom or what Doorward found.
-fn cell(line: &Value) -> String {
-    let shown = ["reason", "principal_kind"].into_iter().find_map(|member| line[member].as_str());
-    format!("{} {}", line["status"], shown.unwrap_or_else(|| line["details"].as_str().unwrap_or("?")))
-}
-
-fn table(api: &str, names: &[&str], cells: &[Vec<String>]) -> String {
-    let mut columns = vec![vec![format!("to {api}")]];
-    columns[0].extend(names.iter().map(|name| (*name).to_owned()));
-    for (index, (method, host, path)) in ROUTES.iter().enumerate() {
-        let mut column = vec![format!("{method} {}{path}", host.unwrap_or_default())];
-        column.extend(cells.iter().map(|row| row[index].clone()));
-        columns.push(column);
-    }
-    let width = |column: &Vec<String>| column.iter().map(String::len).max().unwrap_or(0);
-    let widths: Vec<usize> = columns.iter().map(width).collect();
-    let mut text = String::new();
-    for row in 0..=names.len() {
-        let fields: Vec<String> =
-            columns.iter().zip(&widths).map(|(column, width)| format!("{:width$}", column[row])).collect();
-        text += fields.join("  ").trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 /// Sends every credential to every route and checks the decisions against the golden file.
 async fn measure(version: &str) {
     let site = Site::new(CONFIGURATION);
@@ -252,14 +226,17 @@ async fn measure(version: &str) {
         "the access log is not in the order of the requests"
     );
 
-    let mut rows = lines.chunks(ROUTES.len()).map(|row| row.iter().map(cell).collect());
+    let mut rows = lines.chunks(ROUTES.len()).map(|row| row.iter().map(table::decision).collect());
     let mut text = String::from(
         "Who is let in where: the status, and the kind of principal or the reason of the refusal.\n",
     );
     for (places, callers) in &apis {
         let names: Vec<&str> = callers.iter().map(|(name, _)| *name).collect();
         let cells: Vec<Vec<String>> = rows.by_ref().take(names.len()).collect();
-        let _ = write!(text, "\n{}", table(places.api, &names, &cells));
+        let corner = format!("to {}", places.api);
+        let routes =
+            ROUTES.map(|(method, host, path)| format!("{method} {}{path}", host.unwrap_or_default()));
+        let _ = write!(text, "\n{}", table::render(&corner, &names, &routes, &cells));
     }
     golden::check("matrix.txt", &text);
     world.assert_no_secret().await;

@@ -60,9 +60,11 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         if !problems.is_empty() {
             return Err(KeyError::Invalid(problems));
         }
-        let prefix = new_key::common_prefix(self.apis, &wanted.apis, wanted.environment.as_ref())?;
+        let prefix =
+            new_key::common_prefix(self.apis, &wanted.apis, wanted.kind, wanted.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
-        let record = wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now)?;
+        let record =
+            wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now, self.apis)?;
         self.store.insert(slice::from_ref(&record)).await?;
         Ok(Issued { key, record })
     }
@@ -88,7 +90,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         if status != KeyStatus::Active {
             return Err(KeyError::Ended { id: old.id, status });
         }
-        let prefix = new_key::common_prefix(self.apis, &old.apis, old.environment.as_ref())?;
+        let prefix = new_key::common_prefix(self.apis, &old.apis, old.kind, old.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
         let record = KeyRecord {
             id: KeyId::generate(rng),

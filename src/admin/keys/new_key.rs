@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::{
-    config::{Api, PrefixRule},
+    config::Api,
     domain::{
         ApiName, CredentialHash, Environment, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
         PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key,
@@ -34,6 +34,8 @@ pub struct NewKey {
     pub environment: Option<Environment>,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// The preset of the API that says what else it may do.
+    pub preset: Option<String>,
     /// Its own plan.
     pub plan: Option<PlanName>,
     /// From when on it is refused: a moment in the future.
@@ -58,13 +60,14 @@ impl NewKey {
             }
             match api(configured, name) {
                 Ok(api) => {
-                    problems.extend(prefix(api, self.environment.as_ref()).err());
+                    problems.extend(prefix(api, self.kind, self.environment.as_ref()).err());
                     problems.extend(self.source_problem(api));
+                    problems.extend(self.preset_problem(api));
                 }
                 Err(problem) => problems.push(problem),
             }
         }
-        problems.extend(self.scope_set().err());
+        problems.extend(self.scope_set(configured).err());
         if let Some(expires) = self.expires
             && expires <= now
         {
@@ -93,10 +96,31 @@ impl NewKey {
             .collect()
     }
 
-    fn scope_set(&self) -> Result<ScopeSet, Problem> {
-        ScopeSet::new(self.scopes.clone()).map_err(|error| {
+    /// What the key may do: the scopes named, and those of the preset.
+    fn scope_set(&self, configured: &[Api]) -> Result<ScopeSet, Problem> {
+        let serving = configured.iter().filter(|api| self.apis.contains(&api.name));
+        let presets = serving.filter_map(|api| api.scope_presets.get(self.preset.as_ref()?));
+        let scopes = presets.flat_map(|preset| &preset.scopes).chain(&self.scopes).cloned().collect();
+        ScopeSet::new(scopes).map_err(|error| {
             let found = format!("{} scopes", error.found);
             Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
+        })
+    }
+
+    fn preset_problem(&self, api: &Api) -> Option<Problem> {
+        let name = self.preset.as_ref()?;
+        let Some(preset) = api.scope_presets.get(name) else {
+            let known = api.scope_presets.keys();
+            let expected = if api.scope_presets.is_empty() {
+                format!("expected none: the API `{}` has no `scope_presets`", api.name)
+            } else {
+                format!("expected one of {}, as the API `{}` has them", named(known), api.name)
+            };
+            return Some(Problem::new("preset", quoted(name), expected));
+        };
+        (preset.must_expire && self.expires.is_none()).then(|| {
+            let expected = format!("expected a moment, since keys of the preset `{name}` must expire");
+            Problem::new("expires", "none", expected)
         })
     }
 
@@ -125,8 +149,9 @@ impl NewKey {
         hash: CredentialHash,
         hint: KeyHint,
         created: Timestamp,
+        configured: &[Api],
     ) -> Result<KeyRecord, Problem> {
-        let scopes = self.scope_set()?;
+        let scopes = self.scope_set(configured)?;
         Ok(KeyRecord {
             id,
             hash,
@@ -175,19 +200,26 @@ pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, 
     })
 }
 
-/// How an API's keys for this environment begin.
-pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&'a KeyPrefix, Problem> {
-    let fits = |rule: &&PrefixRule| rule.environment.as_ref() == wanted;
-    if let Some(rule) = api.prefix_rules().find(fits) {
+/// How an API's keys of this kind and for this environment begin.
+pub(super) fn prefix<'a>(
+    api: &'a Api,
+    kind: KeyKind,
+    wanted: Option<&Environment>,
+) -> Result<&'a KeyPrefix, Problem> {
+    let rules = || api.prefix_rules().filter(|rule| rule.kind.is_none_or(|own| own == kind));
+    if let Some(rule) = rules().find(|rule| rule.environment.as_ref() == wanted) {
         return Ok(&rule.prefix);
     }
     if api.prefix_rules().next().is_none() {
         let expected = "expected an API that accepts keys";
         return Err(Problem::new("apis", quoted(api.name.as_str()), expected));
     }
+    if rules().next().is_none() {
+        let expected = format!("expected the other kind: the API `{}` has no prefix for this one", api.name);
+        return Err(Problem::new("kind", quoted(kind.principal().code()), expected));
+    }
     let found = wanted.map_or_else(|| "none".to_owned(), |environment| quoted(environment.as_str()));
-    let environments: Vec<&Environment> =
-        api.prefix_rules().filter_map(|rule| rule.environment.as_ref()).collect();
+    let environments: Vec<&Environment> = rules().filter_map(|rule| rule.environment.as_ref()).collect();
     let expected = if environments.is_empty() {
         format!("expected none: the API `{}` has no environments", api.name)
     } else {
@@ -196,15 +228,16 @@ pub(super) fn prefix<'a>(api: &'a Api, wanted: Option<&Environment>) -> Result<&
     Err(Problem::new("environment", found, expected))
 }
 
-/// How a key begins that serves all these APIs in this environment.
+/// How a key of this kind begins that serves all these APIs in this environment.
 pub(super) fn common_prefix<'a>(
     configured: &'a [Api],
     names: &[ApiName],
+    kind: KeyKind,
     environment: Option<&Environment>,
 ) -> Result<&'a KeyPrefix, Problem> {
     let mut common = None;
     for name in names {
-        let prefix = prefix(api(configured, name)?, environment)?;
+        let prefix = prefix(api(configured, name)?, kind, environment)?;
         if *common.get_or_insert(prefix) != prefix {
             let found = named(names);
             let expected = "expected APIs whose keys begin alike, as one key has one prefix";

@@ -1,23 +1,20 @@
 //! Verification of API keys: checksum, look-up, and whether the record is good for this API now.
 
-use std::borrow::Cow;
-
 use crate::{
     check::refusal::Refusal,
     config::ChecksumRule,
-    domain::{ApiName, CredentialHash, DenialReason, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
-    store::{CachedStore, Lookups},
+    domain::{ApiName, CredentialHash, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
+    store::Lookups,
 };
 
-use super::{PresentedKey, Principal};
+use super::{PresentedKey, Principal, Witnesses, invalid};
 
 /// Proves a key. An unknown, an expired, a revoked key and one of another API cost the same look-up and look
 /// alike outside.
 pub(super) async fn verify<S: Lookups>(
     key: &PresentedKey<'_>,
     api: &ApiName,
-    store: &CachedStore<S>,
-    now: Timestamp,
+    Witnesses { store, now, .. }: Witnesses<'_, S>,
 ) -> Result<Principal, Refusal> {
     if key.checksum == ChecksumRule::Required && !is_well_formed_key(key.text, &key.rule.prefix) {
         return Err(invalid("the key's checksum is wrong"));
@@ -39,13 +36,12 @@ fn judge(record: &KeyRecord, key: &PresentedKey<'_>, api: &ApiName, now: Timesta
     if record.environment != key.rule.environment {
         return Err(told("its prefix is that of another environment"));
     }
+    if key.rule.kind.is_some_and(|kind| record.kind != kind) {
+        return Err(told("its prefix is that of another kind of key"));
+    }
     match record.status(now) {
         KeyStatus::Active => Ok(()),
         KeyStatus::Expired => Err(told("it is expired")),
         KeyStatus::Revoked => Err(told("it was revoked")),
     }
-}
-
-fn invalid(cause: impl Into<Cow<'static, str>>) -> Refusal {
-    Refusal::denied(DenialReason::CredentialInvalid, cause)
 }

@@ -3,30 +3,56 @@
 mod api_key;
 mod credential;
 mod principal;
+mod session;
+
+use std::borrow::Cow;
 
 use crate::{
-    check::{refusal::Refusal, route::GuardedApi},
-    domain::Timestamp,
+    check::{refusal::Refusal, request::InboundRequest, route::GuardedApi},
+    domain::{DenialReason, Timestamp},
     store::{CachedStore, Lookups},
 };
 
-pub use credential::{Credential, PresentedKey, extract, presented_by_header, presented_by_parameter};
-pub use principal::Principal;
+pub use credential::{
+    Credential, PresentedKey, PresentedSession, PresentedSignature, PresentedToken, extract,
+    presented_by_header, presented_by_parameter, without_cookies,
+};
+pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
+
+/// What verification asks beside the request itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Witnesses<'a, S> {
+    /// What is known of keys, sessions and secrets.
+    pub store: &'a CachedStore<S>,
+    /// The time of the Check.
+    pub now: Timestamp,
+}
 
 /// Stage 4, verify: credential → principal.
 ///
 /// # Errors
 ///
-/// `credential_invalid` if the credential is not good, whatever the cause; unavailable if that could not be
-/// found out.
+/// `credential_invalid` if the credential is not good, whatever the cause; `body_incomplete` if a signature stands
+/// over a body that is not there; unavailable if it could not be found out.
 pub async fn verify<S: Lookups>(
     credential: Credential<'_>,
+    request: &InboundRequest<'_>,
     api: &GuardedApi,
-    store: &CachedStore<S>,
-    now: Timestamp,
+    witnesses: Witnesses<'_, S>,
 ) -> Result<Principal, Refusal> {
-    match credential {
-        Credential::Anonymous => Ok(Principal::anonymous()),
-        Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, store, now).await,
-    }
+    let by_cookie = credential.is_by_cookie();
+    let principal = match credential {
+        Credential::Anonymous => Principal::anonymous(),
+        Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, witnesses).await?,
+        Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
+        Credential::Jwt(_) | Credential::Signature(_) => {
+            let _ = request;
+            return Err(Refusal::unavailable("this kind of credential cannot be verified yet"));
+        }
+    };
+    Ok(principal.by_cookie(by_cookie))
+}
+
+fn invalid(cause: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::denied(DenialReason::CredentialInvalid, cause)
 }

@@ -62,10 +62,7 @@ impl Filling<'_> {
             Hole::RequiredScopes => {
                 Some(self.seen.route.map(|route| names(&route.scopes)).unwrap_or_default().into())
             }
-            Hole::ProvidedScopes => {
-                let provided = self.seen.principal.as_ref().and_then(|principal| principal.scopes());
-                Some(provided.map(names).unwrap_or_default().into())
-            }
+            Hole::ProvidedScopes => Some(self.seen.scopes().map(names).unwrap_or_default().into()),
             Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),
             Hole::Detail => self.field("detail").or_else(|| Some(detail(self.kind).into())),
             Hole::Field(name) => self.field(name),

@@ -7,7 +7,7 @@
 mod denial_body;
 mod principal_headers;
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 use envoy_types::{
     ext_authz::v3::pb::{
@@ -22,17 +22,19 @@ use envoy_types::{
 use tonic::{Code, Status};
 
 use crate::{
-    config::{Api, Denials, KeyPlace, Outage},
+    config::{Api, CredentialPlace, Denials, Outage},
     domain::{DenialReason, OrganizationId, PlanName, UNAVAILABLE},
 };
 
 use super::{
     authn::Principal,
-    decision::{Decision, Seen, Verdict},
+    decision::{Decision, Seen, Verdict, Waiver},
     rate_limit::Admission,
     refusal::RefusalKind,
     route::GuardedApi,
 };
+
+use self::principal_headers::Changes;
 
 /// The status of an answer that could not be found out (RFC 9110, section 15.6.4).
 const SERVICE_UNAVAILABLE: u16 = 503;
@@ -50,7 +52,8 @@ static NO_API: LazyLock<Denials> = LazyLock::new(Denials::default);
 pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, Status> {
     let seen = &decision.seen;
     match &decision.verdict {
-        Verdict::Allowed(admission) => Ok(allowed(seen, admission)),
+        Verdict::Allowed(admission) => Ok(allowed(decision, admission)),
+        Verdict::Waived(waiver, refusal) => Ok(waived(seen, waiver, refusal.kind.code())),
         Verdict::Refused(refusal) => match refusal.kind {
             RefusalKind::Denied(reason) => Ok(denied(seen, reason)),
             RefusalKind::Unavailable => match outage {
@@ -61,12 +64,21 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
     }
 }
 
+fn allowed(decision: &Decision<'_>, admission: &Admission<'_>) -> CheckResponse {
+    let changes = principal_headers::changes(admission.grant(), decision.in_shadow);
+    goes_on(changes, metadata(&decision.seen, None))
+}
+
+/// The request goes on as it came, but for what would be taken for ours.
+fn waived(seen: &Seen<'_>, waiver: &Waiver<'_>, reason: &'static str) -> CheckResponse {
+    goes_on(principal_headers::forgeries(waiver), metadata(seen, Some(("shadow_reason", reason))))
+}
+
 #[expect(deprecated, reason = "a decision is written whole, the field that Envoy no longer reads included")]
-fn allowed(seen: &Seen<'_>, admission: &Admission<'_>) -> CheckResponse {
-    let changes = principal_headers::changes(admission.grant());
+fn goes_on(changes: Changes, metadata: Struct) -> CheckResponse {
     CheckResponse {
         status: Some(grpc_status(Code::Ok)),
-        dynamic_metadata: Some(metadata(seen, None)),
+        dynamic_metadata: Some(metadata),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
             headers: changes.set,
             headers_to_remove: changes.remove,
@@ -87,7 +99,7 @@ fn denied(seen: &Seen<'_>, reason: DenialReason) -> CheckResponse {
     }
     CheckResponse {
         status: Some(grpc_status(code)),
-        dynamic_metadata: Some(metadata(seen, Some(reason.code()))),
+        dynamic_metadata: Some(metadata(seen, Some(("reason", reason.code())))),
         http_response: Some(HttpResponse::DeniedResponse(response)),
     }
 }
@@ -96,7 +108,7 @@ fn unavailable(seen: &Seen<'_>) -> CheckResponse {
     let response = refusal(seen, RefusalKind::Unavailable, SERVICE_UNAVAILABLE);
     CheckResponse {
         status: Some(grpc_status(Code::Unavailable)),
-        dynamic_metadata: Some(metadata(seen, Some(UNAVAILABLE))),
+        dynamic_metadata: Some(metadata(seen, Some(("reason", UNAVAILABLE)))),
         http_response: Some(HttpResponse::ErrorResponse(response)),
     }
 }
@@ -117,10 +129,19 @@ fn refusal(seen: &Seen<'_>, kind: RefusalKind, status: u16) -> DeniedHttpRespons
 
 /// A header that replaces whatever stands there. Both fields are needed: Envoy up to 1.40 looks at the older
 /// `append` alone, its successors at `append_action` alone.
-#[expect(deprecated, reason = "every released Envoy reads the older field")]
 fn set_header(name: &str, value: String) -> HeaderValueOption {
+    replace_header(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() })
+}
+
+/// The same with a value that need not be text.
+fn set_raw_header(name: &str, raw_value: Vec<u8>) -> HeaderValueOption {
+    replace_header(HeaderValue { key: name.to_owned(), value: String::new(), raw_value })
+}
+
+#[expect(deprecated, reason = "every released Envoy reads the older field")]
+fn replace_header(header: HeaderValue) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() }),
+        header: Some(header),
         append: Some(BoolValue { value: false }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
         keep_empty_value: false,
@@ -131,25 +152,22 @@ fn grpc_status(code: Code) -> rpc::Status {
     rpc::Status { code: code as i32, message: String::new(), details: Vec::new() }
 }
 
-/// What Envoy's access log can show of a Check.
-fn metadata(seen: &Seen<'_>, reason: Option<&'static str>) -> Struct {
+/// What Envoy's access log can show of a Check; `refused` is the name and the code of the reason.
+fn metadata(seen: &Seen<'_>, refused: Option<(&'static str, &'static str)>) -> Struct {
     let principal = seen.principal.as_ref();
     let members = [
         ("api", seen.api.map(|api| api.config.name.as_str())),
         ("principal_id", principal.and_then(Principal::id)),
         ("principal_kind", principal.map(|principal| principal.kind().code())),
-        ("organization", principal.and_then(Principal::organization).map(OrganizationId::as_str)),
-        ("plan", principal.and_then(Principal::plan).map(PlanName::as_str)),
-        ("reason", reason),
+        ("organization", seen.organization().map(OrganizationId::as_str)),
+        ("plan", seen.plan().map(PlanName::as_str)),
     ];
-    let fields: HashMap<String, Value> = members
-        .into_iter()
-        .filter_map(|(name, text)| {
-            let value = Value { kind: Some(Kind::StringValue(text?.to_owned())) };
-            Some((name.to_owned(), value))
-        })
-        .collect();
-    Struct { fields }
+    let members = members.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    let fields = members.chain(refused).map(|(name, text)| {
+        let value = Value { kind: Some(Kind::StringValue(text.to_owned())) };
+        (name.to_owned(), value)
+    });
+    Struct { fields: fields.collect() }
 }
 
 /// The challenges that go with a 401 (RFC 9110, section 11.6.1): one for each scheme that the API accepts. With
@@ -173,10 +191,10 @@ fn challenges(api: Option<&GuardedApi>, reason: DenialReason) -> String {
 
 fn schemes(api: &Api) -> Vec<&str> {
     let named: Vec<&str> = api
-        .key_places()
+        .credential_places()
         .filter_map(|place| match place {
-            KeyPlace::Header { scheme, .. } => scheme.as_deref(),
-            KeyPlace::Query { .. } => None,
+            CredentialPlace::Header { scheme, .. } => scheme.as_deref(),
+            CredentialPlace::Query { .. } | CredentialPlace::Cookie { .. } => None,
         })
         .collect();
     if named.is_empty() { vec![DEFAULT_SCHEME] } else { named }

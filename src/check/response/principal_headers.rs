@@ -10,16 +10,17 @@ use percent_encoding::utf8_percent_encode;
 
 use crate::{
     check::{
-        authn::{Principal, presented_by_header, presented_by_parameter},
-        authz::Grant,
+        authn::{presented_by_header, presented_by_parameter, without_cookies},
+        authz::{Grant, Standing},
+        decision::Waiver,
         request::{InboundRequest, query_parameters},
         route::GuardedApi,
     },
-    config::KeyPlace,
+    config::CredentialPlace,
     domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope, folds_to},
 };
 
-use super::set_header;
+use super::{set_header, set_raw_header};
 
 /// Headers by which a framework may take the request for another than was decided upon.
 const OVERRIDES: [&str; 5] =
@@ -39,47 +40,84 @@ pub(super) struct Changes {
     pub(super) remove_parameters: Vec<String>,
 }
 
-/// What has to be changed in the request that was granted.
-pub(super) fn changes(grant: &Grant<'_>) -> Changes {
-    let (principal, request, api) = (grant.principal(), grant.request(), grant.api());
+/// What has to be changed in the request that was granted. Where refusals are not enforced, the credential is
+/// left in it.
+pub(super) fn changes(grant: &Grant<'_>, leave_credential: bool) -> Changes {
+    let (request, api) = (grant.request(), grant.api());
+    let values = values(grant.standing(), api);
     let mut changes = Changes::default();
-    let values = values(principal, api);
     for (name, value) in &values {
         match value {
             Some(value) => changes.set.push(set_header(name.as_str(), value.as_ref().to_owned())),
             None => changes.remove.push(name.to_string()),
         }
     }
+    let ours: Vec<&HeaderName> = values.iter().map(|(name, _)| *name).collect();
     for (name, value) in request.headers.iter() {
-        let ours = values.iter().any(|(own, _)| name.eq_ignore_ascii_case(own.as_str()));
-        let forged = folds_to(name, ASSERTION) || values.iter().any(|(own, _)| folds_to(name, own.as_str()));
-        if !ours && (forged || overrides(name) || presents_credential(name, value, api)) {
+        let goes = is_forged(name, &ours)
+            || (!leave_credential && (overrides(name) || presents_credential(name, value, api)));
+        if goes && !is_one_of(name, &ours) {
             changes.remove.push(name.to_owned());
         }
     }
-    changes.remove_parameters = credential_parameters(request, api);
+    if !leave_credential {
+        changes.remove_parameters = credential_parameters(request, api);
+        cut_cookies(request, api, &mut changes);
+    }
     changes
 }
 
-/// Each principal header with its value, if the principal has one.
-fn values<'a>(principal: &'a Principal, api: &'a GuardedApi) -> [(&'a HeaderName, Option<Cow<'a, str>>); 8] {
-    let names = &api.config.principal_headers;
+/// What has to be taken out of a request that goes on although it was refused: whatever would be taken for ours.
+pub(super) fn forgeries(waiver: &Waiver<'_>) -> Changes {
+    let (request, api) = (waiver.request(), waiver.api());
+    let ours: Vec<&HeaderName> = names(api).collect();
+    let mut remove: Vec<String> = ours.iter().map(ToString::to_string).collect();
+    let sent = request.headers.iter().map(|(name, _)| name);
+    remove.extend(sent.filter(|name| is_forged(name, &ours) && !is_one_of(name, &ours)).map(str::to_owned));
+    Changes { remove, ..Changes::default() }
+}
+
+/// The names of all headers that are ours to set.
+fn names(api: &GuardedApi) -> impl Iterator<Item = &HeaderName> {
+    api.config.principal_headers.all().into_iter().chain(api.config.claim_headers())
+}
+
+/// Whether an application might take the name for one that is ours to set.
+fn is_forged(name: &str, ours: &[&HeaderName]) -> bool {
+    folds_to(name, ASSERTION) || ours.iter().any(|own| folds_to(name, own.as_str()))
+}
+
+fn is_one_of(name: &str, ours: &[&HeaderName]) -> bool {
+    ours.iter().any(|own| name.eq_ignore_ascii_case(own.as_str()))
+}
+
+/// Each header that is ours to set, with its value if the principal has one.
+fn values<'a>(standing: &'a Standing, api: &'a GuardedApi) -> Vec<(&'a HeaderName, Option<Cow<'a, str>>)> {
+    let principal = standing.principal();
     let encoded = |text: &'a str| Cow::from(utf8_percent_encode(text, HEADER_VALUE_ESCAPES));
-    [
-        (&names.id, principal.id().map(encoded)),
-        (&names.kind, Some(principal.kind().code().into())),
-        (&names.organization, principal.organization().map(|id| encoded(id.as_str()))),
-        (&names.project, principal.project().map(|id| encoded(id.as_str()))),
-        (&names.environment, principal.environment().map(|name| name.as_str().into())),
-        (&names.scopes, scopes(principal, api)),
-        (&names.plan, principal.plan().map(|name| name.as_str().into())),
-        (&names.credential, principal.key().map(|record| encoded(record.id.as_str()))),
-    ]
+    let own = [
+        principal.id().map(encoded),
+        Some(principal.kind().code().into()),
+        standing.organization().map(|id| encoded(id.as_str())),
+        standing.project().map(|id| encoded(id.as_str())),
+        principal.environment().map(|name| name.as_str().into()),
+        scopes(standing, api),
+        standing.plan().map(|name| name.as_str().into()),
+        principal.credential().map(encoded),
+    ];
+    let mut values: Vec<_> = api.config.principal_headers.all().into_iter().zip(own).collect();
+    for name in api.config.claim_headers() {
+        if !values.iter().any(|(known, _)| *known == name) {
+            let claim = principal.claim_headers().iter().find(|(known, _)| known == name);
+            values.push((name, claim.map(|(_, value)| Cow::from(&**value))));
+        }
+    }
+    values
 }
 
 /// The scopes held and implied, with spaces between. Scopes are visible ASCII already.
-fn scopes<'a>(principal: &'a Principal, api: &'a GuardedApi) -> Option<Cow<'a, str>> {
-    let held = principal.scopes().filter(|held| !held.is_empty())?;
+fn scopes<'a>(standing: &'a Standing, api: &'a GuardedApi) -> Option<Cow<'a, str>> {
+    let held = standing.scopes().filter(|held| !held.is_empty())?;
     let all: Vec<&str> = api.config.implications.expand(held).into_iter().map(Scope::as_str).collect();
     Some(all.join(" ").into())
 }
@@ -89,13 +127,13 @@ fn overrides(name: &str) -> bool {
 }
 
 fn presents_credential(name: &str, value: &[u8], api: &GuardedApi) -> bool {
-    api.config.key_places().any(|place| presented_by_header(name, value, place))
+    api.config.credentials.iter().any(|rule| presented_by_header(name, value, rule))
 }
 
 fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<String> {
     let mut spelled: Vec<String> = Vec::new();
-    for place in api.config.key_places() {
-        let KeyPlace::Query { name, .. } = place else {
+    for place in api.config.credential_places() {
+        let CredentialPlace::Query { name, .. } = place else {
             continue;
         };
         let found =
@@ -104,4 +142,20 @@ fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<
     }
     spelled.dedup();
     spelled
+}
+
+/// Cuts the cookies of credentials out of the `cookie` header.
+fn cut_cookies(request: &InboundRequest<'_>, api: &GuardedApi, changes: &mut Changes) {
+    let places = api.config.credential_places();
+    let names: Vec<&str> = places
+        .filter_map(|place| match place {
+            CredentialPlace::Cookie { name } => Some(name.as_str()),
+            CredentialPlace::Header { .. } | CredentialPlace::Query { .. } => None,
+        })
+        .collect();
+    match without_cookies(request, &names) {
+        None => {}
+        Some(left) if left.is_empty() => changes.remove.push("cookie".to_owned()),
+        Some(left) => changes.set.push(set_raw_header("cookie", left)),
+    }
 }

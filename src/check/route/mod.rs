@@ -1,12 +1,13 @@
 //! Stage 2, route: request → the API by its host, the route by method and path. No match is a denial.
 
+mod guards;
 mod path;
 mod table;
 
 use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
-    config::{Api, Config, FragmentName, Route},
+    config::{Access, Api, Config, FragmentName, Guard, Preflight, Route},
     domain::DenialReason,
 };
 
@@ -81,17 +82,40 @@ impl Doors {
     }
 }
 
+/// The route that a request takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Matched<'r> {
+    /// The route.
+    pub route: &'r Route,
+    /// Whether this request needs a credential: as the route says, unless it is a preflight that passes.
+    pub access: Access,
+}
+
 impl GuardedApi {
     /// The route that the request takes.
     ///
     /// # Errors
     ///
-    /// `request_malformed` if two parsers could read the path differently, `route_unknown` if no route matches.
-    pub fn route(&self, request: &InboundRequest<'_>) -> Result<&Route, Refusal> {
+    /// `request_malformed` if two parsers could read the path differently, `route_unknown` if no route matches,
+    /// `transport_insecure` if it came over plain HTTP where that is refused.
+    pub fn route(&self, request: &InboundRequest<'_>) -> Result<Matched<'_>, Refusal> {
         path::examine(request.path, &self.config.ambiguous_paths)
             .map_err(|problem| Refusal::denied(DenialReason::RequestMalformed, problem.to_string()))?;
+        if self.config.guards.cors_preflight == Preflight::Pass
+            && let Some(method) = guards::preflight(request)
+        {
+            return Ok(Matched { route: self.find(method, request.path)?, access: Access::Public });
+        }
+        let route = self.find(request.method, request.path)?;
+        if self.config.guards.plain_http == Guard::Refuse && route.access != Access::Public {
+            guards::judge_transport(request)?;
+        }
+        Ok(Matched { route, access: route.access })
+    }
+
+    fn find(&self, method: &str, path: &str) -> Result<&Route, Refusal> {
         self.table
-            .find(request.method, request.path)
+            .find(method, path)
             .and_then(|index| self.config.routes.get(index))
             .ok_or_else(|| Refusal::denied(DenialReason::RouteUnknown, "no route has this method and path"))
     }

@@ -141,6 +141,9 @@ pub(super) struct Create {
     /// What it may do; can be given several times.
     #[arg(long = "scope", value_name = "SCOPE")]
     pub(super) scopes: Vec<Scope>,
+    /// A set of scopes that the API names in `scope_presets`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) preset: Option<String>,
     /// Its own plan.
     #[arg(long, value_name = "NAME")]
     pub(super) plan: Option<PlanName>,

@@ -122,6 +122,7 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
         project: arguments.project,
         environment: arguments.environment,
         scopes: arguments.scopes,
+        preset: arguments.preset,
         plan: arguments.plan,
         expires,
         sources: arguments.sources,

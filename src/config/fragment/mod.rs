@@ -97,6 +97,8 @@ pub struct RefusedFragment {
 pub(super) struct MainFile<'a> {
     /// The file.
     pub(super) path: &'a Path,
+    /// The environment.
+    pub(super) env: &'a [(String, String)],
     /// What it grants.
     pub(super) grants: &'a Grants,
     /// Its APIs.
@@ -198,7 +200,7 @@ impl Judge<'_> {
         };
         problems.extend(shape::check(&root, &self.schema));
         let raw = Sound::new(&root, problems).apis();
-        let mut report = Report::new(&root);
+        let mut report = Report::new(&root, self.main.path.parent().unwrap_or(Path::new("")), self.main.env);
         let at = Place::Root.field("apis");
         let apis = api::check(&raw, &at, &mut report);
         for ((index, _), api) in raw.iter().zip(&apis) {

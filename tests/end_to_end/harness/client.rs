@@ -3,7 +3,7 @@
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Bytes, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
@@ -23,11 +23,18 @@ pub(crate) struct Request {
     pub(crate) host: String,
     pub(crate) target: Vec<u8>,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
     pub(crate) fn new(method: &str, host: &str, target: impl Into<Vec<u8>>) -> Self {
-        Self { method: method.to_owned(), host: host.to_owned(), target: target.into(), headers: Vec::new() }
+        Self {
+            method: method.to_owned(),
+            host: host.to_owned(),
+            target: target.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     pub(crate) fn get(host: &str, target: impl Into<Vec<u8>>) -> Self {
@@ -43,6 +50,17 @@ impl Request {
         self.with("authorization", format!("Bearer {key}"))
     }
 
+    /// With a body, and its length.
+    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Self { body: body.clone(), ..self }.with("content-length", body.len().to_string())
+    }
+
+    /// With a body of JSON.
+    pub(crate) fn json(self, body: &serde_json::Value) -> Self {
+        self.with("content-type", "application/json").body(body.to_string())
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{} ", self.method).into_bytes();
         bytes.extend(&self.target);
@@ -53,6 +71,7 @@ impl Request {
             bytes.extend(b"\r\n");
         }
         bytes.extend(b"\r\n");
+        bytes.extend(&self.body);
         bytes
     }
 }
@@ -196,7 +215,7 @@ pub(crate) async fn get(address: SocketAddr, target: &str) -> io::Result<Respons
 }
 
 /// Speaks HTTP/2, over one connection.
-pub(crate) struct Http2(SendRequest<Empty<Bytes>>);
+pub(crate) struct Http2(SendRequest<Full<Bytes>>);
 
 impl Http2 {
     pub(crate) async fn to(address: SocketAddr) -> Self {
@@ -217,7 +236,8 @@ impl Http2 {
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_slice());
         }
-        let request = builder.body(Empty::new()).expect("a request that HTTP/2 can carry");
+        let body = Full::new(request.body.clone().into());
+        let request = builder.body(body).expect("a request that HTTP/2 can carry");
         let answer = async {
             let (head, body) = self.0.send_request(request).await?.into_parts();
             Ok::<_, hyper::Error>((head, body.collect().await?.to_bytes()))

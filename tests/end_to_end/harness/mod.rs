@@ -7,10 +7,12 @@ pub(crate) mod doorward;
 pub(crate) mod envoy;
 pub(crate) mod golden;
 pub(crate) mod grpc;
+
 pub(crate) mod load;
 pub(crate) mod process;
 pub(crate) mod recipe;
 pub(crate) mod site;
+pub(crate) mod table;
 pub(crate) mod upstream;
 pub(crate) mod world;
 

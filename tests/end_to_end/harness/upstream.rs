@@ -1,7 +1,6 @@
 //! An upstream that answers every request with the request itself, as JSON.
 
 use std::{
-    convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
@@ -10,7 +9,7 @@ use std::{
 };
 
 use doorward::domain::folds_to;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
@@ -23,6 +22,7 @@ pub(crate) struct Echo {
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Echo {
@@ -68,7 +68,7 @@ async fn serve(listener: TcpListener, received: Arc<AtomicUsize>) {
         let received = Arc::clone(&received);
         let service = service_fn(move |request| {
             received.fetch_add(1, Ordering::SeqCst);
-            async move { Ok::<_, Infallible>(answer(&request)) }
+            async move { answer(request).await }
         });
         tokio::spawn(async move {
             // A connection that breaks is the client's to notice.
@@ -77,17 +77,20 @@ async fn serve(listener: TcpListener, received: Arc<AtomicUsize>) {
     }
 }
 
-fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let (request, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes().to_vec();
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let echo = Echo {
-        method: request.method().to_string(),
-        target: request.uri().to_string(),
+        method: request.method.to_string(),
+        target: request.uri.to_string(),
         headers: request
-            .headers()
+            .headers
             .iter()
             .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
             .collect(),
+        body,
     };
-    let body = serde_json::to_vec(&echo).expect("JSON");
-    Response::new(Full::new(body.into()))
+    let echo = serde_json::to_vec(&echo).expect("JSON");
+    Ok(Response::new(Full::new(echo.into())))
 }

@@ -53,7 +53,7 @@ impl Imported {
 /// The hint of a key of which only the prefix can be told.
 pub(super) fn default_hint(configured: &[Api], wanted: &NewKey) -> Result<KeyHint, Problem> {
     let first = wanted.apis.first().ok_or_else(new_key::no_api)?;
-    let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.environment.as_ref())?;
+    let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.kind, wanted.environment.as_ref())?;
     Ok(KeyHint::of_prefix(prefix))
 }
 
@@ -87,6 +87,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
                 project,
                 environment,
                 scopes,
+                preset: None,
                 plan,
                 expires,
                 sources,

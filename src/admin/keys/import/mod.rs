@@ -113,7 +113,7 @@ impl<S: KeyStore> Keys<'_, S> {
             Some(hint) => hint,
             None => line::default_hint(self.apis, &imported.wanted).map_err(|problem| vec![problem])?,
         };
-        imported.wanted.into_record(id, imported.hash, hint, now).map_err(|problem| vec![problem])
+        imported.wanted.into_record(id, imported.hash, hint, now, self.apis).map_err(|problem| vec![problem])
     }
 
     /// Which parts of the record's identity the store has already.

@@ -70,6 +70,7 @@ fn for_api(api: &str, environment: Option<&str>) -> NewKey {
         project: Some("apollo".parse().expect("an id")),
         environment: environment.map(|name| name.parse().expect("a name")),
         scopes: vec!["read".parse().expect("a scope")],
+        preset: None,
         plan: Some("developer".parse().expect("a name")),
         expires: None,
         sources: Vec::new(),

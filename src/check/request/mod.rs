@@ -1,5 +1,7 @@
 //! Stage 1, parse: `CheckRequest` → [`InboundRequest`], which borrows from it. Every size is bounded.
 
+mod body;
+
 use std::{collections::HashMap, net::IpAddr};
 
 use envoy_types::{
@@ -10,6 +12,8 @@ use envoy_types::{
 use crate::domain::{DenialReason, PATH_BYTES_MAX};
 
 use super::refusal::Refusal;
+
+pub use body::Body;
 
 /// The most headers of a request. Envoy's own default is 100.
 const HEADERS_MAX: usize = 256;
@@ -30,12 +34,18 @@ pub struct InboundRequest<'r> {
     pub method: &'r str,
     /// The `:authority`, as it came.
     pub host: &'r str,
+    /// The scheme under which it came, as Envoy tells it.
+    pub scheme: &'r str,
+    /// Path and query, as they came.
+    pub target: &'r str,
     /// The path, as it came: without query and without percent-decoding.
     pub path: &'r str,
     /// What stands after the first `?`.
     pub query: &'r str,
     /// The headers.
     pub headers: Headers<'r>,
+    /// The body, as far as Envoy sent it.
+    pub body: Body<'r>,
     /// The address of Envoy's peer.
     pub peer: Option<IpAddr>,
     /// The API that Envoy's route claims to belong to. It can only make a rule tighter.
@@ -60,6 +70,12 @@ impl<'r> Headers<'r> {
             (header.key.as_str(), value)
         });
         joined.chain(raw)
+    }
+
+    /// Whether there is a header with this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
     }
 
     /// The values of the header with this name.
@@ -94,15 +110,19 @@ pub fn parse(call: &CheckRequest) -> Result<InboundRequest<'_>, Refusal> {
 
 fn read<'r>(context: &'r AttributeContext, http: &'r HttpRequest) -> InboundRequest<'r> {
     let (path, query) = http.path.split_once('?').unwrap_or((&http.path, ""));
+    let headers = Headers {
+        joined: &http.headers,
+        raw: http.header_map.as_ref().map_or(&[], |map| map.headers.as_slice()),
+    };
     InboundRequest {
         method: &http.method,
         host: &http.host,
+        scheme: &http.scheme,
+        target: &http.path,
         path,
         query,
-        headers: Headers {
-            joined: &http.headers,
-            raw: http.header_map.as_ref().map_or(&[], |map| map.headers.as_slice()),
-        },
+        headers,
+        body: body::read(http, &headers),
         peer: peer(context),
         claimed_api: context.context_extensions.get(API_EXTENSION).map(String::as_str),
     }

@@ -1,4 +1,4 @@
-//! `credentials[].api_key.from`: where in a request a key may stand.
+//! `credentials[].….from`: where in a request a credential may stand.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,14 +14,14 @@ use super::{
     text::{Format, Text},
 };
 
-/// A place in the request where a key may stand.
+/// A place in the request where a credential may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyPlace {
-    /// A header: the key is its whole value, or what follows the scheme.
+pub enum CredentialPlace {
+    /// A header: the credential is its whole value, or what follows the scheme.
     Header {
         /// Its name.
         name: HeaderName,
-        /// The authentication scheme before the key (RFC 9110, section 11.1), compared without case.
+        /// The authentication scheme before it (RFC 9110, section 11.1), compared without case.
         scheme: Option<String>,
     },
     /// A query parameter.
@@ -31,27 +31,35 @@ pub enum KeyPlace {
         /// The environments whose keys may stand here; empty is all.
         environments: Vec<Environment>,
     },
+    /// A cookie.
+    Cookie {
+        /// Its name.
+        name: String,
+    },
 }
 
-/// A place in the request where a key may stand. It is taken out before the request goes on.
+/// A place in the request where a credential may stand. It is taken out before the request goes on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "KeyPlace")]
-pub(super) enum RawKeyPlace {
+#[schemars(rename = "CredentialPlace")]
+pub(super) enum RawCredentialPlace {
     /// A header.
     Header(RawHeaderPlace),
     /// A query parameter.
     Query(RawQueryPlace),
+    /// A cookie, by its name. Where a request with it may change something, its `Origin` must be among the API's
+    /// `origins`.
+    Cookie(Text<CookieName>),
 }
 
-/// A header: the key is its whole value, or what follows the scheme.
+/// A header: the credential is its whole value, or what follows the scheme.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "HeaderPlace")]
 pub(super) struct RawHeaderPlace {
     /// Its name.
     name: Text<HeaderName>,
-    /// The authentication scheme before the key, such as `Bearer`.
+    /// The authentication scheme before it, such as `Bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scheme: Option<Text<AuthScheme>>,
 }
@@ -68,12 +76,17 @@ pub(super) struct RawQueryPlace {
     environments: Vec<Text<Environment>>,
 }
 
-impl RawKeyPlace {
-    pub(super) fn check(&self, prefixes: &[PrefixRule], at: &Place<'_>, report: &mut Report<'_>) -> KeyPlace {
+impl RawCredentialPlace {
+    pub(super) fn check(
+        &self,
+        prefixes: &[PrefixRule],
+        at: &Place<'_>,
+        report: &mut Report<'_>,
+    ) -> CredentialPlace {
         match self {
             Self::Header(raw) => {
                 raw.check(&at.field("header"), report);
-                KeyPlace::Header {
+                CredentialPlace::Header {
                     name: raw.name.value.clone(),
                     scheme: raw.scheme.as_ref().map(|scheme| scheme.value.0.clone()),
                 }
@@ -81,7 +94,7 @@ impl RawKeyPlace {
             Self::Query(raw) => {
                 let known = prefixes.iter().filter_map(|rule| rule.environment.as_ref());
                 let at = at.field("query");
-                KeyPlace::Query {
+                CredentialPlace::Query {
                     name: raw.name.value.0.clone(),
                     environments: check_environments(
                         &raw.environments,
@@ -91,6 +104,7 @@ impl RawKeyPlace {
                     ),
                 }
             }
+            Self::Cookie(name) => CredentialPlace::Cookie { name: name.value.0.clone() },
         }
     }
 }
@@ -101,7 +115,7 @@ impl RawHeaderPlace {
         let fault = if name.as_str() == "authorization" && self.scheme.is_none() {
             Some("expected a `scheme` with it, such as `Bearer`")
         } else if folds_to(name.as_str(), "cookie") {
-            Some("expected a header of its own for the key")
+            Some("expected a header of its own, or `cookie` as the place")
         } else {
             reserved_headers::fault(name)
         };
@@ -111,7 +125,17 @@ impl RawHeaderPlace {
     }
 }
 
-impl KeyPlace {
+impl CredentialPlace {
+    /// Whether both are one and the same place.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Header { scheme: one, .. }, Self::Header { scheme: two, .. }) => {
+                self.overlaps(other) && one.is_some() == two.is_some()
+            }
+            _ => self.overlaps(other),
+        }
+    }
+
     /// Whether one request could fill both places with one and the same text.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
@@ -126,6 +150,7 @@ impl KeyPlace {
                 };
                 one == two && same_scheme
             }
+            (Self::Cookie { name: one }, Self::Cookie { name: two }) => one == two,
             _ => false,
         }
     }
@@ -155,6 +180,13 @@ impl Format for AuthScheme {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct QueryName(String);
 
+impl QueryName {
+    /// The name as text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Format for QueryName {
     const NAME: &'static str = "query-name";
     const WHAT: &'static str = "the name of a query parameter, such as `api_key`";
@@ -165,6 +197,31 @@ impl Format for QueryName {
             Ok(Self(text.to_owned()))
         } else {
             Err("expected 1 to 64 letters, digits, `-`, `.`, `_` and `~`, which need no encoding".to_owned())
+        }
+    }
+}
+
+/// The name of a cookie: a token (RFC 6265, section 4.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CookieName(String);
+
+impl CookieName {
+    /// The name as text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Format for CookieName {
+    const NAME: &'static str = "cookie-name";
+    const WHAT: &'static str = "the name of a cookie";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected the name of a cookie, of 1 to 64 letters, digits and `!#$%&'*+-.^_`|~`".to_owned())
         }
     }
 }

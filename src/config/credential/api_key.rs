@@ -1,26 +1,19 @@
-//! `credentials`: what an API accepts as proof of who is asking.
+//! `credentials[].api_key`: the form of an API's keys and where they stand in a request.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Environment, KeyPrefix};
-
-use super::{
-    key_place::{KeyPlace, RawKeyPlace},
-    place::Place,
-    problem::Report,
-    text::{Text, names},
-    wording::one_of,
+use crate::{
+    config::{
+        credential_place::{CredentialPlace, RawCredentialPlace},
+        place::Place,
+        problem::Report,
+        text::{Text, names},
+    },
+    domain::{Environment, KeyKind, KeyPrefix},
 };
-
-/// One kind of credential that an API accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredentialRule {
-    /// An API key.
-    ApiKey(ApiKeyCredential),
-}
 
 /// The form of an API's keys and where they stand in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +23,7 @@ pub struct ApiKeyCredential {
     /// Whether keys without checksum are looked up, too.
     pub checksum: ChecksumRule,
     /// Where a key may stand.
-    pub from: Vec<KeyPlace>,
+    pub from: Vec<CredentialPlace>,
 }
 
 /// How the keys of one environment begin.
@@ -40,6 +33,8 @@ pub struct PrefixRule {
     pub prefix: KeyPrefix,
     /// Its environment; `None` where the product has none.
     pub environment: Option<Environment>,
+    /// What its keys stand for; `None` where the prefix does not tell.
+    pub kind: Option<KeyKind>,
 }
 
 /// Whether keys need a checksum.
@@ -53,30 +48,11 @@ pub enum ChecksumRule {
     Optional,
 }
 
-/// The places in which a key may stand, of all kinds of keys together.
-pub(super) fn key_places(credentials: &[CredentialRule]) -> impl Iterator<Item = &KeyPlace> {
-    credentials.iter().flat_map(|CredentialRule::ApiKey(key)| &key.from)
-}
-
-/// How keys begin, of all kinds of keys together.
-pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item = &PrefixRule> {
-    credentials.iter().flat_map(|CredentialRule::ApiKey(key)| &key.prefixes)
-}
-
-/// A kind of credential that an API accepts.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Credential")]
-pub(super) enum RawCredential {
-    /// API keys.
-    ApiKey(RawApiKey),
-}
-
 /// The form of an API's keys and where they stand in a request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ApiKey")]
-pub(super) struct RawApiKey {
+pub(in crate::config) struct RawApiKey {
     /// How keys begin, where the product has no environments. Either this or `prefixes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     prefix: Option<Text<KeyPrefix>>,
@@ -84,52 +60,47 @@ pub(super) struct RawApiKey {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("propertyNames" = names::<Environment>()))]
     prefixes: BTreeMap<Text<Environment>, Text<KeyPrefix>>,
+    /// What these keys stand for, where their prefix tells it; otherwise each key says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<RawKeyKind>,
     /// Whether keys made elsewhere, without Doorward's checksum, are accepted.
     #[serde(default)]
     checksum: ChecksumRule,
     /// Where a key may stand. Where several are filled, they must agree.
     #[schemars(length(min = 1))]
-    from: Vec<RawKeyPlace>,
+    from: Vec<RawCredentialPlace>,
 }
 
-/// Checks the credentials of one API together: no prefix and no place serves two of them.
-pub(super) fn check(raw: &[RawCredential], at: &Place<'_>, report: &mut Report<'_>) -> Vec<CredentialRule> {
-    let mut prefixes: Vec<KeyPrefix> = Vec::new();
-    let mut places: Vec<KeyPlace> = Vec::new();
-    let mut checked = Vec::with_capacity(raw.len());
-    for (index, RawCredential::ApiKey(key)) in raw.iter().enumerate() {
-        let at = at.item(index);
-        let at = at.field("api_key");
-        let key = key.check(&at, report);
-        for rule in &key.prefixes {
-            if prefixes.contains(&rule.prefix) {
-                report.add(&at, "found the same prefix twice, expected each once in an API");
-            }
-            prefixes.push(rule.prefix.clone());
-        }
-        for (index, place) in key.from.iter().enumerate() {
-            if places.iter().any(|other| other.overlaps(place)) {
-                let message = "found a place that is listed already, expected each once (a header either with schemes or without)";
-                report.add(&at.field("from").item(index), message);
-            }
-            places.push(place.clone());
-        }
-        checked.push(CredentialRule::ApiKey(key));
-    }
-    checked
+/// What keys stand for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "KeyKind")]
+enum RawKeyKind {
+    /// Applications.
+    ApiKey,
+    /// Trusted automation of an organization.
+    ServiceKey,
 }
 
 impl RawApiKey {
-    fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> ApiKeyCredential {
+    pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> ApiKeyCredential {
         if self.prefix.is_some() != self.prefixes.is_empty() {
             let found = if self.prefix.is_some() { "both" } else { "neither" };
             report.add(at, format!("found {found} of `prefix` and `prefixes`, expected exactly one"));
         }
-        let plain =
-            self.prefix.iter().map(|prefix| PrefixRule { prefix: prefix.value.clone(), environment: None });
+        let kind = self.kind.map(|kind| match kind {
+            RawKeyKind::ApiKey => KeyKind::ApiKey,
+            RawKeyKind::ServiceKey => KeyKind::ServiceKey,
+        });
+        let plain = self.prefix.iter().map(|prefix| PrefixRule {
+            prefix: prefix.value.clone(),
+            environment: None,
+            kind,
+        });
         let by_environment = self.prefixes.iter().map(|(environment, prefix)| PrefixRule {
             prefix: prefix.value.clone(),
             environment: Some(environment.value.clone()),
+            kind,
         });
         let mut prefixes: Vec<PrefixRule> = plain.chain(by_environment).collect();
         prefixes.sort_by_key(|rule| Reverse(rule.prefix.as_str().len()));
@@ -140,33 +111,12 @@ impl RawApiKey {
     }
 }
 
-/// The environments listed; each must be among those `known`.
-pub(super) fn check_environments<'e>(
-    listed: &[Text<Environment>],
-    known: impl Iterator<Item = &'e Environment>,
-    at: &Place<'_>,
-    report: &mut Report<'_>,
-) -> Vec<Environment> {
-    let known: Vec<&Environment> = known.collect();
-    for (index, environment) in listed.iter().enumerate() {
-        if !known.contains(&&environment.value) {
-            let names: Vec<&str> = known.iter().map(|environment| environment.as_str()).collect();
-            let expected = match names.as_slice() {
-                [] => "no environment, since `prefixes` names none".to_owned(),
-                names => format!("{}, which `prefixes` names", one_of(names)),
-            };
-            let message = format!("found `{}`, expected {expected}", environment.value);
-            report.add(&at.item(index), message);
-        }
-    }
-    listed.iter().map(|environment| environment.value.clone()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use crate::config::tests::{api, check, config};
 
     use super::*;
+    use crate::config::CredentialRule;
 
     fn with_key(fields: &str) -> String {
         api(&[&format!("credentials: [{{ api_key: {{ {fields} }} }}]")])
@@ -207,18 +157,5 @@ mod tests {
         for (fields, expected) in cases {
             check(&with_key(&fields), expected.as_deref().as_slice());
         }
-    }
-
-    #[test]
-    fn two_kinds_of_keys_share_no_prefix_and_no_place() {
-        let key = "{ api_key: { prefix: k, from: [{ header: { name: x } }] } }";
-        let text = api(&[&format!("credentials:\n      - {key}\n      - {key}")]);
-        check(
-            &text,
-            &[
-                "6:20 apis[0].credentials[1].api_key: found the same prefix twice",
-                "6:40 apis[0].credentials[1].api_key.from[0]: found a place that is listed already",
-            ],
-        );
     }
 }

@@ -1,0 +1,105 @@
+//! `{ file: … }` and `{ env: … }`: where a secret comes from, since none stands in the configuration itself.
+
+use std::{fmt, path::PathBuf};
+
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    place::Place,
+    problem::Report,
+    text::{Format, Text},
+};
+
+/// A secret, read where the configuration says. A changed file is a changed configuration. `Debug` shows
+/// nothing of it, and its memory is zeroed.
+#[derive(Debug, Clone)]
+pub struct SecretSource {
+    /// Where it comes from.
+    pub origin: SecretOrigin,
+    value: SecretString,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretOrigin {
+    /// The content of a file, without the line's end at its end.
+    File(PathBuf),
+    /// The value of an environment variable.
+    Env(String),
+}
+
+impl fmt::Display for SecretOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Env(name) => write!(f, "${name}"),
+        }
+    }
+}
+
+impl SecretSource {
+    /// The secret in clear.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.value.expose_secret()
+    }
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "SecretSource")]
+pub(super) enum RawSecretSource {
+    /// A file that holds nothing else; it is read again when it changes.
+    File(Text<PathBuf>),
+    /// An environment variable.
+    Env(Text<VariableName>),
+}
+
+impl RawSecretSource {
+    /// Reads the secret; an empty one where it cannot be read, which is reported.
+    pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> SecretSource {
+        let (origin, read) = match self {
+            Self::File(path) => {
+                let path = report.path(&path.value);
+                let text =
+                    std::fs::read_to_string(&path).map_err(|error| format!("which cannot be read: {error}"));
+                (SecretOrigin::File(path), text)
+            }
+            Self::Env(name) => {
+                let name = &name.value.0;
+                let value = report.variable(name).map(str::to_owned);
+                (SecretOrigin::Env(name.clone()), value.ok_or_else(|| "which is not set".to_owned()))
+            }
+        };
+        let read = read.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+        let read = read.and_then(|text| {
+            if text.is_empty() { Err("which is empty, expected a secret".to_owned()) } else { Ok(text) }
+        });
+        let value = read.unwrap_or_else(|fault| {
+            report.add(at, format!("found {origin}, {fault}"));
+            String::new()
+        });
+        SecretSource { origin, value: value.into() }
+    }
+}
+
+/// The name of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct VariableName(String);
+
+impl Format for VariableName {
+    const NAME: &'static str = "variable-name";
+    const WHAT: &'static str = "the name of an environment variable";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if (1..=128).contains(&text.len()) && text.bytes().all(legal) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected the name of an environment variable, of letters, digits and `_`".to_owned())
+        }
+    }
+}
