@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ApiName, HeaderName, Implications, Scope, folds_to};
 
 use super::{
-    CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset, Shadow,
+    CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset,
+    SecretOrigin, Shadow,
     binding::{ApiBinding, RawBinding},
     credential::{self, RawCredential},
     denials::RawDenials,
@@ -68,6 +69,11 @@ impl Api {
     /// How keys begin, of all kinds of keys together.
     pub fn prefix_rules(&self) -> impl Iterator<Item = &PrefixRule> {
         credential::prefix_rules(&self.credentials)
+    }
+
+    /// The files and environment variables that its credentials need.
+    pub(super) fn secret_origins(&self) -> impl Iterator<Item = SecretOrigin> {
+        credential::secret_origins(&self.credentials)
     }
 
     /// The headers in which the upstream reads claims, beside the principal headers.

@@ -1,13 +1,14 @@
 //! Whether files have changed.
 
 use std::{
+    collections::BTreeMap,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 /// Tells one state of some files from another without reading them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fingerprint(Vec<(PathBuf, Option<FileState>)>);
+pub struct Fingerprint(BTreeMap<PathBuf, Option<FileState>>);
 
 /// What changes of a file when it is replaced or written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,13 @@ impl Fingerprint {
         Self(files.into_iter().map(|path| (path.to_owned(), FileState::of(path))).collect())
     }
 
+    /// The files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+
     /// Adds the state of further files.
-    pub(super) fn extend(&mut self, further: Self) {
+    pub fn extend(&mut self, further: Self) {
         self.0.extend(further.0);
     }
 }

@@ -44,7 +44,7 @@ impl RawInclude {
 
 /// Which files are fragments.
 #[derive(Debug, Clone, Default)]
-pub struct Include {
+pub(super) struct Include {
     folder: PathBuf,
     patterns: Vec<String>,
 }
@@ -55,7 +55,7 @@ impl Include {
     /// # Errors
     ///
     /// A folder cannot be listed, or they are too many.
-    pub fn files(&self) -> Result<Vec<PathBuf>, String> {
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>, String> {
         let folder =
             self.folder.to_str().ok_or("found a folder whose name is not UTF-8, expected another")?;
         let mut files = BTreeSet::new();

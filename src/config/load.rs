@@ -10,10 +10,11 @@ use saphyr::{Scalar, Yaml, YamlEmitter};
 use serde_json::Value;
 
 use super::{
-    Config, ConfigErrors, Fingerprint, Fragments, Include, RawConfig, RefusedFragment,
+    Config, ConfigErrors, Fingerprint, Fragments, RawConfig, RefusedFragment,
     api::RawApi,
     fragment::{self, Judged, MainFile},
     grants::Grants,
+    include::Include,
     overrides,
     place::Place,
     problem::{Problem, Report},
@@ -36,10 +37,9 @@ pub struct Loaded {
     pub refused: Vec<RefusedFragment>,
     /// What the next load takes as the last good fragments.
     pub fragments: Fragments,
-    /// Which files are fragments.
-    pub include: Include,
-    /// The files as they were before they were read.
+    /// The files that it was read from, as they were before that.
     pub files: Fingerprint,
+    include: Include,
     in_force: RawConfig,
 }
 
@@ -56,9 +56,10 @@ impl Config {
         env: &[(String, String)],
         last_good: &Fragments,
     ) -> Result<Loaded, ConfigErrors> {
-        let seen = Fingerprint::of([path]);
-        let text = read(path).map_err(|message| ConfigErrors::new(path, vec![Problem::of_file(message)]))?;
-        check(&text, path, env, last_good, seen)
+        let mut files = Fingerprint::of([path]);
+        let text = read(path).map_err(|message| ConfigErrors::new(path, vec![Problem::of_file(message)]));
+        let checked = text.and_then(|text| check(&text, path, env, last_good, &mut files));
+        checked.map_err(|errors| errors.read_from(files))
     }
 
     /// Does the same with the text of a file, and no last good fragments: relative paths in it are relative to the
@@ -68,7 +69,7 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path, env: &[(String, String)]) -> Result<Loaded, ConfigErrors> {
-        check(text, path, env, &Fragments::default(), Fingerprint::default())
+        check(text, path, env, &Fragments::default(), &mut Fingerprint::default())
     }
 }
 
@@ -78,6 +79,14 @@ impl Loaded {
     pub fn errors(&self) -> Option<ConfigErrors> {
         let mut errors = self.refused.iter().map(|fragment| fragment.errors.clone());
         errors.next().map(|first| first.and(errors))
+    }
+
+    /// The files as they are now, and those that are new among the fragments.
+    #[must_use]
+    pub fn files_now(&self) -> Fingerprint {
+        // What cannot be listed is not new.
+        let fragments = self.include.files().unwrap_or_default();
+        Fingerprint::of(self.files.paths().chain(fragments.iter().map(PathBuf::as_path)))
     }
 
     /// What is in force as YAML, defaults and overrides included, as one file: the APIs of the good fragments stand
@@ -133,22 +142,23 @@ fn check(
     path: &Path,
     env: &[(String, String)],
     last_good: &Fragments,
-    mut files: Fingerprint,
+    files: &mut Fingerprint,
 ) -> Result<Loaded, ConfigErrors> {
-    let main = read_main(text, path, env).map_err(|problems| ConfigErrors::new(path, problems))?;
+    let main = read_main(text, path, env, files).map_err(|problems| ConfigErrors::new(path, problems))?;
     let Main { mut config, mut in_force, apis, include, fragments, problems } = main;
     files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
     let context = MainFile { path, env, grants: &in_force.grants, apis: &config.apis };
-    let judged = fragment::judge(&fragments, context, last_good);
+    let Judged { raw, apis: of_fragments, unavailable, taken, refused, last_good, files: named } =
+        fragment::judge(&fragments, context, last_good);
+    files.extend(named);
     if !problems.is_empty() {
-        let refused = judged.refused.into_iter().map(|fragment| fragment.errors);
+        let refused = refused.into_iter().map(|fragment| fragment.errors);
         return Err(ConfigErrors::new(path, problems).and(refused));
     }
-    config.apis.extend(judged.apis);
-    config.unavailable = judged.unavailable;
-    in_force.apis = apis.into_iter().map(|(_, api)| api).chain(judged.raw).collect();
-    let Judged { taken, refused, last_good: fragments, .. } = judged;
-    Ok(Loaded { config, taken, refused, fragments, include, files, in_force })
+    config.apis.extend(of_fragments);
+    config.unavailable = unavailable;
+    in_force.apis = apis.into_iter().map(|(_, api)| api).chain(raw).collect();
+    Ok(Loaded { config, taken, refused, fragments: last_good, include, files: files.clone(), in_force })
 }
 
 /// What the main file says.
@@ -164,7 +174,12 @@ struct Main {
 }
 
 /// As error the problems of a file about which nothing more can be said.
-fn read_main(text: &str, path: &Path, env: &[(String, String)]) -> Result<Main, Vec<Problem>> {
+fn read_main(
+    text: &str,
+    path: &Path,
+    env: &[(String, String)],
+    files: &mut Fingerprint,
+) -> Result<Main, Vec<Problem>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut problems = Vec::new();
     let Some(mut root) = yaml::read(text, None, &mut problems) else {
@@ -193,6 +208,8 @@ fn read_main(text: &str, path: &Path, env: &[(String, String)]) -> Result<Main, 
         report.add(&Place::Root.field("include"), message);
         Vec::new()
     });
-    problems.extend(report.into_problems());
+    let (found, named) = report.finish();
+    problems.extend(found);
+    files.extend(named);
     Ok(Main { config, in_force, apis, include, fragments, problems })
 }

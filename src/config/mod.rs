@@ -67,7 +67,6 @@ pub use find::{NotFound, find};
 pub use fingerprint::Fingerprint;
 pub use fragment::{FragmentName, Fragments, RefusedFragment};
 pub use guards::{Guard, Guards, Preflight};
-pub use include::Include;
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;

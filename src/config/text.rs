@@ -17,6 +17,7 @@ use super::{
     denials::{ContentType, ReasonCode},
     duration::Span,
     fragment::FragmentName,
+    grants::GrantedSecret,
     include::FilePattern,
     listen::{CheckAddress, TelemetryAddress},
     origin::WebOrigin,
@@ -108,7 +109,7 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 26] = [
+const RULES: [Rule; 27] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
@@ -118,6 +119,7 @@ const RULES: [Rule; 26] = [
     rule::<Environment>(),
     rule::<FilePattern>(),
     rule::<FragmentName>(),
+    rule::<GrantedSecret>(),
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<KeyPrefix>(),

@@ -1,7 +1,7 @@
 //! Following the files: configuration and certificates take effect when they change, or on SIGHUP. A change is
 //! taken whole or refused whole, a fragment's alone, and what was in force stays.
 
-use std::{iter, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::{signal::unix::Signal, task::block_in_place};
@@ -41,14 +41,6 @@ impl ConfigSource {
     pub fn load(&self, last_good: &Fragments) -> Result<Loaded, ConfigErrors> {
         Config::load(&self.path, &self.env, last_good)
     }
-
-    /// The state of its files, where the last one that was taken is `current`.
-    fn look(&self, current: &Loaded) -> Fingerprint {
-        // A folder that cannot be listed any more is a change too; the reload says what is wrong.
-        let fragments = current.include.files().unwrap_or_default();
-        let files = iter::once(&self.path).chain(&fragments);
-        Fingerprint::of(files.map(PathBuf::as_path))
-    }
 }
 
 /// The certificates of these listeners, and the state of their files before they were read.
@@ -87,7 +79,7 @@ pub(super) async fn follow<S: Lookups>(
         };
         // Looking at a thousand files, or checking as many routes, takes its time; Checks go on meanwhile.
         block_in_place(|| {
-            let now = source.look(&current);
+            let now = current.files_now();
             if told || now != current.files {
                 current.files = now;
                 reload_config(&source, &mut current, &checker);
@@ -120,6 +112,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
             info!(%file, apis = current.config.apis.len(), "the configuration was reloaded");
         }
         Err(errors) => {
+            current.files.extend(errors.files().clone());
             counter!(RELOADS, "what" => "config", "result" => "refused").increment(1);
             error!(%file, %errors, "the changed configuration is refused, the old one stays");
         }
@@ -165,49 +158,6 @@ fn reload_certificates(certificates: &Certificates) {
         Err(error) => {
             counter!(RELOADS, "what" => "certificates", "result" => "refused").increment(1);
             error!(%error, "a changed certificate is refused, the old one stays");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::symlink};
-
-    use super::*;
-
-    #[test]
-    fn a_change_of_any_file_is_seen_and_so_is_one_that_comes_or_goes() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| folder.path().join(name);
-        for version in ["..1", "..2"] {
-            fs::create_dir_all(path("apis.d").join(version)).expect("a folder");
-            fs::write(path("apis.d").join(version).join("linked.yaml"), "").expect("a file");
-        }
-        // As Kubernetes does it: a link to a link, and the latter is replaced.
-        let swap = |version: &str| {
-            symlink(version, path("apis.d/..new")).expect("a link");
-            fs::rename(path("apis.d/..new"), path("apis.d/..data")).expect("a link");
-        };
-        swap("..1");
-        symlink("..data/linked.yaml", path("apis.d/linked.yaml")).expect("a link");
-        fs::write(path("doorward.yaml"), "include: apis.d/*.yaml").expect("a file");
-
-        let source = ConfigSource { path: path("doorward.yaml"), env: Vec::new() };
-        let mut current = source.load(&Fragments::default()).expect("a configuration");
-        assert_eq!(source.look(&current), current.files, "nothing has changed");
-        let write = |name: &str, text: &str| fs::write(path(name), text).expect("a file");
-        let changes: [(&str, &dyn Fn()); 5] = [
-            ("swapped", &|| swap("..2")),
-            ("added", &|| write("apis.d/new.yaml", "")),
-            ("changed", &|| write("apis.d/new.yaml", "apis: []")),
-            ("removed", &|| fs::remove_file(path("apis.d/new.yaml")).expect("it was there")),
-            ("the main one", &|| write("doorward.yaml", "include: [apis.d/*.yaml, more.d/*.yaml]")),
-        ];
-        for (what, change) in changes {
-            change();
-            assert_ne!(source.look(&current), current.files, "{what}");
-            current = source.load(&current.fragments).expect("a configuration");
-            assert_eq!(source.look(&current), current.files, "{what}, and read");
         }
     }
 }

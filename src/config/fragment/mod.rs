@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::domain::ApiName;
 
 use super::{
-    Api, ConfigErrors,
+    Api, ConfigErrors, Fingerprint,
     api::{self, RawApi},
     grants::{Grant, Grants},
     load,
@@ -27,6 +27,7 @@ use super::{
     shape,
     sound::Sound,
     text::Format,
+    tree::Node,
     yaml,
 };
 
@@ -41,6 +42,16 @@ const NAME_BYTES_MAX: usize = 64;
 pub struct FragmentName(String);
 
 impl FragmentName {
+    /// The name of the fragment in `file`.
+    ///
+    /// # Errors
+    ///
+    /// The file's name is none, as a message.
+    pub(super) fn of(file: &Path) -> Result<Self, String> {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        Self::read(&stem).map_err(|expected| format!("found the name {stem:?}, {expected}"))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -97,12 +108,19 @@ pub struct RefusedFragment {
 pub(super) struct MainFile<'a> {
     /// The file.
     pub(super) path: &'a Path,
-    /// The environment.
+    /// The environment, for secrets.
     pub(super) env: &'a [(String, String)],
     /// What it grants.
     pub(super) grants: &'a Grants,
     /// Its APIs.
     pub(super) apis: &'a [Api],
+}
+
+impl<'a> MainFile<'a> {
+    /// The folder that paths are relative to, in all files.
+    pub(super) fn folder(&self) -> &'a Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
 }
 
 /// What all fragments come to.
@@ -120,6 +138,8 @@ pub(super) struct Judged {
     pub(super) refused: Vec<RefusedFragment>,
     /// What they keep should they turn bad.
     pub(super) last_good: Fragments,
+    /// The files that they name.
+    pub(super) files: Fingerprint,
 }
 
 /// Reads the fragments in `files` and judges them in this order.
@@ -155,74 +175,78 @@ struct Judge<'a> {
     judged: Judged,
 }
 
+/// A fragment as it is written.
+struct Written {
+    root: Node,
+    /// Those whose shape is right, each with its place in the list.
+    apis: Vec<(usize, RawApi)>,
+}
+
 impl Judge<'_> {
     /// Takes or refuses the fragment in `file`. `twin` is another file of the same name, so that the grant could
     /// mean either.
     fn judge(&mut self, file: &Path, twin: Option<&PathBuf>, last_good: Option<&Vec<Api>>) {
         let mut problems = Vec::new();
-        let mut grant = None;
-        let apis = match name(file) {
-            Ok(name) => {
-                grant = Grant::find(&name, self.main);
-                let apis = self.read(file, grant.as_ref(), &mut problems);
-                if grant.is_none() {
-                    problems.push(Problem::of_file(no_grant(&name, &apis, self.main.path)));
-                }
-                apis
-            }
-            Err(message) => {
-                problems.push(Problem::of_file(message));
-                Vec::new()
-            }
-        };
+        let written = self.read(file, &mut problems);
         if let Some(twin) = twin {
             let other = twin.display();
             let message = format!("found {other} of the same name, expected one file for each grant");
             problems.push(Problem::of_file(message));
         }
-        if problems.is_empty() {
-            self.take(file, apis);
-        } else {
-            self.refuse(file, problems, grant.as_ref(), last_good.map(Vec::as_slice).unwrap_or_default());
+        let grant = Grant::find(file, self.main, written.as_ref().map_or(&[], |written| &written.apis));
+        let checked = match (&grant, &written) {
+            (Ok(grant), Some(written)) => self.check(written, grant, &mut problems),
+            (Ok(_), None) => Vec::new(),
+            (Err(message), _) => {
+                problems.push(Problem::of_file(message));
+                Vec::new()
+            }
+        };
+        match written.filter(|_| problems.is_empty()) {
+            Some(written) => self.take(file, written, checked),
+            None => {
+                self.refuse(
+                    file,
+                    problems,
+                    grant.ok().as_ref(),
+                    last_good.map(Vec::as_slice).unwrap_or_default(),
+                );
+            }
         }
     }
 
-    /// The APIs whose shape is right, as they are written and as they are checked.
-    fn read(
-        &self,
-        file: &Path,
-        grant: Option<&Grant<'_>>,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<(RawApi, Api)> {
-        let text = read(file).map_err(|message| problems.push(Problem::of_file(message)));
-        let Some(root) = text.ok().and_then(|text| yaml::read(&text, None, problems)) else {
-            return Vec::new();
-        };
+    fn read(&self, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
+        let text = read(file).map_err(|message| problems.push(Problem::of_file(message))).ok()?;
+        let root = yaml::read(&text, None, problems)?;
         problems.extend(shape::check(&root, &self.schema));
-        let raw = Sound::new(&root, problems).apis();
-        let mut report = Report::new(&root, self.main.path.parent().unwrap_or(Path::new("")), self.main.env);
+        let apis = Sound::new(&root, problems).apis();
+        Some(Written { root, apis })
+    }
+
+    /// Checks the APIs by themselves, and against what is granted and what others have.
+    fn check(&mut self, written: &Written, grant: &Grant<'_>, problems: &mut Vec<Problem>) -> Vec<Api> {
+        let mut report = Report::new(&written.root, self.main.folder(), self.main.env).granted(grant);
         let at = Place::Root.field("apis");
-        let apis = api::check(&raw, &at, &mut report);
-        for ((index, _), api) in raw.iter().zip(&apis) {
+        let apis = api::check(&written.apis, &at, &mut report);
+        for ((index, _), api) in written.apis.iter().zip(&apis) {
             let at = at.item(*index);
             if let Some(owner) = self.owners.get(&api.name) {
                 let owner = owner.display();
                 let message = format!("found `{}` again, expected each name once: {owner} has it", api.name);
                 report.add(&at.field("name"), message);
             }
-            if let Some(grant) = grant {
-                grant.check(api, &at, &mut report);
-            }
+            grant.check(api, &at, &mut report);
         }
-        problems.extend(report.into_problems());
-        raw.into_iter().map(|(_, raw)| raw).zip(apis).collect()
+        let (found, files) = report.finish();
+        problems.extend(found);
+        self.judged.files.extend(files);
+        apis
     }
 
-    fn take(&mut self, file: &Path, apis: Vec<(RawApi, Api)>) {
-        let (raw, apis): (Vec<RawApi>, Vec<Api>) = apis.into_iter().unzip();
+    fn take(&mut self, file: &Path, written: Written, apis: Vec<Api>) {
         self.put_in_force(file, apis.clone());
         self.judged.taken += 1;
-        self.judged.raw.extend(raw);
+        self.judged.raw.extend(written.apis.into_iter().map(|(_, raw)| raw));
         self.judged.last_good.0.insert(file.to_owned(), apis);
     }
 
@@ -251,23 +275,10 @@ impl Judge<'_> {
     }
 }
 
-fn name(file: &Path) -> Result<FragmentName, String> {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    FragmentName::read(&stem).map_err(|expected| format!("found the name {stem:?}, {expected}"))
-}
-
 fn read(file: &Path) -> Result<String, String> {
     // Of a pipe nobody knows when it ends.
     if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
         return Err("found no regular file, expected one".to_owned());
     }
     load::read(file)
-}
-
-/// That a fragment has no grant, and what to add to the main file so that it has.
-fn no_grant(name: &FragmentName, apis: &[(RawApi, Api)], main: &Path) -> String {
-    let hosts: Vec<&str> = apis.iter().flat_map(|(_, api)| &api.hosts).map(String::as_str).collect();
-    let hosts = if hosts.is_empty() { "…".to_owned() } else { hosts.join(", ") };
-    let main = main.display();
-    format!("found no grant for it, expected `{name}: {{ hosts: [{hosts}] }}` among the `grants` of {main}")
 }

@@ -1,6 +1,9 @@
 //! Which files are fragments.
 
-use std::os::unix::{fs::symlink, net::UnixListener};
+use std::{
+    fs::{remove_file, rename},
+    os::unix::{fs::symlink, net::UnixListener},
+};
 
 use crate::config::{Config, Fragments};
 
@@ -60,4 +63,37 @@ fn what_is_no_file_is_refused_and_too_many_files_are_the_fault_of_the_main_file(
     assert_eq!(team.load(&Fragments::default()).refused.len(), 1024);
     team.write("apis.d/one-more.yaml", "");
     team.check_main(&["doorward.yaml:1:10: include: found more than 1024 files"]);
+}
+
+#[test]
+fn a_change_of_any_file_is_seen_and_so_is_one_that_comes_or_goes() {
+    let team = Team::new(MAIN, &[]);
+    for version in ["..1", "..2"] {
+        team.write(&format!("apis.d/{version}/linked.yaml"), "");
+    }
+    // As Kubernetes does it: a link to a link, and the latter is replaced.
+    let swap = |version: &str| {
+        symlink(version, team.path("apis.d/..new")).expect("a link");
+        rename(team.path("apis.d/..new"), team.path("apis.d/..data")).expect("a link");
+    };
+    swap("..1");
+    symlink("..data/linked.yaml", team.path("apis.d/linked.yaml")).expect("a link");
+
+    let mut current = team.load(&Fragments::default());
+    assert_eq!(current.files_now(), current.files, "nothing has changed");
+    let changes: [(&str, &dyn Fn()); 5] = [
+        ("swapped", &|| swap("..2")),
+        ("added", &|| team.write("apis.d/new.yaml", "")),
+        ("changed", &|| team.write("apis.d/new.yaml", "apis: []")),
+        ("removed", &|| remove_file(team.path("apis.d/new.yaml")).expect("it was there")),
+        ("the main one", &|| {
+            team.write("doorward.yaml", MAIN.replace("apis.d/*.yaml", "[apis.d/*.yaml, b/*]"))
+        }),
+    ];
+    for (what, change) in changes {
+        change();
+        assert_ne!(current.files_now(), current.files, "{what}");
+        current = team.load(&current.fragments);
+        assert_eq!(current.files_now(), current.files, "{what}, and read");
+    }
 }

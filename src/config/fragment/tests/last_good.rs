@@ -103,9 +103,7 @@ fn an_unchanged_fragment_whose_grant_shrinks_is_refused_and_loses_what_is_not_gr
     let loaded = team.load(&good.fragments);
     assert_eq!(in_force(&loaded), ["main: main.test", "one: pay2.test"]);
     assert!(
-        loaded
-            .errors()
-            .is_some_and(|errors| errors.to_string().contains("found `pay.test`, expected `pay2.test`"))
+        loaded.errors().is_some_and(|errors| errors.to_string().contains("found `pay.test`, expected what"))
     );
     team.write("doorward.yaml", MAIN);
     assert_eq!(in_force(&team.load(&loaded.fragments)), ["main: main.test", "one: pay.test pay2.test"]);

@@ -2,6 +2,7 @@
 
 mod files;
 mod last_good;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,12 @@ grants:
   shop: { hosts: [shop.test] }
 apis: [{ name: main, hosts: [main.test], routes: [{ match: /, public: true }] }]
 ";
+
+/// The environment of every load.
+const ENV: [(&str, &str); 2] = [
+    ("PAY_SECRET", "the secret of the team that is paid"),
+    ("SERVER_SECRET", "the secret of the server itself"),
+];
 
 /// What is no fragment.
 const BAD: &str = "bad: true";
@@ -53,7 +60,8 @@ impl Team {
     }
 
     fn try_load(&self, last_good: &Fragments) -> Result<Loaded, ConfigErrors> {
-        Config::load(&self.path("doorward.yaml"), &[], last_good)
+        let env = ENV.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Config::load(&self.path("doorward.yaml"), &env, last_good)
     }
 
     fn load(&self, last_good: &Fragments) -> Loaded {
@@ -143,16 +151,18 @@ fn a_bad_fragment_is_refused_alone_and_its_hosts_are_unavailable() {
         ),
         (
             &fragment("pay", "pay.test, other.test"),
-            &["2:36: apis[0].hosts[1]: found `other.test`, expected one of `pay.test`, `pay2.test`, which \
-               `grants.pay.hosts` of doorward.yaml lists"],
+            &[
+                "2:36: apis[0].hosts[1]: found `other.test`, expected what `grants.pay.hosts` of doorward.yaml \
+               lists: `pay.test`, `pay2.test`",
+            ],
         ),
         (
             &fragment("pay", "shop.test"),
-            &["2:26: apis[0].hosts[0]: found `shop.test`, expected one of `pay.test`"],
+            &["2:26: apis[0].hosts[0]: found `shop.test`, expected what `grants.pay.hosts`"],
         ),
         (
             &fragment("pay", "main.test"),
-            &["2:26: apis[0].hosts[0]: found `main.test`, expected one of `pay.test`"],
+            &["2:26: apis[0].hosts[0]: found `main.test`, expected what `grants.pay.hosts`"],
         ),
         (
             &fragment("pay", "'*.pay.test'"),
@@ -170,7 +180,7 @@ fn a_bad_fragment_is_refused_alone_and_its_hosts_are_unavailable() {
             &(fragment("pay", "pay.test") + &api("PAY", "pay2.test") + &api("x", "other.test")),
             &[
                 "3:13: apis[1].name: found \"PAY\", expected lower-case letters",
-                "4:24: apis[2].hosts[0]: found `other.test`, expected one of `pay.test`",
+                "4:24: apis[2].hosts[0]: found `other.test`, expected what `grants.pay.hosts`",
             ],
         ),
     ];
