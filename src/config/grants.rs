@@ -119,7 +119,7 @@ impl<'a> Grant<'a> {
         let hosts_at = at.field("hosts");
         for (index, host) in api.hosts.iter().enumerate() {
             if !self.has_host(host) {
-                let message = format!("found `{host}`, {}", self.expected_host());
+                let message = format!("found `{host}`, expected {}", self.listed_hosts());
                 report.add(&hosts_at.item(index), message);
             }
         }
@@ -151,8 +151,9 @@ impl<'a> Grant<'a> {
 
     /// Checks that a variable is granted; the error continues the sentence "found …, ".
     pub(super) fn check_variable(&self, name: &str) -> Result<(), String> {
-        let is_granted = |granted: &&Text<GrantedSecret>| matches!(&granted.value.0, SecretOrigin::Env(known) if known == name);
-        self.given.secrets.iter().find(is_granted).map(|_| ()).ok_or_else(|| self.expected_secret())
+        let wanted = SecretOrigin::Env(name.to_owned());
+        let is_granted = self.given.secrets.iter().any(|granted| granted.value.0 == wanted);
+        if is_granted { Ok(()) } else { Err(format!("expected {}", self.listed_secrets())) }
     }
 
     /// Checks that the file at `path` is granted as it is written; the error continues the sentence "found …, ".
@@ -160,7 +161,7 @@ impl<'a> Grant<'a> {
         let path = normalized(path);
         let lies_in = |granted: PathBuf| Some(path.as_ref()?.starts_with(normalized(&granted)?));
         let is_granted = self.granted_files().any(|granted| lies_in(granted) == Some(true));
-        if is_granted { Ok(()) } else { Err(self.expected_secret()) }
+        if is_granted { Ok(()) } else { Err(format!("expected {}", self.listed_secrets())) }
     }
 
     /// Where the file at `path` lies, links followed, which must be granted too; the error continues the sentence
@@ -168,7 +169,7 @@ impl<'a> Grant<'a> {
     pub(super) fn resolve(&self, path: &Path) -> Result<PathBuf, String> {
         let resolved = path.canonicalize().map_err(|error| format!("which cannot be read: {error}"))?;
         if !self.leads_within(&resolved) {
-            return Err(format!("which leads to {}, {}", resolved.display(), self.expected_secret()));
+            return Err(format!("which leads to {}, expected {}", resolved.display(), self.listed_secrets()));
         }
         // Of a pipe nobody knows when it ends.
         if !resolved.is_file() {
@@ -198,42 +199,47 @@ impl<'a> Grant<'a> {
         let CredentialRule::Jwt(jwt) = rule else { return Vec::new() };
         let mut faults = Vec::new();
         if !self.given.issuers.contains(&jwt.issuer) {
-            faults.push(("issuer", format!("found {:?}, {}", jwt.issuer, self.expected_issuer())));
+            faults.push(("issuer", format!("found {:?}, expected {}", jwt.issuer, self.listed_issuers())));
         }
         if let JwtKeys::Jwks(address) | JwtKeys::Discovery(address) = &jwt.keys {
             // Nothing else of the address is shown, since a password may stand in it.
-            let origin =
-                |address: &str| Some(Url::parse(address).ok()?.origin()).filter(url::Origin::is_tuple);
             let found = origin(address);
             let mut granted = self.given.issuers.iter().filter_map(|issuer| origin(issuer));
             if !granted.any(|granted| found.as_ref() == Some(&granted)) {
-                let found =
-                    found.map_or_else(|| "no address".to_owned(), |origin| origin.ascii_serialization());
-                let expected = self.expected_issuer();
-                faults.push(("keys", format!("found {found}, {expected}: the scheme, host and port of one")));
+                let found = found.as_deref().unwrap_or("no address");
+                let listed = self.listed_issuers();
+                let message = format!("found {found}, expected the scheme, host and port of {listed}");
+                faults.push(("keys", message));
             }
         }
         faults
     }
 
-    fn expected_host(&self) -> String {
-        self.expected("hosts", self.hosts().collect())
+    /// What the grant gives, and where it stands.
+    fn listed_hosts(&self) -> String {
+        self.listed("hosts", self.hosts())
     }
 
-    fn expected_issuer(&self) -> String {
-        self.expected("issuers", self.given.issuers.iter().map(String::as_str).collect())
+    fn listed_issuers(&self) -> String {
+        self.listed("issuers", self.given.issuers.iter().map(String::as_str))
     }
 
-    fn expected_secret(&self) -> String {
-        self.expected("secrets", self.given.secrets.iter().map(Text::as_written).collect())
+    fn listed_secrets(&self) -> String {
+        self.listed("secrets", self.given.secrets.iter().map(Text::as_written))
     }
 
-    fn expected(&self, field: &str, listed: Vec<&str>) -> String {
+    fn listed<'t>(&self, field: &str, listed: impl Iterator<Item = &'t str>) -> String {
         let (name, main) = (&self.name, self.main.path.display());
-        let listed =
-            if listed.is_empty() { "nothing".to_owned() } else { format!("`{}`", listed.join("`, `")) };
-        format!("expected what `grants.{name}.{field}` of {main} lists: {listed}")
+        let listed: Vec<String> = listed.map(|entry| format!("`{entry}`")).collect();
+        let listed = if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") };
+        format!("what `grants.{name}.{field}` of {main} lists: {listed}")
     }
+}
+
+/// Scheme, host and port of an address (RFC 6454, section 4); `None` if it has none.
+fn origin(address: &str) -> Option<String> {
+    let origin = Url::parse(address).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 /// The path from the root on, without `.`, and without `..` as if there were no links; `None` if it cannot be told.

@@ -67,9 +67,7 @@ async fn a_host_of_a_refused_fragment_is_unavailable_and_all_others_are_as_they_
     let good = load(folder.path(), &loaded.fragments);
     write_fragment(folder.path(), "pay", "other.example");
     let door = Door::of(&load(folder.path(), &good.fragments).config).await;
-    let verdicts = verdicts.map(|(host, verdict)| match host.to_ascii_lowercase().starts_with("pay.") {
-        true => (host, "allowed"),
-        false => (host, verdict),
-    });
+    let is_served = |host: &str| host.to_ascii_lowercase().starts_with("pay.");
+    let verdicts = verdicts.map(|(host, verdict)| (host, if is_served(host) { "allowed" } else { verdict }));
     assert_verdicts(&door, verdicts).await;
 }

@@ -87,7 +87,7 @@ fn a_change_of_any_file_is_seen_and_so_is_one_that_comes_or_goes() {
         ("changed", &|| team.write("apis.d/new.yaml", "apis: []")),
         ("removed", &|| remove_file(team.path("apis.d/new.yaml")).expect("it was there")),
         ("the main one", &|| {
-            team.write("doorward.yaml", MAIN.replace("apis.d/*.yaml", "[apis.d/*.yaml, b/*]"))
+            team.write("doorward.yaml", MAIN.replace("apis.d/*.yaml", "[apis.d/*.yaml, b/*]"));
         }),
     ];
     for (what, change) in changes {

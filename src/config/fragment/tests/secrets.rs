@@ -128,11 +128,11 @@ fn a_secret_that_is_not_granted_is_not_read() {
 #[test]
 fn an_issuer_is_granted_by_its_name_and_its_keys_by_their_scheme_host_and_port() {
     let jwks = |address: &str| format!("{{ jwks: '{address}' }}");
-    let lists = "expected what `grants.pay.issuers` of doorward.yaml lists: `https://login.test`, \
+    let lists = "what `grants.pay.issuers` of doorward.yaml lists: `https://login.test`, \
                  `https://keys.test:8443/of/pay`, `urn:pay`";
     let keys = |found: &str| {
         format!(
-            "6:15: apis[0].credentials[0].jwt.keys: found {found}, {lists}: the scheme, host and port of one"
+            "6:15: apis[0].credentials[0].jwt.keys: found {found}, expected the scheme, host and port of {lists}"
         )
     };
     let cases = [
@@ -146,7 +146,9 @@ fn an_issuer_is_granted_by_its_name_and_its_keys_by_their_scheme_host_and_port()
         (
             "https://login.test/",
             jwks("https://login.test/jwks.json"),
-            Some(format!("5:17: apis[0].credentials[0].jwt.issuer: found \"https://login.test/\", {lists}")),
+            Some(format!(
+                "5:17: apis[0].credentials[0].jwt.issuer: found \"https://login.test/\", expected {lists}"
+            )),
         ),
         ("urn:pay", jwks("https://other.test/jwks.json"), Some(keys("https://other.test"))),
         ("urn:pay", jwks("https://login.test.other.test/"), Some(keys("https://login.test.other.test"))),
