@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::{place::Place, tree::Node};
+use super::{Fingerprint, grants::Grant, place::Place, tree::Node};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,20 +69,34 @@ impl Problem {
 }
 
 /// Collects what the checks of the sections find, and knows what they check against beside the file.
-#[derive(Debug)]
 pub(super) struct Report<'a> {
     root: &'a Node,
     folder: &'a Path,
     env: &'a [(String, String)],
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
+    grant: Option<&'a Grant<'a>>,
+    findings: Findings,
+}
+
+/// What the checks of the sections find.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+    /// What is good and yet risky.
+    pub(super) warnings: Vec<Problem>,
+    /// The files that a section follows.
+    pub(super) files: Fingerprint,
 }
 
 impl<'a> Report<'a> {
-    /// An empty report on the configuration `root`, whose paths are relative to `folder`, in the environment
-    /// `env`.
+    /// An empty report on the main file `root`, whose paths are relative to `folder`, in the environment `env`.
     pub(super) fn new(root: &'a Node, folder: &'a Path, env: &'a [(String, String)]) -> Self {
-        Self { root, folder, env, problems: Vec::new(), warnings: Vec::new() }
+        Self { root, folder, env, grant: None, findings: Findings::default() }
+    }
+
+    /// The same on a fragment, which can name only those files and variables that `grant` gives it.
+    pub(super) fn granted(self, grant: &'a Grant<'a>) -> Self {
+        Self { grant: Some(grant), ..self }
     }
 
     /// A path of the configuration, relative to its folder if it is relative at all.
@@ -90,22 +104,43 @@ impl<'a> Report<'a> {
         self.folder.join(written)
     }
 
+    /// Makes a change of the file at `path` one of the configuration, and tells where to read it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had, as a sentence after "found …, ".
+    pub(super) fn follow(&mut self, path: &Path) -> Result<PathBuf, String> {
+        if let Some(grant) = self.grant {
+            grant.check_file(path)?;
+        }
+        self.findings.files.extend(Fingerprint::of([path]));
+        self.grant.map_or_else(|| Ok(path.to_owned()), |grant| grant.resolve(path))
+    }
+
     /// The value of an environment variable.
-    pub(super) fn variable(&self, name: &str) -> Option<&'a str> {
-        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had, as a sentence after "found …, ".
+    pub(super) fn variable(&self, name: &str) -> Result<&'a str, String> {
+        if let Some(grant) = self.grant {
+            grant.check_variable(name)?;
+        }
+        let found = self.env.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).ok_or_else(|| "which is not set".to_owned())
     }
 
     /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is
     /// around it.
     pub(super) fn add(&mut self, place: &Place<'_>, message: impl Into<String>) {
         let origin = self.origin_of(place);
-        self.problems.push(Problem::new(origin, place, message));
+        self.findings.problems.push(Problem::new(origin, place, message));
     }
 
     /// Notes a risk of the value at `place`, which is good otherwise.
     pub(super) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
         let origin = self.origin_of(place);
-        self.warnings.push(Problem::new(origin, place, message));
+        self.findings.warnings.push(Problem::new(origin, place, message));
     }
 
     /// Whether anything was written at `place`.
@@ -119,31 +154,62 @@ impl<'a> Report<'a> {
         &node.origin
     }
 
-    /// What was found: problems and warnings.
-    pub(super) fn into_findings(self) -> (Vec<Problem>, Vec<Problem>) {
-        (self.problems, self.warnings)
+    /// What was found.
+    pub(super) fn finish(self) -> Findings {
+        self.findings
     }
 }
 
-/// Something noted about a configuration, with its file.
-#[derive(Serialize)]
-struct InFile<'a> {
-    file: &'a Path,
-    severity: &'static str,
+/// Everything that is wrong with a configuration, file by file, each in its order; what came from the environment
+/// stands last in the main file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ConfigErrors {
+    /// Never empty.
+    pub(super) problems: Vec<InFile>,
+    #[serde(skip)]
+    files: Fingerprint,
+}
+
+/// A problem and the file in which it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct InFile {
+    file: PathBuf,
+    severity: Severity,
     #[serde(flatten)]
-    problem: &'a Problem,
+    pub(super) problem: Problem,
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// It is good, and somebody should know what it risks.
+    Warning,
+}
+
+impl InFile {
+    /// The problems of a file in their order.
+    fn all(file: &Path, severity: Severity, mut problems: Vec<Problem>) -> Vec<Self> {
+        problems.sort_unstable();
+        problems.dedup();
+        let in_file = |problem| Self { file: file.to_owned(), severity, problem };
+        problems.into_iter().map(in_file).collect()
+    }
 }
 
 /// Its file and place, what it is unless it is an error, and the message.
-impl fmt::Display for InFile<'_> {
+impl fmt::Display for InFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.problem.origin {
             Origin::File {} => write!(f, "{}: ", self.file.display())?,
             Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
             Origin::Variable { variable } => write!(f, "${variable}: ")?,
         }
-        if self.severity != ConfigErrors::SEVERITY {
-            write!(f, "{}: ", self.severity)?;
+        if self.severity == Severity::Warning {
+            f.write_str("warning: ")?;
         }
         if !self.problem.path.is_empty() {
             write!(f, "{}: ", self.problem.path)?;
@@ -152,41 +218,34 @@ impl fmt::Display for InFile<'_> {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the file; what came from the environment
-/// stands last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors {
-    file: PathBuf,
-    /// Never empty.
-    pub(super) problems: Vec<Problem>,
-}
-
 impl ConfigErrors {
-    const SEVERITY: &str = "error";
-
     /// Sorts `problems`, which were found in `file`.
-    pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
-        problems.sort_unstable();
-        problems.dedup();
-        Self { file: file.to_owned(), problems }
+    pub(super) fn new(file: &Path, problems: Vec<Problem>) -> Self {
+        Self { problems: InFile::all(file, Severity::Error, problems), files: Fingerprint::default() }
     }
 
-    fn iter(&self) -> impl Iterator<Item = InFile<'_>> {
-        self.problems.iter().map(|problem| InFile { file: &self.file, severity: Self::SEVERITY, problem })
+    /// The same of a configuration that was read from `files`.
+    pub(super) fn read_from(self, files: Fingerprint) -> Self {
+        Self { files, ..self }
     }
-}
 
-/// A list of the problems, each with the file.
-impl Serialize for ConfigErrors {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+    /// The files as they were before they were read. As long as they stay so, the errors do.
+    #[must_use]
+    pub fn files(&self) -> &Fingerprint {
+        &self.files
+    }
+
+    /// These and those of further files.
+    pub(super) fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.problems.extend(others.into_iter().flat_map(|errors| errors.problems));
+        self
     }
 }
 
 /// One line for each problem, and a last one with their number.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in self.iter() {
+        for problem in &self.problems {
             writeln!(f, "{problem}")?;
         }
         match self.problems.len() {
@@ -198,19 +257,17 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// What is good and yet risky in a configuration, in the order of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is good and yet risky in a configuration, file by file, each in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct ConfigWarnings {
-    file: PathBuf,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<InFile>,
 }
 
 impl ConfigWarnings {
-    /// Sorts what was warned of in `file`.
-    pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
-        problems.sort_unstable();
-        problems.dedup();
-        Self { file: file.to_owned(), problems }
+    /// Adds those of `file`.
+    pub(super) fn add(&mut self, file: &Path, problems: Vec<Problem>) {
+        self.problems.extend(InFile::all(file, Severity::Warning, problems));
     }
 
     /// How many there are.
@@ -221,17 +278,6 @@ impl ConfigWarnings {
 
     /// Each, in a line.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        self.iter().map(|warning| warning.to_string())
-    }
-
-    fn iter(&self) -> impl Iterator<Item = InFile<'_>> {
-        self.problems.iter().map(|problem| InFile { file: &self.file, severity: "warning", problem })
-    }
-}
-
-/// A list of the warnings, each with the file.
-impl Serialize for ConfigWarnings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        self.problems.iter().map(ToString::to_string)
     }
 }

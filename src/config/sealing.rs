@@ -69,26 +69,13 @@ impl RawSealing {
     }
 }
 
-/// Reports signatures whose secrets could not be kept, as there is no `sealing`. Each API comes with its place in the
-/// list.
-pub(super) fn check_need<'a>(
-    apis: impl Iterator<Item = (usize, &'a Api)>,
-    root: &Place<'_>,
-    report: &mut Report<'_>,
-) {
-    if report.is_written(&root.field("sealing")) {
-        return;
-    }
-    let apis_at = root.field("apis");
-    for (number, api) in apis {
-        let at = apis_at.item(number);
-        let at = at.field("credentials");
-        for (index, rule) in api.credentials.iter().enumerate() {
-            if matches!(rule, CredentialRule::Signature(_)) {
-                let message =
-                    "found a signature, expected `sealing` to be configured: secrets are kept under its keys";
-                report.add(&at.item(index).field("signature"), message);
-            }
+/// Reports the signatures of the API at `at`, whose secrets could not be kept, as there is no `sealing`.
+pub(super) fn check_need(api: &Api, at: &Place<'_>, report: &mut Report<'_>) {
+    let at = at.field("credentials");
+    for (index, rule) in api.credentials.iter().enumerate() {
+        if matches!(rule, CredentialRule::Signature(_)) {
+            let message = "found a signature, expected `sealing` to be configured in the main file: secrets are kept under its keys";
+            report.add(&at.item(index).field("signature"), message);
         }
     }
 }

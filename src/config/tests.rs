@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    CheckAddress, Config, ConfigErrors, Loaded, Outage, StoreLocation, Transport,
-    problem::{Origin, Problem},
+    CheckAddress, Config, ConfigErrors, Fragments, Loaded, Outage, StoreLocation, Transport,
+    problem::{InFile, Origin},
     schema, yaml,
 };
 
@@ -16,7 +16,7 @@ pub(super) fn problems(text: &str) -> Vec<String> {
     loaded(text).err().map_or(Vec::new(), |errors| errors.problems.iter().map(shown).collect())
 }
 
-fn shown(problem: &Problem) -> String {
+fn shown(InFile { problem, .. }: &InFile) -> String {
     match &problem.origin {
         Origin::Line { line, column } => format!("{line}:{column} {}: {}", problem.path, problem.message),
         other => format!("{other:?} {}: {}", problem.path, problem.message),
@@ -281,7 +281,7 @@ fn a_file_that_cannot_be_read_is_an_error_like_any_other() {
         (write("long.yaml", &vec![b'#'; 1024 * 1024 + 1]), "found more than 1048576 bytes"),
     ];
     for (path, expected) in cases {
-        let errors = Config::load(&path, &[]).expect_err(expected).to_string();
+        let errors = Config::load(&path, &[], &Fragments::default()).expect_err(expected).to_string();
         assert!(errors.contains(expected) && errors.ends_with("1 error"), "{errors}");
     }
 }
