@@ -13,6 +13,7 @@ use crate::domain::{
 use super::{
     api::Host,
     binding::SegmentName,
+    credential::jwt::{ClaimPath, HttpsUrl, TokenName},
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
@@ -106,16 +107,18 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 27] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
+    rule::<ClaimPath>(),
     rule::<ContentType>(),
     rule::<CookieName>(),
     rule::<Entitlement>(),
     rule::<Environment>(),
     rule::<HeaderName>(),
     rule::<Host>(),
+    rule::<HttpsUrl>(),
     rule::<KeyPrefix>(),
     rule::<Moment>(),
     rule::<PathBuf>(),
@@ -129,6 +132,7 @@ const RULES: [Rule; 24] = [
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
     rule::<TextTemplate>(),
+    rule::<TokenName>(),
     rule::<VariableName>(),
     rule::<WebOrigin>(),
 ];

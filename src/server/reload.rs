@@ -8,7 +8,7 @@ use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
 
 use crate::{
-    check::{Checker, Policy},
+    check::Checker,
     config::{CheckListener, Config, ConfigErrors},
     store::Lookups,
 };
@@ -134,7 +134,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Config, checke
             if !waiting.is_empty() {
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
-            checker.replace_policy(Policy::new(&config));
+            checker.reload(&config);
             *current = Config { apis: config.apis, outage: config.outage, ..current.clone() };
             counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
             info!(file = %source.path.display(), apis = current.apis.len(), "the configuration was reloaded");

@@ -2,8 +2,11 @@
 
 mod api_key;
 mod credential;
+pub mod jwks;
+pub mod jwt;
 mod principal;
 mod session;
+mod strict_json;
 
 use std::borrow::Cow;
 
@@ -17,6 +20,8 @@ pub use credential::{
     Credential, PresentedKey, PresentedSession, PresentedSignature, PresentedToken, extract,
     presented_by_header, presented_by_parameter, without_cookies,
 };
+pub use jwks::Issuers;
+pub use jwt::Tokens;
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
 
 /// What verification asks beside the request itself.
@@ -24,6 +29,8 @@ pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
 pub struct Witnesses<'a, S> {
     /// What is known of keys, sessions and secrets.
     pub store: &'a CachedStore<S>,
+    /// The keys of issuers, and the tokens that were verified with them.
+    pub tokens: &'a Tokens,
     /// The time of the Check.
     pub now: Timestamp,
 }
@@ -45,7 +52,8 @@ pub async fn verify<S: Lookups>(
         Credential::Anonymous => Principal::anonymous(),
         Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, witnesses).await?,
         Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
-        Credential::Jwt(_) | Credential::Signature(_) => {
+        Credential::Jwt(token) => jwt::verify_presented(&token, api, witnesses.tokens, witnesses.now).await?,
+        Credential::Signature(_) => {
             let _ = request;
             return Err(Refusal::unavailable("this kind of credential cannot be verified yet"));
         }
