@@ -9,10 +9,13 @@ use std::{
 };
 
 use doorward::{
-    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet, Timestamp},
-    store::{Changes, Finds, Found, KeyFilter, KeyStore, SqliteStore, StoreError},
+    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
+    store::{
+        Changes, Finds, Found, KeyFilter, KeyStore, MemberStore, OrganizationStore, ProjectStore,
+        SecretStore, SessionStore, SqliteStore, StoreError, Version,
+    },
 };
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
 /// Short, since some tests wait for all of it.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -205,6 +208,113 @@ async fn a_row_that_makes_no_sense_is_named() {
         let listed = store.list(&KeyFilter::default()).await;
         assert!(matches!(listed, Err(StoreError::Corrupt(_))), "{listed:?}");
     }
+}
+
+#[tokio::test]
+async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    let hash = CredentialHash::of("a token");
+    scene
+        .tamper(
+            "INSERT INTO organizations VALUES (1, 'acme', 'Acme', 'odin', 'Top', 'sso', NULL, 0); \
+             INSERT INTO projects VALUES (1, 'apollo', 'Apollo', 'Odin', 'acme', 0); \
+             INSERT INTO members VALUES (1, 'ada', 'acme', 'odin', '\"'); \
+             INSERT INTO secrets VALUES \
+             (1, 'secret_1', 'odin', 'acme', 'apollo', 'One', x'00', 0, NULL, NULL, NULL)",
+        )
+        .await;
+    let organization = "acme".parse().expect("an id");
+    let told = |error: StoreError| error.to_string();
+    let api = || "odin".parse().expect("a name");
+    for (complaint, expected) in [
+        (
+            store.organizations(None).await.map(drop).map_err(told),
+            "organization \"acme\", column plan: expected lower-case",
+        ),
+        (
+            store.projects_of(&organization).await.map(drop).map_err(told),
+            "project \"apollo\", column apis: expected lower-case",
+        ),
+        (
+            store.members_of(&organization).await.map(drop).map_err(told),
+            "member \"ada\", column scopes: expected 1 to 64 visible",
+        ),
+        (
+            store.secrets(&api(), &"apollo".parse().expect("an id")).await.map(drop).map_err(told),
+            "secret \"secret_1\", column sealing_key: expected lower-case",
+        ),
+    ] {
+        let complaint = complaint.expect_err("it makes no sense");
+        let expected = format!("the store holds something unreadable: {expected}");
+        assert!(complaint.starts_with(&expected), "{complaint}");
+    }
+
+    let session = SessionRecord {
+        id: "session_1".parse().expect("an id"),
+        hash,
+        apis: vec![api()],
+        user: "ada".parse().expect("an id"),
+        memberships: [].into(),
+        scopes: ScopeSet::default(),
+        created: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::UNIX_EPOCH,
+        idle: None,
+        used: Timestamp::UNIX_EPOCH,
+        ended: None,
+    };
+    store.insert_session(&session).await.expect("inserted");
+    for (statement, complaint) in [
+        ("UPDATE sessions SET memberships = '{}'", "column memberships: "),
+        (
+            "UPDATE sessions SET memberships = '[{\"organization\": \"\", \"scopes\": []}]'",
+            "column memberships: expected one character at least",
+        ),
+        (
+            "UPDATE sessions SET memberships = '[{\"organization\": \"acme\", \"scopes\": [\"a b\"]}]'",
+            "column memberships: expected 1 to 64 visible",
+        ),
+        ("UPDATE sessions SET memberships = '[]', idle = -1", "column idle: "),
+    ] {
+        scene.tamper(statement).await;
+        let found = Finds::<SessionRecord>::find(&store, &hash).await.expect_err("it makes no sense");
+        let expected = format!("the store holds something unreadable: session \"session_1\", {complaint}");
+        assert!(found.to_string().starts_with(&expected), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
+    let scene = Scene::new();
+    let migrations = scene.folder.path().join("migrations");
+    std::fs::create_dir(&migrations).expect("a folder");
+    let first = "src/store/migrations/sqlite/0001_keys.sql";
+    std::fs::copy(first, migrations.join("0001_keys.sql")).expect("copied");
+    let mut file = scene.tamper("SELECT 1").await;
+    let migrator = Migrator::new(migrations).await.expect("one migration");
+    migrator.run(&mut file).await.expect("a file of the first version");
+    scene
+        .tamper(
+            "INSERT INTO keys VALUES (1, 'key_1', randomblob(32), '', '', 'api_key', 'odin', 'acme', NULL, NULL, \
+             '', NULL, '', 0, NULL, NULL, NULL); \
+             INSERT INTO changes (hash) SELECT hash FROM keys",
+        )
+        .await;
+
+    let store = scene.open().await;
+    let keys = store.list(&KeyFilter::default()).await.expect("a list");
+    assert_eq!(keys.len(), 1);
+    let changes = store.changes(Version(0)).await.expect("changes");
+    assert_eq!(changes.len(), 1);
+    assert_eq!(store.organizations(None).await.expect("a list"), []);
+    // Whoever has it open since before goes on reading changes, and new ones come after the old.
+    store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    let versions: Vec<i64> =
+        sqlx::query_scalar("SELECT version FROM changes WHERE length(hash) = 32 ORDER BY 1")
+            .fetch_all(&mut file)
+            .await
+            .expect("read");
+    assert_eq!(versions, [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

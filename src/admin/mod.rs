@@ -1,10 +1,16 @@
-//! The control plane: who may do what to keys, whichever way they ask.
+//! The control plane: who may do what to keys and organizations, whichever way they ask.
 
-mod keys;
-
+mod field;
 #[cfg(test)]
-pub(crate) use keys::fixture;
-pub use keys::{Issued, KeyError, Keys, NewKey, Problem, parse_network};
+pub(crate) mod fixture;
+mod keys;
+mod message;
+mod organizations;
+mod problem;
+
+pub use keys::{Issued, KeyError, Keys, NewKey, parse_network};
+pub use organizations::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations};
+pub use problem::Problem;
 
 /// The messages of the admin API, made from `proto/doorward/admin/v1/admin.proto`.
 #[expect(clippy::pedantic, reason = "it is generated")]

@@ -2,7 +2,10 @@
 
 mod config;
 mod keys;
+mod organizations;
 mod serve;
+mod store;
+mod table;
 
 use std::{
     ffi::OsString,
@@ -108,6 +111,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Create, list, rotate and revoke API keys in the store of the configuration.
     Keys(keys::KeysCommand),
+    /// Create, list, change and suspend organizations, with their projects and members.
+    Organizations(organizations::OrganizationsCommand),
 }
 
 /// `--config FILE`, as every command has it that needs a configuration.
@@ -171,6 +176,7 @@ pub fn run(
         Command::Serve(command) => serve::run(&command, env),
         Command::Config(command) => config::run(&command, &env),
         Command::Keys(command) => keys::run(command, &env),
+        Command::Organizations(command) => organizations::run(command, &env),
     };
     done.unwrap_or_else(|failure| {
         // Nothing is left to do if standard error is closed, too.

@@ -91,8 +91,11 @@ pub trait ProjectStore: Finds<ProjectRecord> + Changes {
         organization: &OrganizationId,
     ) -> impl Future<Output = Result<Vec<ProjectRecord>, StoreError>> + Send;
 
-    /// Removes a project. Keys and secrets that name it are left as they are.
-    fn remove_project(&self, id: &ProjectId) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Removes a project, and returns what it was. Keys and secrets that name it are left as they are.
+    fn remove_project(
+        &self,
+        id: &ProjectId,
+    ) -> impl Future<Output = Result<ProjectRecord, StoreError>> + Send;
 }
 
 /// Keeps who belongs to which organizations.
@@ -101,12 +104,12 @@ pub trait MemberStore: Finds<MemberRecord> + Changes {
     /// [`StoreError::NotFound`] if the organization is not there.
     fn put_member(&self, member: &Member) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends a membership.
+    /// Ends a membership, and returns what it was.
     fn remove_member(
         &self,
         user: &UserId,
         organization: &OrganizationId,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<Member, StoreError>> + Send;
 
     /// The members of an organization, by the ids of the users.
     fn members_of(

@@ -102,6 +102,27 @@ fn a_key_rotated_without_overlap_ends_within_a_second_and_its_successor_works_at
     });
 }
 
+#[test]
+fn an_organization_suspended_by_another_process_is_refused_within_a_second_until_it_is_resumed() {
+    run(async {
+        let world = world().await;
+        let mut client = world.envoy.client();
+        let key = world.site.key_of("globex", &["--api", "shop", "--scope", "read"]);
+        assert_eq!(client.send(&read(&key.key)).await.status, 200, "before the organization has a record");
+        let run = |words: &[&str]| world.site.json(&[&["organizations"], words].concat());
+        run(&["create", "globex", "--name", "Globex", "--api", "shop"]);
+        for _ in 0..3 {
+            run(&["suspend", "globex"]);
+            let took = time_until(&mut client, &read(&key.key), 403, Instant::now()).await;
+            assert!(took <= REVOCATION_TIME, "a suspended organization was served for {took:?}");
+            run(&["resume", "globex"]);
+            let took = time_until(&mut client, &read(&key.key), 200, Instant::now()).await;
+            assert!(took <= REVOCATION_TIME, "a resumed organization was refused for {took:?}");
+        }
+        world.assert_no_secret().await;
+    });
+}
+
 /// The configuration with one more route.
 fn with_another_route(path: &str) -> String {
     let changed = CONFIGURATION.replacen(

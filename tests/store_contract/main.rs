@@ -1,21 +1,46 @@
-//! What every key store promises. One body of tests, run against each.
+//! What every store promises. One body of tests, run against each.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what went wrong by ending")]
 
+mod anything;
 mod changing;
+mod members;
+mod organizations;
+mod projects;
 mod reading;
+mod secrets;
+mod sessions;
 mod surviving;
 
+use std::time::Duration;
+
 use doorward::{
-    domain::{CredentialHash, KeyId, KeyKind, KeyRecord, ScopeSet, Timestamp},
-    store::{Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, SqliteStore, Version},
+    domain::{
+        ApiName, CredentialHash, KeyId, KeyKind, KeyRecord, Membership, OrganizationId, OrganizationRecord,
+        ProjectRecord, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
+    },
+    store::{
+        Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore, ProjectStore,
+        SecretStore, SessionStore, SqliteStore, Version,
+    },
 };
 
-/// A place where keys are kept.
-trait Place {
-    type Store: KeyStore + Clone;
+/// All that is promised of a store.
+trait Store:
+    KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + Clone
+{
+}
 
-    /// A fresh place, without any keys.
+impl<S> Store for S where
+    S: KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + Clone
+{
+}
+
+/// A place where records are kept.
+trait Place {
+    type Store: Store;
+
+    /// A fresh place, without any records.
     fn fresh() -> Self;
 
     /// One more handle to the store at this place, as another process would have it.
@@ -59,10 +84,35 @@ macro_rules! contract {
             changing::a_key_is_replaced_once_and_never_when_revoked
             changing::a_revoked_key_stays_as_it_was
             changing::versions_grow_with_every_change
+            organizations::an_organization_is_found_listed_and_there_once
+            organizations::an_update_changes_what_is_named_and_nothing_else
+            organizations::a_suspension_begins_once_and_can_be_ended
+            projects::a_project_needs_its_organization_and_is_there_once
+            projects::projects_are_listed_by_organization_and_removed
+            members::a_member_needs_the_organization
+            members::a_member_is_found_where_an_api_knows_them
+            members::a_membership_is_replaced_and_removed
+            members::every_api_concerned_is_told_of_a_change
+            sessions::a_session_is_found_listed_and_there_once
+            sessions::a_session_ends_once
+            sessions::all_good_sessions_of_a_user_end_together
+            sessions::a_use_is_noted_and_told_to_nobody
+            sessions::sessions_that_are_over_are_removed
+            secrets::the_secrets_of_a_project_are_found_youngest_first
+            secrets::two_secrets_are_active_at_most
+            secrets::a_secret_rotation_is_both_or_nothing
+            secrets::a_secret_is_replaced_once_and_never_when_revoked
+            secrets::a_revoked_secret_stays_as_it_was
+            secrets::a_secret_is_sealed_anew_unless_it_was_already
             surviving::two_handles_see_one_store_and_a_reader_misses_no_change
             surviving::a_closed_store_keeps_everything
-            surviving::naughty_texts_come_back_as_they_were
-            surviving::any_record_comes_back_as_it_was
+            anything::naughty_texts_come_back_as_they_were
+            anything::naughty_organizations_come_back_as_they_were
+            anything::naughty_sessions_and_secrets_come_back_as_they_were
+            anything::any_record_comes_back_as_it_was
+            anything::any_session_comes_back_as_it_was
+            anything::any_secret_comes_back_as_it_was
+            anything::any_organization_project_and_member_come_back_as_they_were
         );
     };
     ($store:ident: $place:ty; $($topic:ident::$case:ident)*) => {
@@ -86,11 +136,11 @@ fn record(number: u32) -> KeyRecord {
         hint: "sk_live_...".parse().expect("a hint"),
         name: format!("Key {number}"),
         kind: KeyKind::ApiKey,
-        apis: vec!["cortex-edr".parse().expect("a name")],
+        apis: apis(&["cortex-edr"]),
         organization: "acme".parse().expect("an id"),
         project: None,
         environment: Some("live".parse().expect("a name")),
-        scopes: ScopeSet::new(vec!["read".parse().expect("a scope")]).expect("one scope"),
+        scopes: scopes(&["read"]),
         plan: None,
         sources: Vec::new(),
         created: at(i64::from(number)),
@@ -98,6 +148,78 @@ fn record(number: u32) -> KeyRecord {
         revoked: None,
         rotated_from: None,
     }
+}
+
+fn organization(number: u32) -> OrganizationRecord {
+    OrganizationRecord {
+        id: organization_id(number),
+        name: format!("Organization {number}"),
+        apis: apis(&["cortex-edr"]),
+        plan: Some("developer".parse().expect("a name")),
+        entitlements: vec!["sso".parse().expect("an entitlement")],
+        suspended: None,
+        created: at(i64::from(number)),
+    }
+}
+
+fn organization_id(number: u32) -> OrganizationId {
+    format!("organization_{number}").parse().expect("an id")
+}
+
+/// A project of the organization 1.
+fn project(number: u32) -> ProjectRecord {
+    ProjectRecord {
+        id: format!("project_{number}").parse().expect("an id"),
+        name: format!("Project {number}"),
+        apis: apis(&["cortex-edr"]),
+        organization: organization_id(1),
+        created: at(i64::from(number)),
+    }
+}
+
+/// A session of the user `ada`.
+fn session(number: u32) -> SessionRecord {
+    SessionRecord {
+        id: format!("session_{number}").parse().expect("an id"),
+        hash: CredentialHash::of(&number.to_string()),
+        apis: apis(&["contox"]),
+        user: "ada".parse().expect("an id"),
+        memberships: [Membership { organization: organization_id(1), scopes: scopes(&["write"]) }].into(),
+        scopes: scopes(&["read"]),
+        created: at(i64::from(number)),
+        expires: at(1000),
+        idle: Some(Duration::from_millis(1500)),
+        used: at(i64::from(number)),
+        ended: None,
+    }
+}
+
+/// A secret of the project 1 for the API `contox`.
+fn secret(number: u32) -> SecretRecord {
+    SecretRecord {
+        id: format!("secret_{number}").parse().expect("an id"),
+        api: api("contox"),
+        organization: organization_id(1),
+        project: project(1).id,
+        sealed: SealedSecret { key: "first".parse().expect("a name"), bytes: vec![0, 255, 7] },
+        created: at(i64::from(number)),
+        expires: None,
+        revoked: None,
+        rotated_from: None,
+    }
+}
+
+fn api(name: &str) -> ApiName {
+    name.parse().expect("a name")
+}
+
+fn apis(names: &[&str]) -> Vec<ApiName> {
+    names.iter().map(|name| api(name)).collect()
+}
+
+fn scopes(names: &[&str]) -> ScopeSet {
+    let scopes = names.iter().map(|name| name.parse().expect("a scope")).collect();
+    ScopeSet::new(scopes).expect("few scopes")
 }
 
 fn id(text: &str) -> KeyId {

@@ -1,14 +1,14 @@
-//! A key's record as a message of the admin API, and that message as JSON.
-//!
-//! In JSON, enumerations are their codes (`api_key`, `active`), times are RFC 3339, and what is absent is
-//! left out.
+//! A key's record as a message of the admin API.
 
 use serde::{Serialize, Serializer};
 
 use crate::{
-    admin::proto::{
-        Key,
-        key::{Kind, Status},
+    admin::{
+        message::{code, wire},
+        proto::{
+            Key,
+            key::{Kind, Status},
+        },
     },
     domain::{KeyKind, KeyRecord, KeyStatus, Timestamp},
 };
@@ -47,10 +47,6 @@ impl Key {
     }
 }
 
-fn wire(moment: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() }
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(crate) fn kind<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     let kind = Kind::try_from(*number).unwrap_or_default();
@@ -61,19 +57,6 @@ pub(crate) fn kind<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, 
 pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     let status = Status::try_from(*number).unwrap_or_default();
     code(status.as_str_name(), "STATUS_").serialize(serializer)
-}
-
-fn code(name: &str, prefix: &str) -> String {
-    name.trim_start_matches(prefix).to_ascii_lowercase()
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
-pub(crate) fn time<S: Serializer>(
-    moment: &Option<prost_types::Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let moment = moment.map(|moment| Timestamp::new(moment.seconds, moment.nanos));
-    moment.transpose().map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 #[cfg(test)]

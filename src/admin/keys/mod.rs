@@ -1,11 +1,9 @@
 //! Management of API keys over any store: create, rotate, revoke, look up, import.
 
-#[cfg(test)]
-pub(crate) mod fixture;
+mod error;
 mod import;
 pub(crate) mod message;
 mod new_key;
-mod problem;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +12,14 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
+    admin::{Problem, field},
     config::Api,
     domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond},
     store::{KeyFilter, KeyStore, StoreError, UniqueField},
 };
 
+pub use error::KeyError;
 pub use new_key::{NewKey, parse_network};
-pub use problem::{KeyError, Problem};
 
 /// The longest time in which a key and its successor both work.
 const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
@@ -134,7 +133,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// [`KeyError::Invalid`] if no API has the name that the filter asks for, or [`KeyError::Store`].
     pub async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, KeyError> {
         if let Some(name) = &filter.api {
-            new_key::api(self.apis, name)?;
+            field::api(self.apis, name)?;
         }
         Ok(self.store.list(filter).await?)
     }

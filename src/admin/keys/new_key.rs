@@ -5,17 +5,16 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::{
+    admin::{
+        field,
+        problem::{Problem, named, quoted},
+    },
     config::Api,
     domain::{
         ApiName, CredentialHash, Environment, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
-        PlanName, ProjectId, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key,
+        PlanName, ProjectId, Scope, ScopeSet, Timestamp,
     },
 };
-
-use super::problem::{Problem, named, quoted};
-
-/// The longest name, in bytes.
-const NAME_BYTES_MAX: usize = 256;
 
 /// What is wanted of a new key; the fields of [`KeyRecord`] that its owner chooses.
 #[derive(Debug, Clone)]
@@ -48,24 +47,13 @@ impl NewKey {
     /// Everything about the key that the configuration does not allow.
     pub(super) fn problems(&self, configured: &[Api], now: Timestamp) -> Vec<Problem> {
         let mut problems = Vec::new();
-        problems.extend(name_problem(&self.name));
+        problems.extend(field::name_problem(&self.name));
         problems.extend(self.keys_in_clear(configured));
-        if self.apis.is_empty() {
-            problems.push(no_api());
-        }
-        for (at, name) in self.apis.iter().enumerate() {
-            if self.apis.iter().take(at).any(|other| other == name) {
-                problems.push(Problem::new("apis", format!("`{name}` twice"), "expected each API once"));
-                continue;
-            }
-            match api(configured, name) {
-                Ok(api) => {
-                    problems.extend(prefix(api, self.kind, self.environment.as_ref()).err());
-                    problems.extend(self.source_problem(api));
-                    problems.extend(self.preset_problem(api));
-                }
-                Err(problem) => problems.push(problem),
-            }
+        problems.extend(field::api_problems(configured, &self.apis));
+        for api in configured.iter().filter(|api| self.apis.contains(&api.name)) {
+            problems.extend(prefix(api, self.kind, self.environment.as_ref()).err());
+            problems.extend(self.source_problem(api));
+            problems.extend(self.preset_problem(api));
         }
         problems.extend(self.scope_set(configured).err());
         if let Some(expires) = self.expires
@@ -80,20 +68,12 @@ impl NewKey {
         problems
     }
 
-    /// The fields in which a key stands by mistake; it would be stored and shown in clear.
-    fn keys_in_clear(&self, configured: &[Api]) -> Vec<Problem> {
-        let is_key = |text: &str| {
-            configured.iter().flat_map(Api::prefix_rules).any(|rule| is_well_formed_key(text, &rule.prefix))
-        };
+    /// The fields in which a key stands by mistake.
+    fn keys_in_clear(&self, configured: &[Api]) -> impl Iterator<Item = Problem> {
         let scopes = self.scopes.iter().map(|scope| ("scopes", scope.as_str()));
         let project = self.project.as_ref().map(|project| ("project", project.as_str()));
-        [("name", self.name.as_str()), ("organization", self.organization.as_str())]
-            .into_iter()
-            .chain(project)
-            .chain(scopes)
-            .filter(|(_, text)| is_key(text))
-            .map(|(field, _)| Problem::new(field, "a key in clear", "expected no secret"))
-            .collect()
+        let fields = [("name", self.name.as_str()), ("organization", self.organization.as_str())];
+        field::keys_in_clear(configured, fields.into_iter().chain(project).chain(scopes))
     }
 
     /// What the key may do: the scopes named, and those of the preset.
@@ -101,10 +81,7 @@ impl NewKey {
         let serving = configured.iter().filter(|api| self.apis.contains(&api.name));
         let presets = serving.filter_map(|api| api.scope_presets.get(self.preset.as_ref()?));
         let scopes = presets.flat_map(|preset| &preset.scopes).chain(&self.scopes).cloned().collect();
-        ScopeSet::new(scopes).map_err(|error| {
-            let found = format!("{} scopes", error.found);
-            Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
-        })
+        field::scope_set(scopes)
     }
 
     fn preset_problem(&self, api: &Api) -> Option<Problem> {
@@ -173,33 +150,6 @@ impl NewKey {
     }
 }
 
-fn name_problem(name: &str) -> Option<Problem> {
-    let found = if name.is_empty() {
-        "nothing".to_owned()
-    } else if name.len() > NAME_BYTES_MAX {
-        format!("{} bytes", name.len())
-    } else if name.chars().any(char::is_control) {
-        "a control character".to_owned()
-    } else {
-        return None;
-    };
-    let expected = format!("expected 1 to {NAME_BYTES_MAX} bytes without control characters");
-    Some(Problem::new("name", found, expected))
-}
-
-pub(super) fn no_api() -> Problem {
-    Problem::new("apis", "none", "expected the API that the key is for")
-}
-
-/// The API of this name.
-pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
-    configured.iter().find(|api| api.name == *name).ok_or_else(|| {
-        let names = configured.iter().map(|api| &api.name);
-        let expected = format!("expected one of {}", named(names));
-        Problem::new("apis", quoted(name.as_str()), expected)
-    })
-}
-
 /// How an API's keys of this kind and for this environment begin.
 pub(super) fn prefix<'a>(
     api: &'a Api,
@@ -237,14 +187,14 @@ pub(super) fn common_prefix<'a>(
 ) -> Result<&'a KeyPrefix, Problem> {
     let mut common = None;
     for name in names {
-        let prefix = prefix(api(configured, name)?, kind, environment)?;
+        let prefix = prefix(field::api(configured, name)?, kind, environment)?;
         if *common.get_or_insert(prefix) != prefix {
             let found = named(names);
             let expected = "expected APIs whose keys begin alike, as one key has one prefix";
             return Err(Problem::new("apis", found, expected));
         }
     }
-    common.ok_or_else(no_api)
+    common.ok_or_else(field::no_api)
 }
 
 /// Reads a network (CIDR), or a single address. IPv4 within IPv6 is taken for IPv4, as clients' addresses are.

@@ -4,7 +4,11 @@ use serde_json::json;
 
 use crate::{
     admin::proto::Key,
-    cli::{Failure, Output, to_json},
+    cli::{
+        Failure, Output,
+        table::{self, list, optional, optional_time, plain, time},
+        to_json,
+    },
     domain::{Environment, KeyId, KeyRecord, PlainKey, PlanName, ProjectId, Timestamp},
 };
 
@@ -22,8 +26,6 @@ const COLUMNS: [&str; 12] = [
     "CREATED",
     "EXPIRES",
 ];
-/// What stands where there is nothing.
-const NOTHING: &str = "-";
 
 pub(super) enum Answer {
     Issued {
@@ -81,12 +83,8 @@ impl Answer {
                 }
                 lines
             }
-            Self::List(records) => {
-                let header = COLUMNS.map(str::to_owned);
-                let rows = records.iter().map(|record| row(record, now));
-                aligned(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
-            }
-            Self::Key(record) => aligned(&details(record, now)),
+            Self::List(records) => table::rows(COLUMNS, records.iter().map(|record| row(record, now))),
+            Self::Key(record) => details(record, now),
             Self::Revoked(record) => {
                 let (id, since) = (plain(record.id.as_str()), optional_time(record.revoked));
                 vec![format!("The key {id} is revoked since {since}.")]
@@ -114,69 +112,12 @@ fn row(record: &KeyRecord, now: Timestamp) -> [String; 12] {
     ]
 }
 
-fn details(record: &KeyRecord, now: Timestamp) -> Vec<[String; 2]> {
+fn details(record: &KeyRecord, now: Timestamp) -> Vec<String> {
     let more = [
         ("REVOKED", optional_time(record.revoked)),
         ("APIS", list(&record.apis)),
         ("SOURCES", list(&record.sources)),
         ("ROTATED FROM", optional(record.rotated_from.as_ref().map(KeyId::as_str))),
     ];
-    COLUMNS
-        .into_iter()
-        .zip(row(record, now))
-        .chain(more)
-        .map(|(name, value)| [name.to_owned(), value])
-        .collect()
-}
-
-fn list<T: ToString>(elements: impl IntoIterator<Item = T>) -> String {
-    let texts: Vec<String> = elements.into_iter().map(|element| element.to_string()).collect();
-    optional(Some(texts.join(" ").as_str()))
-}
-
-fn optional(text: Option<&str>) -> String {
-    plain(text.filter(|text| !text.is_empty()).unwrap_or(NOTHING))
-}
-
-fn optional_time(moment: Option<Timestamp>) -> String {
-    moment.map_or_else(|| NOTHING.to_owned(), time)
-}
-
-/// The moment to the second.
-fn time(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// The text without anything that a terminal would act upon: control characters, and those that change the
-/// direction of what follows.
-fn plain(text: &str) -> String {
-    let acted_upon = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if acted_upon(character) {
-            plain.extend(character.escape_unicode());
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
-}
-
-/// Rows with their columns one below the other, two spaces apart.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let line = |row: &[String; N]| {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    table::details(COLUMNS.into_iter().zip(row(record, now)).chain(more))
 }

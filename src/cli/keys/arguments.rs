@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::{
     admin::parse_network,
-    cli::{ConfigFile, Output},
+    cli::store::StoreArguments,
     domain::{
         ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
         parse_moment,
@@ -70,10 +70,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct KeysCommand {
     #[command(flatten)]
-    pub(super) config: ConfigFile,
-    /// How to answer: for people or for programs.
-    #[arg(long, global = true, value_enum, default_value = "table")]
-    pub(super) output: Output,
+    pub(super) store: StoreArguments,
     #[command(subcommand)]
     pub(super) action: Action,
 }

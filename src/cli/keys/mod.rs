@@ -18,12 +18,12 @@ use rand::{
 
 use crate::{
     admin::{Issued, KeyError, Keys, NewKey, Problem},
-    config::{Config, StoreLocation},
+    config::Config,
     domain::{Clock, SystemClock, Timestamp},
-    store::{KeyFilter, KeyStore, SqliteStore, StoreError},
+    store::{KeyFilter, KeyStore},
 };
 
-use super::{Exit, Failure, block_on, print};
+use super::{Exit, Failure, block_on, print, store::with_store};
 
 use self::{
     answer::Answer,
@@ -34,12 +34,11 @@ pub(super) use arguments::KeysCommand;
 
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
-        let exit = match &error {
-            KeyError::Invalid(_) => Exit::Usage,
-            KeyError::Store(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => Exit::Unreachable,
-            _ => Exit::Failure,
-        };
-        Self::new(exit, error)
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::Invalid(_) => Self::new(Exit::Usage, error),
+            other => Self::new(Exit::Failure, other),
+        }
     }
 }
 
@@ -49,7 +48,7 @@ impl From<KeyError> for Failure {
 ///
 /// There is no configuration or it is wrong, or the command could not be carried out.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let config = command.config.load(env)?.config;
+    let config = command.store.config.load(env)?.config;
     let seeded = StdRng::try_from_rng(&mut SysRng);
     let mut rng =
         seeded.map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))?;
@@ -68,12 +67,11 @@ async fn execute(
     clock: &dyn Clock,
     rng: &mut impl CryptoRng,
 ) -> Result<String, Failure> {
-    let StoreLocation::Sqlite(path) = &config.store;
-    let store = SqliteStore::open(path, SqliteStore::PATIENCE).await.map_err(KeyError::from)?;
-    let keys = Keys::new(&store, &config.apis, clock);
-    let answer = carry_out(command.action, &keys, clock.now(), rng).await;
-    store.close().await;
-    answer?.render(command.output, clock.now())
+    let answer = with_store(config, async |store| {
+        let keys = Keys::new(store, &config.apis, clock);
+        carry_out(command.action, &keys, clock.now(), rng).await
+    });
+    answer.await?.render(command.store.output, clock.now())
 }
 
 async fn carry_out<S: KeyStore>(

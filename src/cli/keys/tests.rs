@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     admin::fixture,
+    config::StoreLocation,
     domain::{CredentialHash, ManualClock, parse_moment},
 };
 

@@ -101,15 +101,20 @@ impl MemberStore for SqliteStore {
         self.commit(change).await
     }
 
-    async fn remove_member(&self, user: &UserId, organization: &OrganizationId) -> Result<(), StoreError> {
+    async fn remove_member(
+        &self,
+        user: &UserId,
+        organization: &OrganizationId,
+    ) -> Result<Member, StoreError> {
         let mut change = self.begin().await?;
         let before = self.member_within(user, organization, &mut change).await?;
         let removal = sqlx::query("DELETE FROM members WHERE user_id = ?1 AND organization = ?2")
             .bind(user.as_str())
             .bind(organization.as_str());
         self.run(removal, &mut change).await?;
-        self.note_member(user, before.apis, &mut change).await?;
-        self.commit(change).await
+        self.note_member(user, before.apis.iter().cloned(), &mut change).await?;
+        self.commit(change).await?;
+        Ok(before)
     }
 
     async fn members_of(&self, organization: &OrganizationId) -> Result<Vec<Member>, StoreError> {

@@ -34,6 +34,10 @@ fn insertion(record: &ProjectRecord) -> Statement<'_> {
         .bind(record.created.as_millisecond())
 }
 
+fn by_id(id: &ProjectId) -> Statement<'_> {
+    sqlx::query("SELECT * FROM projects WHERE id = ?1").bind(id.as_str())
+}
+
 impl Finds<ProjectRecord> for SqliteStore {
     async fn find(&self, id: &ProjectId) -> Result<Found<ProjectRecord>, StoreError> {
         let snapshot = sqlx::query(snapshot!("projects", "projects.id = ?1")).bind(id.as_str());
@@ -52,7 +56,7 @@ impl ProjectStore for SqliteStore {
     }
 
     async fn project(&self, id: &ProjectId) -> Result<ProjectRecord, StoreError> {
-        self.one(sqlx::query("SELECT * FROM projects WHERE id = ?1").bind(id.as_str()), &self.pool).await
+        self.one(by_id(id), &self.pool).await
     }
 
     async fn projects_of(&self, organization: &OrganizationId) -> Result<Vec<ProjectRecord>, StoreError> {
@@ -61,13 +65,13 @@ impl ProjectStore for SqliteStore {
         self.all(statement.bind(organization.as_str())).await
     }
 
-    async fn remove_project(&self, id: &ProjectId) -> Result<(), StoreError> {
+    async fn remove_project(&self, id: &ProjectId) -> Result<ProjectRecord, StoreError> {
         let mut change = self.begin().await?;
+        let before = self.one(by_id(id), &mut *change).await?;
         let removal = sqlx::query("DELETE FROM projects WHERE id = ?1").bind(id.as_str());
-        if self.run(removal, &mut change).await? == 0 {
-            return Err(StoreError::NotFound(RecordKind::Project));
-        }
+        self.run(removal, &mut change).await?;
         self.note::<ProjectRecord>(id, &mut change).await?;
-        self.commit(change).await
+        self.commit(change).await?;
+        Ok(before)
     }
 }

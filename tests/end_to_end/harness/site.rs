@@ -91,9 +91,14 @@ impl Site {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|problem| panic!("{words:?}: {problem}"))
     }
 
-    /// Creates a key, for the environment `live` unless the words name another.
+    /// Creates a key of the organization `acme`, for the environment `live` unless the words name another.
     pub(crate) fn create(&self, words: &[&str]) -> Key {
-        let fixed = ["keys", "create", "--organization", "acme", "--name", "a test's"];
+        self.key_of("acme", words)
+    }
+
+    /// Creates a key of this organization, for the environment `live` unless the words name another.
+    pub(crate) fn key_of(&self, organization: &str, words: &[&str]) -> Key {
+        let fixed = ["keys", "create", "--organization", organization, "--name", "a test's"];
         let environment: &[&str] =
             if words.contains(&"--environment") { &[] } else { &["--environment", "live"] };
         self.key(&self.json(&[&fixed, environment, words].concat()))

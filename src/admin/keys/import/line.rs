@@ -9,14 +9,15 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
+    admin::{
+        field,
+        problem::{Problem, quoted},
+    },
     config::Api,
     domain::{ApiName, CredentialHash, HashError, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
 };
 
-use super::super::{
-    new_key::{self, NewKey, parse_network},
-    problem::{Problem, quoted},
-};
+use super::super::new_key::{self, NewKey, parse_network};
 
 const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
                       expires, sources and id";
@@ -52,8 +53,8 @@ impl Imported {
 
 /// The hint of a key of which only the prefix can be told.
 pub(super) fn default_hint(configured: &[Api], wanted: &NewKey) -> Result<KeyHint, Problem> {
-    let first = wanted.apis.first().ok_or_else(new_key::no_api)?;
-    let prefix = new_key::prefix(new_key::api(configured, first)?, wanted.kind, wanted.environment.as_ref())?;
+    let first = wanted.apis.first().ok_or_else(field::no_api)?;
+    let prefix = new_key::prefix(field::api(configured, first)?, wanted.kind, wanted.environment.as_ref())?;
     Ok(KeyHint::of_prefix(prefix))
 }
 

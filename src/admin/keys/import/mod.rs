@@ -15,11 +15,12 @@ use std::{
 use rand::CryptoRng;
 
 use crate::{
+    admin::Problem,
     domain::{KeyId, KeyRecord, Timestamp},
     store::{KeyStore, StoreError},
 };
 
-use super::{KeyError, Keys, Problem};
+use super::{KeyError, Keys};
 
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;

@@ -81,7 +81,7 @@ const PROBLEMS: [(&str, &[&str]); 17] = [
     (r#"{"hash": "sha1:00"}"#, &["hash: found another text of 7 characters, expected `sha256:`"]),
     (r#"{"hash": 1, "name": ""}"#, &["hash: found a number"]),
     (r#"{"name": ""}"#, &["name: found nothing, expected 1 to 256 bytes"]),
-    (r#"{"api": null}"#, &["apis: found none, expected the API that the key is for"]),
+    (r#"{"api": null}"#, &["apis: found none, expected the API that it is for"]),
     (r#"{"apis": ["games"]}"#, &["api: found both `api` and `apis`, expected one of them"]),
     (r#"{"api": null, "apis": ["payments", "payments"]}"#, &["apis: found `payments` twice"]),
     (r#"{"owner": "me"}"#, &["line: found the unknown field \"owner\", expected hash, api"]),

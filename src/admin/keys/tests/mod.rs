@@ -5,6 +5,7 @@ mod import;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
+    admin::fixture,
     domain::{CredentialHash, KeyKind, ManualClock, is_well_formed_key, parse_moment},
     store::{Finds, SqliteStore},
 };
@@ -170,7 +171,7 @@ async fn all_problems_of_a_key_are_told_at_once() {
     assert_eq!(
         error.to_string(),
         "name: found a control character, expected 1 to 256 bytes without control characters\n\
-         apis: found none, expected the API that the key is for\n\
+         apis: found none, expected the API that it is for\n\
          expires: found 2030-01-01T00:00:00Z, expected a moment after 2030-01-01T00:00:00Z"
     );
     for (name, found) in [(String::new(), "nothing"), ("ü".repeat(129), "258 bytes")] {

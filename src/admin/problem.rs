@@ -1,11 +1,6 @@
-//! Why a key cannot be made or changed, in sentences for whoever asked. No secret stands in them.
+//! What is wrong with a field of what is wanted, in sentences for whoever asked. No secret stands in them.
 
-use std::{fmt, io};
-
-use crate::{
-    domain::{KeyId, KeyStatus},
-    store::StoreError,
-};
+use std::fmt;
 
 /// The longest text that is repeated to whoever wrote it: shorter than any key, which may stand in any field
 /// by mistake.
@@ -50,46 +45,8 @@ pub(super) fn named<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> Stri
     names.join(", ")
 }
 
-/// Why a key cannot be made or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Some fields are not as they should be.
-    #[error("{}", lines(.0))]
-    Invalid(Vec<Problem>),
-    /// A key that is no longer good is not replaced.
-    #[error("the key {id} is {}, so it cannot be rotated: create a new one", status.code())]
-    Ended {
-        /// The key.
-        id: KeyId,
-        /// What it is instead of active.
-        status: KeyStatus,
-    },
-    /// A key is replaced once.
-    #[error("the key {0} was rotated already: rotate the key that replaced it")]
-    Replaced(KeyId),
-    /// The lines of an import that cannot be taken over; nothing was.
-    #[error("nothing was imported\n{0}")]
-    Import(super::import::LineProblems),
-    /// The import cannot be read.
-    #[error("the import cannot be read after line {line}: {error}")]
-    Read {
-        /// The last line that was read.
-        line: usize,
-        /// What happened.
-        error: io::Error,
-    },
-    /// The store could not do it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<Problem> for KeyError {
-    fn from(problem: Problem) -> Self {
-        Self::Invalid(vec![problem])
-    }
-}
-
-fn lines(problems: &[Problem]) -> String {
+/// Problems, each in a line.
+pub(super) fn lines(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

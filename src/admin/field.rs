@@ -1,0 +1,77 @@
+//! What fields are held to that keys and organizations have alike.
+
+use crate::{
+    config::Api,
+    domain::{ApiName, SCOPES_MAX, Scope, ScopeSet, is_well_formed_key},
+};
+
+use super::problem::{Problem, named, quoted};
+
+/// The longest name, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+
+/// What is wrong with what something is called.
+pub(super) fn name_problem(name: &str) -> Option<Problem> {
+    let found = if name.is_empty() {
+        "nothing".to_owned()
+    } else if name.len() > NAME_BYTES_MAX {
+        format!("{} bytes", name.len())
+    } else if name.chars().any(char::is_control) {
+        "a control character".to_owned()
+    } else {
+        return None;
+    };
+    let expected = format!("expected 1 to {NAME_BYTES_MAX} bytes without control characters");
+    Some(Problem::new("name", found, expected))
+}
+
+/// Everything that is wrong with a list of APIs: each has to be configured and to stand there once.
+pub(super) fn api_problems(configured: &[Api], names: &[ApiName]) -> Vec<Problem> {
+    if names.is_empty() {
+        return vec![no_api()];
+    }
+    let mut problems = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        if names.iter().take(at).any(|other| other == name) {
+            problems.push(Problem::new("apis", format!("`{name}` twice"), "expected each API once"));
+        } else {
+            problems.extend(api(configured, name).err());
+        }
+    }
+    problems
+}
+
+pub(super) fn no_api() -> Problem {
+    Problem::new("apis", "none", "expected the API that it is for")
+}
+
+/// The API of this name.
+pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
+    configured.iter().find(|api| api.name == *name).ok_or_else(|| {
+        let names = configured.iter().map(|api| &api.name);
+        let expected = format!("expected one of {}", named(names));
+        Problem::new("apis", quoted(name.as_str()), expected)
+    })
+}
+
+/// The scopes as a set.
+pub(super) fn scope_set(scopes: Vec<Scope>) -> Result<ScopeSet, Problem> {
+    ScopeSet::new(scopes).map_err(|error| {
+        let found = format!("{} scopes", error.found);
+        Problem::new("scopes", found, format!("expected at most {SCOPES_MAX}"))
+    })
+}
+
+/// The fields in which a key stands by mistake; it would be stored and shown in clear.
+pub(super) fn keys_in_clear<'f>(
+    configured: &[Api],
+    fields: impl IntoIterator<Item = (&'static str, &'f str)>,
+) -> impl Iterator<Item = Problem> {
+    let is_key = |text: &str| {
+        configured.iter().flat_map(Api::prefix_rules).any(|rule| is_well_formed_key(text, &rule.prefix))
+    };
+    fields
+        .into_iter()
+        .filter(move |(_, text)| is_key(text))
+        .map(|(field, _)| Problem::new(field, "a key in clear", "expected no secret"))
+}

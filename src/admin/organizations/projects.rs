@@ -1,0 +1,70 @@
+//! The projects of organizations.
+
+use crate::{
+    admin::field,
+    domain::{ApiName, OrganizationId, ProjectId, ProjectRecord},
+    store::{OrganizationStore, ProjectStore},
+};
+
+use super::{OrganizationError, Organizations, refuse};
+
+/// What is wanted of a new project; the fields of [`ProjectRecord`] that its creator chooses.
+#[derive(Debug, Clone)]
+pub struct NewProject {
+    /// Its id, which no other project of the store has.
+    pub id: ProjectId,
+    /// What people call it: 1 to 256 bytes without control characters.
+    pub name: String,
+    /// The APIs that it may use, at least one.
+    pub apis: Vec<ApiName>,
+    /// The organization that owns it.
+    pub organization: OrganizationId,
+}
+
+impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
+    /// Adds a project to an organization.
+    ///
+    /// # Errors
+    ///
+    /// [`OrganizationError::Invalid`] with everything that the configuration does not allow, or
+    /// [`OrganizationError::Store`], also where there is no such organization or the id is taken.
+    pub async fn create_project(&self, wanted: NewProject) -> Result<ProjectRecord, OrganizationError> {
+        let mut problems = Vec::new();
+        problems.extend(field::name_problem(&wanted.name));
+        problems.extend(field::api_problems(self.apis, &wanted.apis));
+        let fields = [("id", wanted.id.as_str()), ("name", &wanted.name)];
+        problems.extend(field::keys_in_clear(self.apis, fields));
+        refuse(problems)?;
+        let record = ProjectRecord {
+            id: wanted.id,
+            name: wanted.name,
+            apis: wanted.apis,
+            organization: wanted.organization,
+            created: self.now(),
+        };
+        self.store.insert_project(&record).await?;
+        Ok(record)
+    }
+
+    /// The projects of an organization, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`OrganizationError::Store`], also where no organization has this id.
+    pub async fn projects(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vec<ProjectRecord>, OrganizationError> {
+        self.store.organization(organization).await?;
+        Ok(self.store.projects_of(organization).await?)
+    }
+
+    /// Removes a project, and returns what it was. Keys and secrets that name it are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`OrganizationError::Store`], also where no project has this id.
+    pub async fn remove_project(&self, id: &ProjectId) -> Result<ProjectRecord, OrganizationError> {
+        Ok(self.store.remove_project(id).await?)
+    }
+}
