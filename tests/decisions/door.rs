@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use doorward::{
-    check::{Checker, Policy},
+    check::{Checker, Policy, decision::Verdict},
     config::Config,
     domain::{CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
     store::{CachedStore, Changes, KeyStore, SqliteStore},
@@ -152,6 +152,29 @@ impl Door {
         let response = self.knock(call).await;
         reason(&response).unwrap_or("allowed").to_owned()
     }
+}
+
+/// The cause of a refusal, as the audit line tells it.
+pub(crate) async fn cause(door: &Door, call: Call) -> String {
+    let policy = door.checker.policy();
+    let decision = door.checker.decide(&policy, &call.0).await;
+    match decision.verdict {
+        Verdict::Refused(refusal) => refusal.cause.into_owned(),
+        other => panic!("it is not refused: {other:?}"),
+    }
+}
+
+/// Waits until the verdict is this one, where something beside the Checks has to be noticed first.
+pub(crate) async fn now_or_soon(door: &Door, call: &Call, expected: &str) {
+    let mut last = String::new();
+    for _ in 0..2000 {
+        last = door.verdict(call.clone()).await;
+        if last == expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("found {last}, expected {expected}");
 }
 
 /// A well-formed key that is in no store yet.

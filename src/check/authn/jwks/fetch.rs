@@ -15,6 +15,7 @@ use reqwest::{
     redirect,
 };
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use url::{Host, Url};
 
 use crate::{
@@ -63,14 +64,14 @@ pub(super) enum FetchFault {
 
 /// Fetches the set at the configured address.
 pub(super) async fn jwks(keys: &RemoteKeys) -> Result<KeySet, FetchFault> {
-    let client = client(keys)?;
+    let client = client(keys).await?;
     Ok(KeySet::published(&get(&client, &keys.url, keys.private_addresses).await?)?)
 }
 
 /// Fetches the metadata at the configured address, which have to be those of `issuer` (OpenID Connect Discovery 1.0,
 /// section 4.3), and the set that they name.
 pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<KeySet, FetchFault> {
-    let client = client(keys)?;
+    let client = client(keys).await?;
     let metadata = get(&client, &keys.url, keys.private_addresses).await?;
     let metadata = strict_json::object(&metadata).ok_or(FetchFault::Metadata)?;
     let member = |name| metadata.get(name).and_then(Value::as_str).ok_or(FetchFault::Metadata);
@@ -85,7 +86,13 @@ pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<KeySet
 }
 
 /// A client of its own for each fetch, so that the authorities are read anew.
-fn client(keys: &RemoteKeys) -> Result<Client, FetchFault> {
+async fn client(keys: &RemoteKeys) -> Result<Client, FetchFault> {
+    let keys = keys.clone();
+    let made = spawn_blocking(move || make_client(&keys)).await;
+    made.unwrap_or_else(|error| Err(FetchFault::Transport(error.to_string())))
+}
+
+fn make_client(keys: &RemoteKeys) -> Result<Client, FetchFault> {
     let builder = Client::builder()
         .https_only(true)
         .redirect(redirect::Policy::none())

@@ -8,6 +8,8 @@ mod gate;
 mod memory;
 mod subject;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod verified;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
