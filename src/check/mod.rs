@@ -70,7 +70,7 @@ impl Policy {
     }
 
     fn with_issuers(config: &Config, issuers: Issuers) -> Self {
-        let doors = Doors::new(&config.apis);
+        let doors = Doors::new(config);
         let tokens = Tokens::new(&config.apis, &issuers, config.budget);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
         Self { doors, issuers, tokens, recorder, outage: config.outage }

@@ -17,6 +17,9 @@ use super::{
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
+    fragment::FragmentName,
+    grants::GrantedSecret,
+    include::FilePattern,
     listen::{CheckAddress, TelemetryAddress},
     origin::WebOrigin,
     secret_source::VariableName,
@@ -107,7 +110,7 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 30] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
@@ -116,6 +119,9 @@ const RULES: [Rule; 27] = [
     rule::<CookieName>(),
     rule::<Entitlement>(),
     rule::<Environment>(),
+    rule::<FilePattern>(),
+    rule::<FragmentName>(),
+    rule::<GrantedSecret>(),
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<HttpsUrl>(),

@@ -174,7 +174,7 @@ impl RawJwtKeys {
             }
             Self::File(path) => {
                 let path = report.path(&path.value);
-                check_readable(&path, &at.field("file"), report);
+                follow(&path, &at.field("file"), report);
                 JwtKeys::File(path)
             }
             Self::Secret(raw) => {
@@ -203,7 +203,7 @@ impl RawRemoteKeys {
         };
         let ca = raw.ca.as_ref().map(|path| report.path(&path.value));
         if let Some(path) = &ca {
-            check_readable(path, &at.field("ca"), report);
+            follow(path, &at.field("ca"), report);
         }
         let timing = KeyTiming {
             refresh: raw.refresh.within(1_000..=86_400_000, &at.field("refresh"), report),
@@ -236,9 +236,13 @@ impl RawRemote {
     }
 }
 
-fn check_readable(path: &Path, at: &Place<'_>, report: &mut Report<'_>) {
-    if let Err(error) = File::open(path) {
-        report.add(at, format!("found {}, which cannot be read: {error}", path.display()));
+fn follow(path: &Path, at: &Place<'_>, report: &mut Report<'_>) {
+    let found = report.follow(path).and_then(|path| match File::open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("which cannot be read: {error}")),
+    });
+    if let Err(fault) = found {
+        report.add(at, format!("found {}, {fault}", path.display()));
     }
 }
 
