@@ -20,6 +20,7 @@ mod fragments;
 mod lifecycle;
 mod matrix;
 mod outage;
+mod signatures;
 mod sockets;
 mod spoofing;
 mod stripping;
