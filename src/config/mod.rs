@@ -58,7 +58,7 @@ pub use cache::CacheLimits;
 pub use credential::{
     CredentialRule,
     api_key::{ApiKeyCredential, ChecksumRule, PrefixRule},
-    jwt::{Claims, JwtCredential, JwtKeys},
+    jwt::{Algorithm, ClaimPath, Claims, JwtCredential, JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys},
     session::SessionCredential,
     signature::{Encoding, SignatureCredential},
     signed_text::{SignedHole, SignedPart, SignedText},

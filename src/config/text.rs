@@ -14,7 +14,11 @@ use crate::domain::{
 use super::{
     api::Host,
     binding::SegmentName,
-    credential::{signature::MacPrefix, signed_text::SignedText},
+    credential::{
+        jwt::{ClaimPath, HttpsUrl, TokenName},
+        signature::MacPrefix,
+        signed_text::SignedText,
+    },
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
@@ -111,10 +115,11 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 30] = [
+const RULES: [Rule; 33] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
+    rule::<ClaimPath>(),
     rule::<ContentType>(),
     rule::<CookieName>(),
     rule::<Entitlement>(),
@@ -124,6 +129,7 @@ const RULES: [Rule; 30] = [
     rule::<GrantedSecret>(),
     rule::<HeaderName>(),
     rule::<Host>(),
+    rule::<HttpsUrl>(),
     rule::<KeyPrefix>(),
     rule::<MacPrefix>(),
     rule::<Moment>(),
@@ -140,6 +146,7 @@ const RULES: [Rule; 30] = [
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
     rule::<TextTemplate>(),
+    rule::<TokenName>(),
     rule::<VariableName>(),
     rule::<WebOrigin>(),
 ];

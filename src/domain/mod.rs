@@ -25,8 +25,8 @@ pub use credential_status::CredentialStatus;
 pub use denial::{DenialReason, UNAVAILABLE};
 pub use header_name::{HeaderName, folds_to};
 pub use id::{
-    ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName, ProjectId, SealingKeyId,
-    SecretId, SessionId, UserId,
+    ApiName, Environment, HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName,
+    ProjectId, SealingKeyId, SecretId, SessionId, UserId,
 };
 pub use key_record::{KeyKind, KeyRecord};
 pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};

@@ -8,7 +8,7 @@ use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
 
 use crate::{
-    check::{Checker, Policy},
+    check::Checker,
     config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
     store::Lookups,
 };
@@ -103,7 +103,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
             if !waiting.is_empty() {
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
-            checker.replace_policy(Policy::new(&loaded.config));
+            checker.reload(&loaded.config);
             report_fragments(&loaded);
             warn_of_risks(&loaded);
             let at_start = std::mem::replace(current, loaded).config;

@@ -172,6 +172,29 @@ impl Door {
     }
 }
 
+/// The cause of a refusal, as the audit line tells it.
+pub(crate) async fn cause(door: &Door, call: Call) -> String {
+    let policy = door.checker.policy();
+    let decision = door.checker.decide(&policy, &call.0).await;
+    match decision.verdict {
+        Verdict::Refused(refusal) => refusal.cause.into_owned(),
+        other => panic!("it is not refused: {other:?}"),
+    }
+}
+
+/// Waits until the verdict is this one, where something beside the Checks has to be noticed first.
+pub(crate) async fn now_or_soon(door: &Door, call: &Call, expected: &str) {
+    let mut last = String::new();
+    for _ in 0..2000 {
+        last = door.verdict(call.clone()).await;
+        if last == expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("found {last}, expected {expected}");
+}
+
 /// A well-formed key that is in no store yet.
 pub(crate) fn unknown_key(prefix: &str, seed: u64) -> String {
     let prefix = prefix.parse().expect("a prefix");

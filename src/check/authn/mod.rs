@@ -2,10 +2,13 @@
 
 mod api_key;
 mod credential;
+pub mod jwks;
+pub mod jwt;
 mod principal;
 mod replay;
 mod session;
 mod signature;
+mod strict_json;
 
 use std::borrow::Cow;
 
@@ -19,6 +22,8 @@ pub use credential::{
     Credential, PresentedKey, PresentedSession, PresentedSignature, PresentedToken, extract,
     presented_by_header, presented_by_parameter, without_cookies,
 };
+pub use jwks::Issuers;
+pub use jwt::Tokens;
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
 pub use replay::Replays;
 
@@ -31,6 +36,8 @@ pub struct Witnesses<'a, S> {
     pub sealing: Option<&'a SealingKeys>,
     /// The signatures that were used.
     pub replays: &'a Replays,
+    /// The keys of issuers, and the tokens that were verified with them.
+    pub tokens: &'a Tokens,
     /// The time of the Check.
     pub now: Timestamp,
 }
@@ -52,11 +59,9 @@ pub async fn verify<S: Lookups>(
         Credential::Anonymous => Principal::anonymous(),
         Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, witnesses).await?,
         Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
+        Credential::Jwt(token) => jwt::verify_presented(&token, api, witnesses.tokens, witnesses.now).await?,
         Credential::Signature(signature) => {
             signature::verify(&signature, request, &api.config.name, witnesses).await?
-        }
-        Credential::Jwt(_) => {
-            return Err(Refusal::unavailable("this kind of credential cannot be verified yet"));
         }
     };
     Ok(principal.by_cookie(by_cookie))

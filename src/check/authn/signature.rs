@@ -48,7 +48,7 @@ pub(super) async fn verify<S: Lookups>(
     presented: &PresentedSignature<'_>,
     request: &InboundRequest<'_>,
     api: &ApiName,
-    Witnesses { store, sealing, replays, now }: Witnesses<'_, S>,
+    Witnesses { store, sealing, replays, now, .. }: Witnesses<'_, S>,
 ) -> Result<Principal, Refusal> {
     let rule = presented.rule;
     let mac = read_mac(presented.signature, rule)?;

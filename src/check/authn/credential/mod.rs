@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{
     check::{
+        authn::jwt::TOKEN_BYTES_MAX,
         refusal::Refusal,
         request::{InboundRequest, query_parameters},
         route::{GuardedApi, Matched},
@@ -24,9 +25,6 @@ use crate::{
 };
 
 pub use cookie::without_cookies;
-
-/// The longest token that is looked at, in bytes.
-const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// What the request presents, unproven.
 #[derive(Debug)]
@@ -106,10 +104,14 @@ impl Credential<'_> {
 }
 
 impl PresentedToken<'_> {
-    /// The rules of the API that come into question for it, by the place where it stood.
-    pub(super) fn rules<'a>(&'a self, api: &'a GuardedApi) -> impl Iterator<Item = &'a JwtCredential> {
-        api.config.credentials.iter().filter_map(|rule| match rule {
-            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some(jwt),
+    /// The rules of the API that come into question for it, by the place where it stood; each with its place among
+    /// the API's credentials.
+    pub(super) fn rules<'a>(
+        &'a self,
+        api: &'a GuardedApi,
+    ) -> impl Iterator<Item = (usize, &'a JwtCredential)> {
+        api.config.credentials.iter().enumerate().filter_map(|(index, rule)| match rule {
+            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, jwt)),
             _ => None,
         })
     }
