@@ -21,6 +21,7 @@ mod matrix;
 mod naughty;
 mod outage;
 mod products;
+mod signatures;
 mod sockets;
 mod spoofing;
 mod stripping;
