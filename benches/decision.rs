@@ -75,6 +75,7 @@ async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
         project: None,
         environment: "live".parse().ok(),
         scopes: vec!["read".parse().expect("a scope")],
+        preset: None,
         plan: None,
         expires: None,
         sources: Vec::new(),

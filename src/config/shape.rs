@@ -269,7 +269,7 @@ mod tests {
             (
                 "header",
                 format!(
-                    "4:50 {at}: found \"header\", expected a mapping with `header` or a mapping with `query`"
+                    "4:50 {at}: found \"header\", expected a mapping with `header`, a mapping with `query` or a mapping with `cookie`"
                 ),
             ),
             ("{ header: { nam: x } }", format!("4:62 {at}.header.nam: found a field that is not known here")),
