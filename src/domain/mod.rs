@@ -15,6 +15,7 @@ mod route_pattern;
 mod scope;
 mod sealing;
 mod session;
+mod session_token;
 
 pub use api_key::{
     CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
@@ -34,3 +35,4 @@ pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment
 pub use scope::{Implications, SCOPES_MAX, Scope, ScopeError, ScopeSet, TooManyScopes};
 pub use sealing::SealedSecret;
 pub use session::{SessionRecord, SessionStatus};
+pub use session_token::{SessionToken, is_well_formed_session_token};
