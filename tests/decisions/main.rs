@@ -5,6 +5,7 @@
 #![expect(clippy::large_stack_arrays, reason = "tables of cases are long")]
 
 mod allowed;
+mod cookies;
 mod credentials;
 mod door;
 mod flood;
