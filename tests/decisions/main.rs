@@ -10,6 +10,7 @@ mod credentials;
 mod door;
 mod flood;
 mod guards;
+mod origins;
 mod properties;
 mod recorded;
 mod refusals;
