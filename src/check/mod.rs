@@ -24,7 +24,7 @@ pub mod request;
 pub mod response;
 pub mod route;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
@@ -34,11 +34,11 @@ use tonic::Status;
 use crate::{
     config::{Config, Outage},
     domain::Clock,
-    store::{CachedStore, Lookups},
+    store::{CachedStore, Lookups, SessionStore, StoreError},
 };
 
 use self::{
-    authn::Witnesses,
+    authn::{Touches, Witnesses},
     decision::{Decision, Seen},
     record::Recorder,
     route::Doors,
@@ -67,13 +67,14 @@ impl Policy {
 pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
+    touches: Touches,
     clock: Arc<dyn Clock>,
 }
 
 impl<S: Lookups> Checker<S> {
     /// A checker under `policy` that asks `store` who is asking.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), store, clock }
+        Self { policy: ArcSwap::from_pointee(policy), store, touches: Touches::default(), clock }
     }
 
     /// Puts another policy in force from the next Check on; running ones end under the one they began with.
@@ -110,7 +111,7 @@ impl<S: Lookups> Checker<S> {
             let api = seen.api(policy.doors.api(&request)?);
             let matched = seen.route(api.route(&request)?);
             let credential = authn::extract(&request, api, matched)?;
-            let witnesses = Witnesses { store: &self.store, now };
+            let witnesses = Witnesses { store: &self.store, touches: &self.touches, now };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
             let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;
             let grant = authz::authorize(seen.standing(standing), request, api, matched)?;
@@ -118,5 +119,21 @@ impl<S: Lookups> Checker<S> {
         }
         .await;
         decision::conclude(seen, judged, now)
+    }
+}
+
+impl<S: Lookups + SessionStore> Checker<S> {
+    /// Writes every so often, for ever, which sessions were used.
+    pub async fn keep_writing_touches(&self, every: Duration) {
+        self.touches.keep_writing(&self.store, every).await;
+    }
+
+    /// Writes which sessions were used until now.
+    ///
+    /// # Errors
+    ///
+    /// What the store could not do.
+    pub async fn write_touches(&self) -> Result<(), Arc<StoreError>> {
+        self.touches.write(&self.store).await
     }
 }

@@ -14,5 +14,6 @@ mod origins;
 mod properties;
 mod recorded;
 mod refusals;
+mod sessions;
 mod shadow;
 mod tenancy;

@@ -18,12 +18,15 @@ pub use credential::{
     presented_by_header, presented_by_parameter, without_cookies,
 };
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
+pub use session::Touches;
 
 /// What verification asks beside the request itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Witnesses<'a, S> {
     /// What is known of keys, sessions and secrets.
     pub store: &'a CachedStore<S>,
+    /// Where the use of a session is noted.
+    pub touches: &'a Touches,
     /// The time of the Check.
     pub now: Timestamp,
 }
