@@ -14,7 +14,9 @@ apis:
   - name: games
     hosts: [games.example]
     client_address: peer
-    credentials: &games [{ api_key: { prefix: gm_, from: [{ header: { name: x-key } }] } }]
+    credentials: &games
+      - api_key: { prefix: gm_, from: [{ header: { name: x-key } }] }
+      - session: { cookie: sid }
     routes: [{ match: /** }]
   - name: games-eu
     hosts: [eu.games.example]
@@ -31,8 +33,8 @@ apis:
     routes: [{ match: /**, public: true }]
 ";
 
-/// `payments` has the environments `live` and `test`; `games` and `games-eu` have none, and know the client's
-/// address; `library` has a prefix of its own; `open` accepts no keys.
+/// `payments` has the environments `live` and `test`; `games` and `games-eu` have none, know the client's address
+/// and accept sessions; `library` has a prefix of its own; `open` accepts no keys.
 pub(crate) fn config() -> Config {
     let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
     loaded.unwrap_or_else(|errors| panic!("{errors}")).config
