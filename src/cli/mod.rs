@@ -4,6 +4,7 @@ mod config;
 mod keys;
 mod organizations;
 mod serve;
+mod sessions;
 mod store;
 mod table;
 
@@ -13,9 +14,14 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rand::{
+    SeedableRng,
+    rngs::{StdRng, SysRng},
+};
 use serde::Serialize;
 
 use crate::config::{Config, ConfigErrors, Loaded, NotFound, find};
@@ -113,6 +119,8 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Create, list, change and suspend organizations, with their projects and members.
     Organizations(organizations::OrganizationsCommand),
+    /// Create, list and end sessions.
+    Sessions(sessions::SessionsCommand),
 }
 
 /// `--config FILE`, as every command has it that needs a configuration.
@@ -177,6 +185,7 @@ pub fn run(
         Command::Config(command) => config::run(&command, &env),
         Command::Keys(command) => keys::run(command, &env),
         Command::Organizations(command) => organizations::run(command, &env),
+        Command::Sessions(command) => sessions::run(command, &env),
     };
     done.unwrap_or_else(|failure| {
         // Nothing is left to do if standard error is closed, too.
@@ -209,6 +218,25 @@ pub(crate) fn to_json(answer: &impl Serialize) -> Result<String, Failure> {
 /// The answer is known but cannot be written.
 pub(crate) fn unwritable(error: impl Display) -> Failure {
     Failure::new(Exit::Failure, format!("cannot write the answer: {error}"))
+}
+
+/// Randomness, seeded by the system.
+///
+/// # Errors
+///
+/// The system has none.
+pub(crate) fn randomness() -> Result<StdRng, Failure> {
+    StdRng::try_from_rng(&mut SysRng)
+        .map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))
+}
+
+/// Reads a duration as people write it.
+///
+/// # Errors
+///
+/// What was expected.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
 }
 
 /// Runs what is asynchronous on threads of its own.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::{
     admin::parse_network,
-    cli::store::StoreArguments,
+    cli::{parse_duration, store::StoreArguments},
     domain::{
         ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
         parse_moment,
@@ -98,7 +98,7 @@ pub(super) enum Action {
         /// The key's id.
         id: KeyId,
         /// How long the old key goes on working, such as `24h`.
-        #[arg(long, value_parser = parse_overlap, value_name = "DURATION")]
+        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
         overlap: Duration,
     },
     /// Take a key back, at once and for ever.
@@ -159,10 +159,6 @@ pub(super) enum Expiry {
     In(Duration),
     /// At this moment.
     At(Timestamp),
-}
-
-fn parse_overlap(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
 }
 
 fn parse_expiry(text: &str) -> Result<Expiry, &'static str> {

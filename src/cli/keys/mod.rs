@@ -11,10 +11,7 @@ use std::{
     path::Path,
 };
 
-use rand::{
-    CryptoRng, SeedableRng,
-    rngs::{StdRng, SysRng},
-};
+use rand::CryptoRng;
 
 use crate::{
     admin::{Issued, KeyError, Keys, NewKey, Problem},
@@ -23,7 +20,7 @@ use crate::{
     store::{KeyFilter, KeyStore},
 };
 
-use super::{Exit, Failure, block_on, print, store::with_store};
+use super::{Exit, Failure, block_on, print, randomness, store::with_store};
 
 use self::{
     answer::Answer,
@@ -49,10 +46,7 @@ impl From<KeyError> for Failure {
 /// There is no configuration or it is wrong, or the command could not be carried out.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let config = command.store.config.load(env)?.config;
-    let seeded = StdRng::try_from_rng(&mut SysRng);
-    let mut rng =
-        seeded.map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))?;
-    let answer = block_on(execute(command, &config, &SystemClock, &mut rng))?;
+    let answer = block_on(execute(command, &config, &SystemClock, &mut randomness()?))?;
     print(&answer).map(|()| Exit::Success)
 }
 
