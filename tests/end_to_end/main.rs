@@ -19,6 +19,8 @@ mod denials;
 mod lifecycle;
 mod matrix;
 mod outage;
+mod sessions;
 mod sockets;
 mod spoofing;
 mod stripping;
+mod transport;
