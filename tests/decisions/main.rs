@@ -9,6 +9,7 @@ mod cookies;
 mod credentials;
 mod door;
 mod flood;
+mod fragments;
 mod guards;
 mod origins;
 mod properties;
