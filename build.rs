@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/store/migrations");
 
     let mut builder = tonic_prost_build::configure().build_client(false).build_server(false);
-    for message in ["Key", "Organization", "Project", "Member", "Session", "Session.Membership"] {
+    for message in ["Key", "Organization", "Project", "Member", "Secret", "Session", "Session.Membership"] {
         builder = builder.message_attribute(message, "#[derive(serde::Serialize)]");
     }
     for (field, function) in [
@@ -21,6 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("Organization.suspended", "message::time"),
         ("Organization.created", "message::time"),
         ("Project.created", "message::time"),
+        ("Secret.status", "secrets::message::status"),
+        ("Secret.created", "message::time"),
+        ("Secret.expires", "message::time"),
+        ("Secret.revoked", "message::time"),
         ("Session.status", "sessions::message::status"),
         ("Session.created", "message::time"),
         ("Session.expires", "message::time"),
@@ -40,6 +44,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Key.rotated_from",
         "Organization.plan",
         "Organization.suspended",
+        "Secret.expires",
+        "Secret.revoked",
+        "Secret.rotated_from",
         "Session.idle",
         "Session.used",
         "Session.ended",

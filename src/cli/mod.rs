@@ -2,7 +2,9 @@
 
 mod config;
 mod keys;
+mod moments;
 mod organizations;
+mod secrets;
 mod serve;
 mod sessions;
 mod store;
@@ -14,7 +16,6 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -119,6 +120,8 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Create, list, change and suspend organizations, with their projects and members.
     Organizations(organizations::OrganizationsCommand),
+    /// Create, list, rotate and revoke the secrets with which projects sign.
+    Secrets(secrets::SecretsCommand),
     /// Create, list and end sessions.
     Sessions(sessions::SessionsCommand),
 }
@@ -191,6 +194,7 @@ pub fn run(
         Command::Config(command) => config::run(&command, &env),
         Command::Keys(command) => keys::run(command, &env),
         Command::Organizations(command) => organizations::run(command, &env),
+        Command::Secrets(command) => secrets::run(command, &env),
         Command::Sessions(command) => sessions::run(command, &env),
     };
     done.unwrap_or_else(|failure| {
@@ -226,23 +230,14 @@ pub(crate) fn unwritable(error: impl Display) -> Failure {
     Failure::new(Exit::Failure, format!("cannot write the answer: {error}"))
 }
 
-/// Randomness, seeded by the system.
+/// The machine's randomness.
 ///
 /// # Errors
 ///
-/// The system has none.
+/// There is none to be had.
 pub(crate) fn randomness() -> Result<StdRng, Failure> {
     StdRng::try_from_rng(&mut SysRng)
         .map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))
-}
-
-/// Reads a duration as people write it.
-///
-/// # Errors
-///
-/// What was expected.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
 }
 
 /// Runs what is asynchronous on threads of its own.

@@ -37,6 +37,9 @@ const TOUCHES_WRITE: Duration = Duration::from_secs(1);
 /// How long writing the last of them may take when the server ends.
 const LAST_TOUCHES_TIME: Duration = Duration::from_secs(2);
 
+/// How long the first keys of issuers are waited for.
+const KEYS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why serving could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -114,6 +117,8 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     });
     let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
     let Shutdown { drain, deadline } = config.shutdown;
+    // Without keys every token of an issuer would be turned away. Should they not come, what else there is goes on.
+    let _ = tokio::time::timeout(KEYS_PATIENCE, checker.policy().first_fetches()).await;
     health.set_ready(true).await;
     announce(config);
     let following = reload::follow(source, loaded, Arc::clone(&checker), certificates, signals.hangup);

@@ -4,7 +4,7 @@ use envoy_types::ext_authz::v3::pb::OkHttpResponse;
 
 use crate::door::{Call, Door, allowed, reason, scopes};
 
-const CONFIG: &str = r#"
+const CONFIG: &str = "
 apis:
   - name: guarded
     hosts: [guarded.example]
@@ -23,7 +23,7 @@ apis:
     credentials:
       - api_key: { prefix: gd_, from: [{ header: { name: authorization, scheme: Bearer } }] }
     routes: [{ match: GET /notes }]
-"#;
+";
 
 struct Guarded {
     door: Door,

@@ -11,7 +11,7 @@ use doorward::{
 
 use crate::door::{Call, Door, NOW, allowed, denied, reason, scopes, unknown_session};
 
-const CONFIG: &str = r#"
+const CONFIG: &str = "
 apis:
   - name: notes
     hosts: [notes.example]
@@ -28,7 +28,7 @@ apis:
     credentials:
       - session: { cookie: sid, checksum: optional }
     routes: [{ match: /mine }]
-"#;
+";
 
 const HOUR: u32 = 3600;
 

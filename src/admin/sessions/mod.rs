@@ -79,13 +79,12 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
             return Err(SessionError::Invalid(problems));
         }
         let id = SessionId::generate(rng);
-        let (token, hash) = match wanted.hash {
-            Some(hash) => (None, hash),
-            None => {
-                let token = SessionToken::generate(rng);
-                let hash = token.hash();
-                (Some(token), hash)
-            }
+        let (token, hash) = if let Some(hash) = wanted.hash {
+            (None, hash)
+        } else {
+            let token = SessionToken::generate(rng);
+            let hash = token.hash();
+            (Some(token), hash)
         };
         let record = wanted.into_record(id, hash, self.now())?;
         self.store.insert_session(&record).await?;

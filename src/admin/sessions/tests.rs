@@ -128,7 +128,7 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     let told = scene.refusal(wrong).await;
     assert_eq!(
         told,
-        "apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`\n\
+        "apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`, `ingest`\n\
          apis: found \"library\", expected an API that accepts sessions\n\
          organizations: found \"acme\" twice, expected each organization once\n\
          scopes: found 65 scopes, expected at most 64\n\

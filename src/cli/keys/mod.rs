@@ -14,7 +14,7 @@ use std::{
 use rand::CryptoRng;
 
 use crate::{
-    admin::{Issued, KeyError, Keys, NewKey, Problem},
+    admin::{Issued, KeyError, Keys, NewKey},
     config::Config,
     domain::{Clock, SystemClock, Timestamp},
     store::{KeyFilter, KeyStore},
@@ -24,7 +24,7 @@ use super::{Exit, Failure, block_on, print, randomness, store::with_store};
 
 use self::{
     answer::Answer,
-    arguments::{Action, Create, Expiry},
+    arguments::{Action, Create},
 };
 
 pub(super) use arguments::KeysCommand;
@@ -96,16 +96,7 @@ async fn carry_out<S: KeyStore>(
 }
 
 fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
-    let expires = arguments
-        .expires
-        .map(|expiry| match expiry {
-            Expiry::At(moment) => Ok(moment),
-            Expiry::In(duration) => now.checked_add(duration).map_err(|_| {
-                let found = format!("{} days", duration.as_secs() / 86_400);
-                Problem::new("expires", found, "expected a time that calendars reach")
-            }),
-        })
-        .transpose()?;
+    let expires = arguments.expires.map(|expiry| expiry.moment(now)).transpose()?;
     Ok(NewKey {
         apis: arguments.apis,
         name: arguments.name,

@@ -38,14 +38,15 @@ impl Answer {
 
     fn json(&self, now: Timestamp) -> Result<String, Failure> {
         match self {
-            Self::Issued(IssuedSession { token, record }) => {
-                let mut answer = json!({ "id": record.id.as_str() });
-                if let Some(token) = token {
-                    answer["token"] = token.expose().into();
-                }
-                answer["record"] = json!(Session::of(record, now));
-                to_json(&answer)
-            }
+            Self::Issued(IssuedSession { token: Some(token), record }) => to_json(&json!({
+                "id": record.id.as_str(),
+                "token": token.expose(),
+                "record": Session::of(record, now),
+            })),
+            Self::Issued(IssuedSession { token: None, record }) => to_json(&json!({
+                "id": record.id.as_str(),
+                "record": Session::of(record, now),
+            })),
             Self::List(records) => {
                 let sessions: Vec<Session> = records.iter().map(|record| Session::of(record, now)).collect();
                 to_json(&json!({ "sessions": sessions }))

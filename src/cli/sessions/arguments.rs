@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 
 use crate::{
-    cli::{parse_duration, store::StoreArguments},
+    cli::{moments::parse_duration, store::StoreArguments},
     domain::{ApiName, Membership, Scope, ScopeSet, SessionId, UserId},
 };
 
