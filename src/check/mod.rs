@@ -33,12 +33,12 @@ use tonic::Status;
 
 use crate::{
     config::{Config, Outage},
-    domain::Clock,
+    domain::{Clock, SealingKeys},
     store::{CachedStore, Lookups},
 };
 
 use self::{
-    authn::{Issuers, Tokens, Witnesses},
+    authn::{Issuers, Replays, Tokens, Witnesses},
     decision::{Decision, Seen},
     record::Recorder,
     route::Doors,
@@ -52,6 +52,7 @@ pub struct Policy {
     tokens: Tokens,
     recorder: Recorder,
     outage: Outage,
+    sealing: Option<SealingKeys>,
 }
 
 impl Policy {
@@ -73,7 +74,8 @@ impl Policy {
         let doors = Doors::new(config);
         let tokens = Tokens::new(&config.apis, &issuers, config.budget);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
-        Self { doors, issuers, tokens, recorder, outage: config.outage }
+        let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
+        Self { doors, issuers, tokens, recorder, outage: config.outage, sealing }
     }
 
     /// Waits until the keys of every issuer have been asked for once, well or not.
@@ -87,13 +89,14 @@ impl Policy {
 pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
+    replays: Replays,
     clock: Arc<dyn Clock>,
 }
 
 impl<S: Lookups> Checker<S> {
     /// A checker under `policy` that asks `store` who is asking.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), store, clock }
+        Self { policy: ArcSwap::from_pointee(policy), store, replays: Replays::new(), clock }
     }
 
     /// Puts another configuration in force from the next Check on; running ones end under the policy they began
@@ -131,7 +134,13 @@ impl<S: Lookups> Checker<S> {
             let api = seen.api(policy.doors.api(&request)?);
             let matched = seen.route(api.route(&request)?);
             let credential = authn::extract(&request, api, matched)?;
-            let witnesses = Witnesses { store: &self.store, tokens: &policy.tokens, now };
+            let witnesses = Witnesses {
+                store: &self.store,
+                tokens: &policy.tokens,
+                sealing: policy.sealing.as_ref(),
+                replays: &self.replays,
+                now,
+            };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
             let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;
             let grant = authz::authorize(seen.standing(standing), request, api, matched)?;

@@ -15,5 +15,6 @@ mod properties;
 mod recorded;
 mod refusals;
 mod shadow;
+mod signatures;
 mod tenancy;
 mod tokens;

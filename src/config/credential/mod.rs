@@ -4,6 +4,7 @@ pub(super) mod api_key;
 pub(super) mod jwt;
 pub(super) mod session;
 pub(super) mod signature;
+pub(super) mod signed_text;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -304,7 +304,14 @@ pub fn presented_by_header(name: &str, value: &[u8], rule: &CredentialRule) -> b
         CredentialPlace::Query { .. } | CredentialPlace::Cookie { .. } => false,
     };
     match rule {
-        CredentialRule::Signature(rule) => folds_to(name, rule.signature.as_str()),
+        // What the signature proved goes on, but nothing that could be taken for it.
+        CredentialRule::Signature(rule) => {
+            let is_taken_for =
+                |own: &HeaderName| folds_to(name, own.as_str()) && !name.eq_ignore_ascii_case(own.as_str());
+            folds_to(name, rule.signature.as_str())
+                || is_taken_for(&rule.project)
+                || is_taken_for(&rule.timestamp)
+        }
         _ => rule.places().iter().any(in_place),
     }
 }
@@ -320,7 +327,7 @@ fn ambiguous(cause: &'static str) -> Refusal {
     Refusal::denied(DenialReason::CredentialAmbiguous, cause)
 }
 
-fn malformed(cause: &'static str) -> Refusal {
+pub(super) fn malformed(cause: &'static str) -> Refusal {
     Refusal::denied(DenialReason::CredentialMalformed, cause)
 }
 
