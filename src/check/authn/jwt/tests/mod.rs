@@ -31,7 +31,7 @@ fn rule(fields: &str) -> JwtCredential {
     let loaded = Config::parse(&text, Path::new("doorward.yaml"), &[]);
     let mut config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
     match config.apis.remove(0).credentials.remove(0) {
-        CredentialRule::Jwt(jwt) => jwt,
+        CredentialRule::Jwt(jwt) => *jwt,
         other => panic!("{other:?}"),
     }
 }
