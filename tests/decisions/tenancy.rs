@@ -30,6 +30,7 @@ apis:
       - { match: "/projects/{project}/**", organization: none, project: path }
       - { match: "/maybe", organization: { from: [{ query: org }], required: false }, project: { from: [{ query: project }], required: false } }
       - { match: /me, organization: none }
+      - { match: /own, organization: own }
       - { match: /reports, organization: none, entitlements: [reports, exports] }
 "#;
 
@@ -215,6 +216,8 @@ async fn a_person_acts_for_the_organization_named_with_the_scopes_held_there() {
         (&both, "/runs?org=initech", "organization_mismatch"),
         (&both, "/runs", "organization_missing"),
         (&both, "/me", "allowed"),
+        (&both, "/own", "organization_missing"),
+        (&one, "/own", "allowed"),
         (&one, "/runs?org=globex", "organization_mismatch"),
         (&one, "/projects/apollo/x", "allowed"),
         (&one, "/projects/gemini/x", "project_mismatch"),

@@ -14,12 +14,14 @@ mod harness;
 
 mod bad_input;
 mod bytes;
-mod cortex_edr;
 mod denials;
 mod fragments;
 mod lifecycle;
 mod matrix;
+mod naughty;
 mod outage;
+mod products;
+mod signatures;
 mod sockets;
 mod spoofing;
 mod stripping;

@@ -1,10 +1,20 @@
 //! Clients that send exactly what they are told, byte for byte: an HTTP library would refuse half of what an
 //! attacker sends.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Bytes, client::conn::http2::SendRequest};
+use http_body_util::BodyExt;
+use hyper::{
+    body::{Body, Bytes, Frame},
+    client::conn::http2::SendRequest,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -24,6 +34,7 @@ pub(crate) struct Request {
     pub(crate) target: Vec<u8>,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
+    is_streamed: bool,
 }
 
 impl Request {
@@ -34,6 +45,7 @@ impl Request {
             target: target.into(),
             headers: Vec::new(),
             body: Vec::new(),
+            is_streamed: false,
         }
     }
 
@@ -56,6 +68,11 @@ impl Request {
         Self { body: body.clone(), ..self }.with("content-length", body.len().to_string())
     }
 
+    /// With a body that says its length nowhere: in HTTP/1 as one chunk (RFC 9112, section 7.1), in HTTP/2 by its end.
+    pub(crate) fn streamed(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), is_streamed: true, ..self }
+    }
+
     /// With a body of JSON.
     pub(crate) fn json(self, body: &serde_json::Value) -> Self {
         self.with("content-type", "application/json").body(body.to_string())
@@ -70,8 +87,18 @@ impl Request {
             bytes.extend(value);
             bytes.extend(b"\r\n");
         }
-        bytes.extend(b"\r\n");
-        bytes.extend(&self.body);
+        if self.is_streamed {
+            bytes.extend(b"transfer-encoding: chunked\r\n\r\n");
+            if !self.body.is_empty() {
+                bytes.extend(format!("{:x}\r\n", self.body.len()).bytes());
+                bytes.extend(&self.body);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+        } else {
+            bytes.extend(b"\r\n");
+            bytes.extend(&self.body);
+        }
         bytes
     }
 }
@@ -215,7 +242,26 @@ pub(crate) async fn get(address: SocketAddr, target: &str) -> io::Result<Respons
 }
 
 /// Speaks HTTP/2, over one connection.
-pub(crate) struct Http2(SendRequest<Full<Bytes>>);
+pub(crate) struct Http2(SendRequest<Exactly>);
+
+/// A body in one frame, or none. It does not tell its length, or else hyper would send a `content-length` of its own.
+struct Exactly(Option<Bytes>);
+
+impl Body for Exactly {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+}
 
 impl Http2 {
     pub(crate) async fn to(address: SocketAddr) -> Self {
@@ -236,7 +282,8 @@ impl Http2 {
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_slice());
         }
-        let body = Full::new(request.body.clone().into());
+        let has_body = request.is_streamed || !request.body.is_empty();
+        let body = Exactly(has_body.then(|| request.body.clone().into()));
         let request = builder.body(body).expect("a request that HTTP/2 can carry");
         let answer = async {
             let (head, body) = self.0.send_request(request).await?.into_parts();

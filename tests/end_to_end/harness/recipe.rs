@@ -44,6 +44,14 @@ impl Recipe {
             )
     }
 
+    /// Without any body shown to Doorward.
+    pub(crate) fn without_bodies(self) -> Self {
+        self.with(
+            "with_request_body: { max_request_bytes: 1048576, allow_partial_message: true, pack_as_bytes: true }",
+            "",
+        )
+    }
+
     /// With requests let through when Doorward cannot answer.
     pub(crate) fn failing_open(self) -> Self {
         self.with("failure_mode_allow: false", "failure_mode_allow: true")

@@ -234,3 +234,35 @@ fn a_changed_secret_is_a_changed_configuration_and_so_is_one_that_appears() {
     let seen = errors.files().clone();
     assert!(seen.paths().any(|path| path.ends_with("secrets/main")), "{seen:?}");
 }
+
+#[test]
+fn a_signature_needs_the_sealing_of_the_main_file_and_its_risks_are_told_with_their_file() {
+    let signature = "apis:
+  - name: pay
+    hosts: [pay.test]
+    credentials: [{ signature: {
+        project: { header: x-project }, timestamp: { header: x-timestamp }, signature: { header: x-signature },
+        signed: '{timestamp}' } }]
+    routes: [{ match: / }]
+";
+    let team = team();
+    team.write("apis.d/pay.yaml", signature);
+    let need = "apis.d/pay.yaml:4:32: apis[0].credentials[0].signature: found a signature, expected `sealing` to be configured in the main file";
+    team.check_refused(&[need]);
+
+    team.write(
+        "doorward.yaml",
+        format!("sealing: {{ current: k1, keys: {{ k1: {{ file: k1.key }} }} }}\n{MAIN}"),
+    );
+    team.write("k1.key", "0".repeat(64));
+    let loaded = team.load(&Fragments::default());
+    let warnings: Vec<String> = loaded.warnings.lines().collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let expected =
+        "apis.d/pay.yaml:6:17: warning: apis[0].credentials[0].signature.signed: found no `{body}`";
+    assert!(warnings[0].contains(expected), "{warnings:?}");
+    assert!(
+        loaded.files.paths().any(|path| path.ends_with("k1.key")),
+        "a changed key is a changed configuration"
+    );
+}
