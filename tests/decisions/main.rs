@@ -1,7 +1,12 @@
 //! The data plane as a library: Checks in, answers out, with a real store and a clock that stands still.
 //! What Envoy makes of the answers is tested in `end_to_end`.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
 #![expect(clippy::large_stack_arrays, reason = "tables of cases are long")]
 
 mod allowed;

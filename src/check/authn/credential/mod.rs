@@ -115,7 +115,7 @@ impl PresentedToken<'_> {
         api: &'a GuardedApi,
     ) -> impl Iterator<Item = (usize, &'a JwtCredential)> {
         api.config.credentials.iter().enumerate().filter_map(|(index, rule)| match rule {
-            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, jwt)),
+            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, &**jwt)),
             _ => None,
         })
     }
