@@ -96,7 +96,7 @@ pub struct Checker<S> {
 impl<S: Lookups> Checker<S> {
     /// A checker under `policy` that asks `store` who is asking.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), store, replays: Replays::new(), clock }
+        Self { policy: ArcSwap::from_pointee(policy), store, replays: Replays::default(), clock }
     }
 
     /// Puts another configuration in force from the next Check on; running ones end under the policy they began
