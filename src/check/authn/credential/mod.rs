@@ -49,6 +49,8 @@ pub struct PresentedKey<'r> {
     pub(super) rule: &'r PrefixRule,
     /// Whether it needs a checksum.
     pub(super) checksum: ChecksumRule,
+    /// Where it stood.
+    place: &'r CredentialPlace,
 }
 
 /// A token as it was presented: three parts of base64url with dots between, of at most 8 KiB.
@@ -95,11 +97,13 @@ impl Credential<'_> {
     /// Whether it stood in a cookie, which browsers send along unasked.
     #[must_use]
     pub fn is_by_cookie(&self) -> bool {
-        match self {
-            Self::Session(_) => true,
-            Self::Jwt(token) => matches!(token.place, CredentialPlace::Cookie { .. }),
-            Self::Anonymous | Self::ApiKey(_) | Self::Signature(_) => false,
-        }
+        let place = match self {
+            Self::Session(_) => return true,
+            Self::Anonymous | Self::Signature(_) => return false,
+            Self::ApiKey(key) => key.place,
+            Self::Jwt(token) => token.place,
+        };
+        matches!(place, CredentialPlace::Cookie { .. })
     }
 }
 
@@ -229,7 +233,7 @@ fn present<'r>(
         if !may_stand_in(place, rule) {
             return Err(malformed("keys of this environment may not stand in a query"));
         }
-        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum }));
+        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum, place }));
     }
     let mut sessions = rules().filter_map(|rule| match rule {
         CredentialRule::Session(session) => Some(session),
@@ -348,7 +352,9 @@ mod tests {
     #[test]
     fn a_presented_key_never_shows_itself() {
         let rule = PrefixRule { prefix: "sk_".parse().expect("a prefix"), environment: None, kind: None };
-        let key = PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required };
+        let place = CredentialPlace::Cookie { name: "k".to_owned() };
+        let checksum = ChecksumRule::Required;
+        let key = PresentedKey { text: "sk_secret", rule: &rule, checksum, place: &place };
         assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
     }
 }
