@@ -279,6 +279,9 @@ async fn a_suspended_organization_is_refused_at_once_and_everywhere() {
     };
     settle("allowed").await;
     let acme = "acme".parse().expect("an id");
+    // Which APIs it may use makes no difference: it is the same organization.
+    let elsewhere = OrganizationEdit::Apis(vec!["other".parse().expect("a name")]);
+    studio.0.store.update_organization(&acme, &[elsewhere]).await.expect("updated");
     studio.0.store.suspend_organization(&acme, Timestamp::UNIX_EPOCH).await.expect("suspended");
     settle("organization_suspended").await;
     studio.0.store.resume_organization(&acme).await.expect("resumed");
