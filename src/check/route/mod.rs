@@ -13,7 +13,9 @@ use crate::{
 
 use super::{refusal::Refusal, request::InboundRequest};
 
-pub use table::RouteTable;
+use self::path::PathProblem;
+
+pub use table::{Alike, RouteTable};
 
 /// Every API, found by the request's host.
 #[derive(Debug)]
@@ -99,8 +101,7 @@ impl GuardedApi {
     /// `request_malformed` if two parsers could read the path differently, `route_unknown` if no route matches,
     /// `transport_insecure` if it came over plain HTTP where that is refused.
     pub fn route(&self, request: &InboundRequest<'_>) -> Result<Matched<'_>, Refusal> {
-        path::examine(request.path, &self.config.ambiguous_paths)
-            .map_err(|problem| Refusal::denied(DenialReason::RequestMalformed, problem.to_string()))?;
+        path::examine(request.path, &self.config.ambiguous_paths).map_err(|problem| malformed(&problem))?;
         if self.config.guards.cors_preflight == Preflight::Pass
             && let Some(method) = guards::preflight(request)
         {
@@ -113,12 +114,24 @@ impl GuardedApi {
         Ok(Matched { route, access: route.access })
     }
 
+    /// The route, unless the application could take the path for another route's.
     fn find(&self, method: &str, path: &str) -> Result<&Route, Refusal> {
-        self.table
-            .find(method, path)
+        let alike = self.table.find_alike(method, path, &self.config.ambiguous_paths);
+        let index = match alike {
+            Some(Alike { index, overlooked: Some(ambiguity) }) => match self.table.find(method, path) {
+                Some(found) if found != index => return Err(malformed(&PathProblem::Ambiguous(ambiguity))),
+                found => found,
+            },
+            exactly => exactly.map(|found| found.index),
+        };
+        index
             .and_then(|index| self.config.routes.get(index))
             .ok_or_else(|| Refusal::denied(DenialReason::RouteUnknown, "no route has this method and path"))
     }
+}
+
+fn malformed(problem: &PathProblem) -> Refusal {
+    Refusal::denied(DenialReason::RequestMalformed, problem.to_string())
 }
 
 /// The host of an `:authority` (RFC 3986, section 3.2): without port and final dot, in lower case.
