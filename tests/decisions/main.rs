@@ -10,15 +10,19 @@
 #![expect(clippy::large_stack_arrays, reason = "tables of cases are long")]
 
 mod allowed;
+mod cookies;
 mod credentials;
 mod door;
 mod flood;
 mod fragments;
+mod guards;
 mod issuer;
 mod jwks;
+mod origins;
 mod properties;
 mod recorded;
 mod refusals;
+mod sessions;
 mod shadow;
 mod signatures;
 mod tenancy;

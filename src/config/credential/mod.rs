@@ -57,6 +57,17 @@ impl CredentialRule {
     }
 }
 
+/// Whether keys, or tokens of sessions, need a checksum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumRule {
+    /// Without one they are refused without a look-up.
+    #[default]
+    Required,
+    /// Those made elsewhere are accepted as well.
+    Optional,
+}
+
 /// How keys begin, of all kinds of keys together.
 pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item = &PrefixRule> {
     credentials.iter().flat_map(|rule| match rule {
