@@ -108,8 +108,8 @@ impl<S: Lookups> Checker<S> {
         let judged = async {
             let request = seen.request(request::parse(call)?);
             let api = seen.api(policy.doors.api(&request)?);
-            let matched = seen.route(api.route(&request)?);
-            let credential = authn::extract(&request, api, matched)?;
+            let matched = seen.matched(api.route(&request)?);
+            let credential = seen.credential(authn::extract(&request, api, matched)?);
             let witnesses = Witnesses { store: &self.store, now };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
             let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;

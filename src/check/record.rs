@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Counts Checks by API, decision and reason.
-const CHECKS: &str = "doorward_checks_total";
+pub const CHECKS: &str = "doorward_checks_total";
 /// Measures how long Checks take, in seconds.
 const CHECK_SECONDS: &str = "doorward_check_duration_seconds";
 
@@ -124,7 +124,7 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
         reason = refusal.kind.code(),
         cause = &*refusal.cause,
         api = seen.api.map(|api| api.config.name.as_str()),
-        route = seen.route.map(|route| tracing::field::display(&route.pattern)),
+        route = seen.route().map(|route| tracing::field::display(&route.pattern)),
         method = seen.request.map(|request| shown(request.method)),
         host = seen.request.map(|request| shown(request.host)),
         path = seen.request.map(|request| shown(request.path)),

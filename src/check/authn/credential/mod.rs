@@ -28,8 +28,8 @@ pub use cookie::without_cookies;
 /// The longest token that is looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
-/// What the request presents, unproven.
-#[derive(Debug)]
+/// What the request presents, unproven. It borrows from the request; `Debug` shows nothing of it.
+#[derive(Debug, Clone, Copy)]
 pub enum Credential<'r> {
     /// Nothing, or nothing that counts; only where the route allows that.
     Anonymous,
@@ -44,6 +44,7 @@ pub enum Credential<'r> {
 }
 
 /// An API key as it was presented: it has one of the API's prefixes and only characters that a key can have.
+#[derive(Clone, Copy)]
 pub struct PresentedKey<'r> {
     /// The whole key.
     pub(super) text: &'r str,
@@ -51,9 +52,12 @@ pub struct PresentedKey<'r> {
     pub(super) rule: &'r PrefixRule,
     /// Whether it needs a checksum.
     pub(super) checksum: ChecksumRule,
+    /// Where it stood.
+    place: &'r CredentialPlace,
 }
 
 /// A token as it was presented: three parts of base64url with dots between, of at most 8 KiB.
+#[derive(Clone, Copy)]
 pub struct PresentedToken<'r> {
     /// The whole token.
     pub(super) text: &'r str,
@@ -62,6 +66,7 @@ pub struct PresentedToken<'r> {
 }
 
 /// A signature as it was presented. Each of its headers was sent once.
+#[derive(Clone, Copy)]
 pub struct PresentedSignature<'r> {
     /// The rule that it falls under.
     pub(super) rule: &'r SignatureCredential,
@@ -74,6 +79,7 @@ pub struct PresentedSignature<'r> {
 }
 
 /// The token of a session as it was presented: only characters that a token can have.
+#[derive(Clone, Copy)]
 pub struct PresentedSession<'r> {
     /// The token.
     pub(super) text: &'r str,
@@ -93,7 +99,42 @@ macro_rules! redacted {
 
 redacted!(PresentedKey PresentedToken PresentedSignature PresentedSession);
 
-impl Credential<'_> {
+impl<'r> Credential<'r> {
+    /// The name of its kind in the configuration; `None` if nothing was presented.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Anonymous => None,
+            Self::ApiKey(_) => Some("api_key"),
+            Self::Jwt(_) => Some("jwt"),
+            Self::Signature(_) => Some("signature"),
+            Self::Session(_) => Some("session"),
+        }
+    }
+
+    /// Where it stood. A signature is spread over headers; it stood in that of its own.
+    #[must_use]
+    pub fn place(&self) -> Option<Cow<'r, CredentialPlace>> {
+        Some(match self {
+            Self::Anonymous => return None,
+            Self::ApiKey(key) => Cow::Borrowed(key.place),
+            Self::Jwt(token) => Cow::Borrowed(token.place),
+            Self::Signature(presented) => {
+                Cow::Owned(CredentialPlace::Header { name: presented.rule.signature.clone(), scheme: None })
+            }
+            Self::Session(session) => Cow::Borrowed(&session.rule.cookie),
+        })
+    }
+
+    /// How keys begin of which it claims to be one.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&'r PrefixRule> {
+        match self {
+            Self::ApiKey(key) => Some(key.rule),
+            _ => None,
+        }
+    }
+
     /// Whether it stood in a cookie, which browsers send along unasked.
     #[must_use]
     pub fn is_by_cookie(&self) -> bool {
@@ -227,7 +268,7 @@ fn present<'r>(
         if !may_stand_in(place, rule) {
             return Err(malformed("keys of this environment may not stand in a query"));
         }
-        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum }));
+        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum, place }));
     }
     let mut sessions = rules().filter_map(|rule| match rule {
         CredentialRule::Session(session) => Some(session),
@@ -339,7 +380,9 @@ mod tests {
     #[test]
     fn a_presented_key_never_shows_itself() {
         let rule = PrefixRule { prefix: "sk_".parse().expect("a prefix"), environment: None, kind: None };
-        let key = PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required };
+        let place = CredentialPlace::Cookie { name: "key".to_owned() };
+        let key =
+            PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required, place: &place };
         assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
     }
 }
