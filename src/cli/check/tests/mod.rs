@@ -1,0 +1,156 @@
+//! `doorward check`, word by word, on a real store.
+
+mod requests;
+mod secrets;
+mod stages;
+
+use std::path::Path;
+
+use clap::Parser;
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::Value;
+
+use crate::{
+    config::StoreLocation,
+    domain::{
+        CredentialHash, KeyKind, KeyRecord, PlainKey, ScopeSet, SessionRecord, Timestamp, parse_moment,
+    },
+    store::{KeyStore, SessionStore},
+};
+
+use super::*;
+
+const CONFIG: &str = "
+apis:
+  - name: payments
+    hosts: [api.test]
+    client_address: peer
+    credentials:
+      - api_key:
+          prefixes: { live: sk_live_, test: sk_test_ }
+          from:
+            - header: { name: authorization, scheme: Bearer }
+            - query: { name: api_key, environments: [test] }
+      - session: { cookie: sid }
+      - signature:
+          project: { header: x-project }
+          timestamp: { header: x-timestamp }
+          signature: { header: x-signature }
+          signed: '{timestamp}.{body}'
+    scopes: { write: [read] }
+    origins: [https://app.test]
+    routes:
+      - { match: GET /scans/**, scopes: [read] }
+      - { match: POST /scans, scopes: [write] }
+      - { match: /hello, optional: true }
+      - { match: /status, public: true }
+      - { match: DELETE /scans, scopes: [write], shadow: { until: 2030-06-01 } }
+      - { match: /orgs, organization: { from: [{ query: org }] } }
+";
+
+#[derive(Debug, Parser)]
+struct Root {
+    #[command(flatten)]
+    check: CheckCommand,
+}
+
+/// A store with a few records, and a clock that shows the beginning of 2030.
+struct Scene {
+    config: Config,
+    now: Timestamp,
+    key: PlainKey,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    /// With a key and a session that may read.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+        let path = folder.path().join("keys.db");
+        let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
+        let prefix = "sk_live_".parse().expect("a prefix");
+        let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(1));
+        let apis = vec!["payments".parse().expect("a name")];
+        let scopes = ScopeSet::new(vec!["read".parse().expect("a scope")]).expect("one");
+        let record = KeyRecord {
+            id: "key_1".parse().expect("an id"),
+            hash: key.hash(),
+            hint: key.hint(&prefix),
+            name: "CI".to_owned(),
+            kind: KeyKind::ApiKey,
+            apis: apis.clone(),
+            organization: "acme".parse().expect("an id"),
+            project: None,
+            environment: Some("live".parse().expect("a name")),
+            scopes: scopes.clone(),
+            plan: None,
+            sources: Vec::new(),
+            created: Timestamp::UNIX_EPOCH,
+            expires: Some(parse_moment("2030-03-01").expect("a moment")),
+            revoked: None,
+            rotated_from: None,
+        };
+        let bound = KeyRecord {
+            id: "key_2".parse().expect("an id"),
+            hash: CredentialHash::of("sk_live_bound"),
+            sources: vec!["10.0.0.0/8".parse().expect("a network")],
+            ..record.clone()
+        };
+        store.insert(&[record, bound]).await.expect("new keys");
+        let session = SessionRecord {
+            id: "session_1".parse().expect("an id"),
+            hash: CredentialHash::of(SESSION),
+            apis,
+            user: "ada".parse().expect("an id"),
+            memberships: [].into(),
+            scopes,
+            created: Timestamp::UNIX_EPOCH,
+            expires: parse_moment("2040-01-01").expect("a moment"),
+            idle: None,
+            used: Timestamp::UNIX_EPOCH,
+            ended: None,
+        };
+        store.insert_session(&session).await.expect("a new session");
+        store.close().await;
+        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
+        Self {
+            config: Config { store: StoreLocation::Sqlite(path), ..config },
+            now: parse_moment("2030-01-01").expect("a moment"),
+            key,
+            folder,
+        }
+    }
+
+    /// Carries out the command that these words make.
+    async fn run(&self, words: &[&str]) -> Result<(String, Exit), Failure> {
+        let root = Root::try_parse_from(std::iter::once("check").chain(words.iter().copied()))
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let now = root.check.at.unwrap_or(self.now);
+        execute(&root.check, &self.config, Arc::new(ManualClock::at(now))).await
+    }
+
+    async fn json(&self, words: &[&str]) -> (Value, Exit) {
+        let (answer, exit) = self.run(&[words, &["--output", "json"]].concat()).await.expect("explained");
+        (serde_json::from_str(&answer).expect("JSON"), exit)
+    }
+
+    /// The reason of the refusal, or the decision.
+    async fn verdict(&self, words: &[&str]) -> String {
+        let (answer, _) = self.json(words).await;
+        answer.get("reason").unwrap_or(&answer["decision"]).as_str().expect("text").to_owned()
+    }
+
+    /// A file with this text.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    }
+
+    fn bearer(&self) -> String {
+        format!("authorization: Bearer {}", self.key.expose())
+    }
+}
+
+const SESSION: &str = "the-token-of-a-session";
