@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
     admin::{Keys, NewKey},
     check::{Checker, Policy, decision::Verdict},
-    config::Config,
+    config::{Config, Fragments},
     domain::{KeyKind, SystemClock},
     store::{CachedStore, SqliteStore},
 };
@@ -65,7 +65,7 @@ fn call(key: Option<&str>) -> CheckRequest {
 /// A checker with the example's configuration, and a key that may read.
 async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
-    let config = Config::load(&example, &[]).expect("the example is good").config;
+    let config = Config::load(&example, &[], &Fragments::default()).expect("the example is good").config;
     let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
     let wanted = NewKey {
         apis: config.apis.iter().map(|api| api.name.clone()).collect(),

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use doorward::config::Config;
+use doorward::config::{Config, Fragments};
 use serde_json::{Value, json};
 
 const GOOD: &str = "apis: [{ name: one, hosts: [a.test], routes: [{ match: /, public: true }] }]\n";
@@ -35,7 +35,9 @@ fn doorward(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Answer {
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).expect("a file");
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
     }
     folder
 }
@@ -107,6 +109,58 @@ fn what_is_in_force_is_shown_with_defaults_and_overrides() {
     }
 }
 
+/// `pay` is good, `shop` is not.
+fn teams() -> tempfile::TempDir {
+    let main =
+        "include: apis.d/*.yaml\ngrants:\n  pay: { hosts: [pay.test] }\n  shop: { hosts: [shop.test] }\n";
+    let pay = GOOD.replace("one", "pay").replace("a.test", "pay.test");
+    folder(&[("doorward.yaml", main), ("apis.d/pay.yaml", &pay), ("apis.d/shop.yaml", BAD)])
+}
+
+#[test]
+fn a_bad_fragment_is_named_and_the_exit_code_is_64() {
+    let folder = teams();
+    let answer = doorward(folder.path(), &["config", "check", "doorward.yaml"], &[]);
+    assert_eq!((answer.exit, answer.out.as_str()), (Some(64), ""));
+    let lines = [
+        "apis.d/shop.yaml:1:1: budget: found a field that is not known here, expected `apis`",
+        "apis.d/shop.yaml:3:13: apis[0].name: found \"One\", expected lower-case letters",
+        "2 errors",
+    ];
+    for (line, start) in answer.err.lines().zip(lines) {
+        assert!(line.starts_with(start), "{}", answer.err);
+    }
+    assert_eq!(answer.err.lines().count(), lines.len());
+    let answer = doorward(folder.path(), &["config", "check", "--output", "json"], &[]);
+    let errors: Value = serde_json::from_str(&answer.out).expect("JSON");
+    assert_eq!((answer.exit, &errors[0]["file"]), (Some(64), &json!("apis.d/shop.yaml")));
+
+    std::fs::remove_file(folder.path().join("apis.d/shop.yaml")).expect("it was there");
+    let answer = doorward(folder.path(), &["config", "check"], &[]);
+    let good = "./doorward.yaml: good; APIs: 1, routes: 1, fragments: 1\n";
+    assert_eq!((answer.exit, answer.out.as_str(), answer.err.as_str()), (Some(0), good, ""));
+}
+
+#[test]
+fn the_apis_of_good_fragments_are_shown_and_the_bad_ones_told_of() {
+    let folder = teams();
+    let answer = doorward(folder.path(), &["config", "show"], &[]);
+    assert_eq!(answer.exit, Some(64));
+    assert!(answer.err.contains("apis.d/shop.yaml:1:1: budget: found a field"), "{}", answer.err);
+    let shown = Config::parse(&answer.out, Path::new("shown.yaml"), &[]).expect("a configuration");
+    let names: Vec<&str> = shown.config.apis.iter().map(|api| api.name.as_str()).collect();
+    assert_eq!(names, ["pay"]);
+}
+
+#[test]
+fn a_bad_fragment_keeps_nobody_from_the_keys_of_the_others() {
+    let folder = teams();
+    let answer = doorward(folder.path(), &["keys", "list", "--output", "json"], &[]);
+    let keys: Value = serde_json::from_str(&answer.out).expect("JSON");
+    assert_eq!((answer.exit, keys), (Some(0), json!({ "keys": [] })));
+    assert!(answer.err.contains("apis.d/shop.yaml"), "{}", answer.err);
+}
+
 #[test]
 fn without_a_file_it_says_what_it_looked_for() {
     let folder = folder(&[]);
@@ -125,6 +179,9 @@ fn the_schema_is_json_and_survives_a_reader_who_leaves() {
     let answer = doorward(folder.path(), &["config", "schema"], &[]);
     let schema: Value = serde_json::from_str(&answer.out).expect("JSON");
     assert_eq!((answer.exit, schema.get("title")), (Some(0), Some(&json!("Doorward"))));
+    let answer = doorward(folder.path(), &["config", "schema", "--fragment"], &[]);
+    let schema: Value = serde_json::from_str(&answer.out).expect("JSON");
+    assert_eq!((answer.exit, schema.get("title")), (Some(0), Some(&json!("Fragment"))));
 
     let mut child = Command::new(env!("CARGO_BIN_EXE_doorward"))
         .args(["config", "schema"])
@@ -147,7 +204,8 @@ fn every_example_is_good_and_so_is_what_is_shown_of_it() {
         if !is_yaml || !text.lines().any(|line| line == "apis:") {
             continue;
         }
-        let loaded = Config::load(&path, &[]).unwrap_or_else(|errors| panic!("{errors}"));
+        let loaded =
+            Config::load(&path, &[], &Fragments::default()).unwrap_or_else(|errors| panic!("{errors}"));
         let file = path.to_str().expect("UTF-8");
         let answer = doorward(&examples, &["config", "show", "--config", file], &[]);
         assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""), "{file}");

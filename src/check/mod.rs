@@ -56,7 +56,7 @@ impl Policy {
     /// Makes a checked configuration ready: builds the tables of hosts and routes, and the metrics.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let doors = Doors::new(&config.apis);
+        let doors = Doors::new(config);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
         Self { doors, recorder, outage: config.outage }
     }

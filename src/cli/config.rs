@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{Config, find, schema};
+use crate::config::{Config, Fragments, find, fragment_schema, schema};
 
 use super::{ConfigFile, Exit, Failure, Output, print, to_json, unwritable};
 
@@ -15,15 +15,23 @@ pub(super) enum ConfigCommand {
     Check(CheckCommand),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "\
-Example: have an editor complete and check the file
+Examples: have an editor complete and check the files
   doorward config schema > doorward.schema.json
+  doorward config schema --fragment > fragment.schema.json
   sed -i '1i # yaml-language-server: $schema=doorward.schema.json' doorward.yaml")]
-    Schema,
+    Schema {
+        /// Print that of a fragment, one team's file
+        #[arg(long)]
+        fragment: bool,
+    },
     /// Print what is in force, defaults and overrides included, as YAML.
     #[command(after_help = "\
 Examples:
   doorward config show --config doorward.yaml
-  DOORWARD_CACHE__POSITIVE=30s doorward config show")]
+  DOORWARD_CACHE__POSITIVE=30s doorward config show
+
+The APIs of fragments stand among the others, so that the answer is a configuration of one
+file. Fragments that are refused are told on standard error, and the exit code is 64.")]
     Show(ConfigFile),
 }
 
@@ -36,7 +44,7 @@ Examples:
   DOORWARD_BUDGET=1s doorward config check
 
 Every error is told with its line (or the environment's variable), its place, what was
-found and what was expected. The exit code is 64 if there is one.")]
+found and what was expected, those of fragments too. The exit code is 64 if there is one.")]
 pub(super) struct CheckCommand {
     /// The file to check [default: the one that --config or the usual places name]
     #[arg(conflicts_with = "config")]
@@ -56,10 +64,14 @@ pub(super) struct CheckCommand {
 pub(super) fn run(command: &ConfigCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check(command) => check(command, env),
-        ConfigCommand::Schema => print(&to_json(&schema())?).map(|()| Exit::Success),
+        ConfigCommand::Schema { fragment } => {
+            let schema = if *fragment { fragment_schema() } else { schema() };
+            print(&to_json(&schema)?).map(|()| Exit::Success)
+        }
         ConfigCommand::Show(config) => {
-            let shown = config.load(env)?.to_yaml().map_err(unwritable)?;
-            print(&shown).map(|()| Exit::Success)
+            let loaded = config.load(env)?;
+            print(&loaded.to_yaml().map_err(unwritable)?)?;
+            Ok(if loaded.refused.is_empty() { Exit::Success } else { Exit::Usage })
         }
     }
 }
@@ -69,11 +81,17 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
         Some(file) => find(Some(file), env)?,
         None => command.config.path(env)?,
     };
-    match (Config::load(&path, env), command.output) {
+    let loaded = Config::load(&path, env, &Fragments::default());
+    let checked = loaded.and_then(|loaded| loaded.errors().map_or(Ok(loaded), Err));
+    match (checked, command.output) {
         (Ok(loaded), Output::Table) => {
             let routes: usize = loaded.config.apis.iter().map(|api| api.routes.len()).sum();
             let apis = loaded.config.apis.len();
-            print(&format!("{}: good; APIs: {apis}, routes: {routes}", path.display()))?;
+            let fragments = match loaded.taken {
+                0 => String::new(),
+                count => format!(", fragments: {count}"),
+            };
+            print(&format!("{}: good; APIs: {apis}, routes: {routes}{fragments}", path.display()))?;
             Ok(Exit::Success)
         }
         (Ok(_), Output::Json) => print("[]").map(|()| Exit::Success),

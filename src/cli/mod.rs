@@ -19,7 +19,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::config::{Config, ConfigErrors, Loaded, NotFound, find};
+use crate::config::{Config, ConfigErrors, Fragments, Loaded, NotFound, find};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,13 +142,19 @@ impl ConfigFile {
         find(self.config.as_deref(), env)
     }
 
-    /// Finds the configuration and reads it.
+    /// Finds the configuration and reads it. Fragments that are refused are told on standard error: the others do
+    /// without them.
     ///
     /// # Errors
     ///
     /// There is none, or it is wrong.
     pub(crate) fn load(&self, env: &[(String, String)]) -> Result<Loaded, Failure> {
-        Ok(Config::load(&self.path(env)?, env)?)
+        let loaded = Config::load(&self.path(env)?, env, &Fragments::default())?;
+        if let Some(errors) = loaded.errors() {
+            // Whether it could be told changes nothing.
+            let _ = writeln!(io::stderr(), "fragments that are refused are left out:\n{errors}");
+        }
+        Ok(loaded)
     }
 }
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ApiName, HeaderName, Implications, Scope, folds_to};
 
 use super::{
-    CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset, Shadow,
+    CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset,
+    SecretOrigin, Shadow,
     binding::{ApiBinding, RawBinding},
     credential::{self, RawCredential},
     denials::RawDenials,
@@ -68,6 +69,11 @@ impl Api {
     /// How keys begin, of all kinds of keys together.
     pub fn prefix_rules(&self) -> impl Iterator<Item = &PrefixRule> {
         credential::prefix_rules(&self.credentials)
+    }
+
+    /// The files and environment variables that its credentials need.
+    pub(super) fn secret_origins(&self) -> impl Iterator<Item = SecretOrigin> {
+        credential::secret_origins(&self.credentials)
     }
 
     /// The headers in which the upstream reads claims, beside the principal headers.
@@ -215,6 +221,11 @@ pub(super) fn check(raw: &[(usize, RawApi)], at: &Place<'_>, report: &mut Report
 }
 
 impl RawApi {
+    /// Its hosts.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|host| host.value.0.as_str())
+    }
+
     fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> Api {
         let credentials = credential::check(&self.credentials, &at.field("credentials"), report);
         let headers: Vec<&HeaderName> = credential::headers(&credentials).collect();
@@ -294,7 +305,7 @@ fn check_claim_headers(
 
 /// A host in lower case, without port or final dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host(String);
+pub(super) struct Host(pub(super) String);
 
 impl Format for Host {
     const NAME: &'static str = "host";

@@ -1,19 +1,25 @@
 //! File and environment → [`Config`].
 
-use std::{collections::HashSet, fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use saphyr::{Scalar, Yaml, YamlEmitter};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    Config, ConfigErrors, RawConfig,
+    Config, ConfigErrors, Fingerprint, Fragments, RawConfig, RefusedFragment,
     api::RawApi,
+    fragment::{self, Judged, MainFile},
+    grants::Grants,
+    include::Include,
     overrides,
     place::Place,
     problem::{Problem, Report},
     schema, shape,
-    tree::{Content, Member, Node},
+    sound::Sound,
     yaml,
 };
 
@@ -25,41 +31,73 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct Loaded {
     /// The configuration, checked.
     pub config: Config,
+    /// How many fragments are taken.
+    pub taken: usize,
+    /// The fragments that are refused, in the order of their files.
+    pub refused: Vec<RefusedFragment>,
+    /// What the next load takes as the last good fragments.
+    pub fragments: Fragments,
+    /// The files that it was read from, as they were before that.
+    pub files: Fingerprint,
+    include: Include,
     in_force: RawConfig,
 }
 
 impl Config {
-    /// Reads the file at `path` and the overrides in `env` (`DOORWARD_A__B=value` sets `a.b`), and checks
-    /// everything.
+    /// Reads the file at `path`, the overrides in `env` (`DOORWARD_A__B=value` sets `a.b`) and the fragments that the
+    /// file includes, and checks everything. A fragment that is refused keeps what it has in `last_good`.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrors`] with everything that is wrong; a file that cannot be read is one of them.
-    pub fn load(path: &Path, env: &[(String, String)]) -> Result<Loaded, ConfigErrors> {
-        let text = read(path).map_err(|message| ConfigErrors::new(path, vec![Problem::of_file(message)]))?;
-        Self::parse(&text, path, env)
+    /// [`ConfigErrors`] with everything that is wrong, in the fragments too, if something is wrong with the file
+    /// itself; a file that cannot be read is one of them.
+    pub fn load(
+        path: &Path,
+        env: &[(String, String)],
+        last_good: &Fragments,
+    ) -> Result<Loaded, ConfigErrors> {
+        let mut files = Fingerprint::of([path]);
+        let text = read(path).map_err(|message| ConfigErrors::new(path, vec![Problem::of_file(message)]));
+        let checked = text.and_then(|text| check(&text, path, env, last_good, &mut files));
+        checked.map_err(|errors| errors.read_from(files))
     }
 
-    /// Does the same with the text of a file: relative paths in it are relative to the folder of `path`, which
-    /// is not read.
+    /// Does the same with the text of a file, and no last good fragments: relative paths in it are relative to the
+    /// folder of `path`, which is not read.
     ///
     /// # Errors
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path, env: &[(String, String)]) -> Result<Loaded, ConfigErrors> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        check(text, folder, env).map_err(|problems| ConfigErrors::new(path, problems))
+        check(text, path, env, &Fragments::default(), &mut Fingerprint::default())
     }
 }
 
 impl Loaded {
-    /// What is in force, defaults and overrides included, as YAML.
+    /// Everything that is wrong with the fragments that are refused; `None` if none is.
+    #[must_use]
+    pub fn errors(&self) -> Option<ConfigErrors> {
+        let mut errors = self.refused.iter().map(|fragment| fragment.errors.clone());
+        errors.next().map(|first| first.and(errors))
+    }
+
+    /// The files as they are now, and those that are new among the fragments.
+    #[must_use]
+    pub fn files_now(&self) -> Fingerprint {
+        // What cannot be listed is not new.
+        let fragments = self.include.files().unwrap_or_default();
+        Fingerprint::of(self.files.paths().chain(fragments.iter().map(PathBuf::as_path)))
+    }
+
+    /// What is in force as YAML, defaults and overrides included, as one file: the APIs of the good fragments stand
+    /// among the others.
     ///
     /// # Errors
     ///
     /// It cannot be written as YAML: a mistake of ours.
     pub fn to_yaml(&self) -> Result<String, String> {
-        let json = serde_json::to_value(&self.in_force).map_err(|error| error.to_string())?;
+        let merged = RawConfig { include: None, grants: Grants::new(), ..self.in_force.clone() };
+        let json = serde_json::to_value(&merged).map_err(|error| error.to_string())?;
         let mut text = String::new();
         let emitted = YamlEmitter::new(&mut text).dump(&to_yaml(&json));
         emitted.map_err(|error| error.to_string())?;
@@ -84,7 +122,8 @@ fn to_yaml(json: &Value) -> Yaml<'_> {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// The text of a configuration; the error says what was found instead.
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
@@ -98,71 +137,79 @@ fn read(path: &Path) -> Result<String, String> {
     })
 }
 
-fn check(text: &str, folder: &Path, env: &[(String, String)]) -> Result<Loaded, Vec<Problem>> {
+fn check(
+    text: &str,
+    path: &Path,
+    env: &[(String, String)],
+    last_good: &Fragments,
+    files: &mut Fingerprint,
+) -> Result<Loaded, ConfigErrors> {
+    let main = read_main(text, path, env, files).map_err(|problems| ConfigErrors::new(path, problems))?;
+    let Main { mut config, mut in_force, apis, include, fragments, problems } = main;
+    files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
+    let context = MainFile { path, env, grants: &in_force.grants, apis: &config.apis };
+    let Judged { raw, apis: of_fragments, unavailable, taken, refused, last_good, files: named } =
+        fragment::judge(&fragments, context, last_good);
+    files.extend(named);
+    if !problems.is_empty() {
+        let refused = refused.into_iter().map(|fragment| fragment.errors);
+        return Err(ConfigErrors::new(path, problems).and(refused));
+    }
+    config.apis.extend(of_fragments);
+    config.unavailable = unavailable;
+    in_force.apis = apis.into_iter().map(|(_, api)| api).chain(raw).collect();
+    Ok(Loaded { config, taken, refused, fragments: last_good, include, files: files.clone(), in_force })
+}
+
+/// What the main file says.
+struct Main {
+    config: Config,
+    in_force: RawConfig,
+    /// Those whose shape is right, each with its place in the list.
+    apis: Vec<(usize, RawApi)>,
+    include: Include,
+    /// The files that are there.
+    fragments: Vec<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+/// As error the problems of a file about which nothing more can be said.
+fn read_main(
+    text: &str,
+    path: &Path,
+    env: &[(String, String)],
+    files: &mut Fingerprint,
+) -> Result<Main, Vec<Problem>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
     let mut problems = Vec::new();
     let Some(mut root) = yaml::read(text, None, &mut problems) else {
         return Err(problems);
     };
     overrides::apply(&mut root, env, &mut problems);
     problems.extend(shape::check(&root, &schema()));
-    let sound = sound_parts(&root, &problems);
-    problems.extend(sound.problems);
-    let Some(mut in_force) = sound.sections else {
+    let has_shape = problems.is_empty();
+    // Without the grants nothing can be said of the fragments.
+    let has_grants = problems.iter().all(|problem| problem.part() != "grants");
+    let mut sound = Sound::new(&root, &mut problems);
+    let apis = sound.apis();
+    let Some(in_force) = sound.sections() else {
         return Err(problems);
     };
     let mut report = Report::new(&root, folder, env);
-    let config = in_force.check(&sound.apis, folder, &mut report);
-    problems.extend(report.into_problems());
-    if !problems.is_empty() {
-        return Err(problems);
+    let config = in_force.check(&apis, folder, &mut report);
+    // A misspelt `apis` is one mistake, not two.
+    if has_shape && apis.is_empty() && in_force.include.is_none() {
+        let message = "found no API, expected one at least, here or in files that `include` names";
+        report.add(&Place::Root.field("apis"), message);
     }
-    in_force.apis = sound.apis.into_iter().map(|(_, api)| api).collect();
-    Ok(Loaded { config, in_force })
-}
-
-/// The parts of the tree whose shape is right, so that what is wrong in one section hides nothing in another:
-/// a section that is not among them stands at its default, an API is left out.
-fn sound_parts(root: &Node, problems: &[Problem]) -> Sound {
-    let mut sound = Sound::default();
-    let Content::Mapping(members) = &root.content else {
-        return sound;
-    };
-    let unsound: HashSet<&str> = problems.iter().map(Problem::part).collect();
-    let is_sound = |place: &Place<'_>| !unsound.contains(place.to_string().as_str());
-    let mut sections = Map::from_iter([("apis".to_owned(), Value::Array(Vec::new()))]);
-    for Member { key, node, .. } in members {
-        let at = Place::Root.field(key);
-        match &node.content {
-            Content::List(items) if key == "apis" => {
-                let items = items.iter().enumerate().filter(|(index, _)| is_sound(&at.item(*index)));
-                for (index, item) in items {
-                    let api = sound.read(item.to_json(), item, &at.item(index));
-                    sound.apis.extend(api.map(|api| (index, api)));
-                }
-            }
-            _ if is_sound(&at) => {
-                sections.insert(key.clone(), node.to_json());
-            }
-            _ => {}
-        }
-    }
-    sound.sections = sound.read(Value::Object(sections), root, &Place::Root);
-    sound
-}
-
-/// What [`sound_parts`] found.
-#[derive(Default)]
-struct Sound {
-    sections: Option<RawConfig>,
-    apis: Vec<(usize, RawApi)>,
-    /// What the schema allows and the structs refuse: a mistake of ours, reported like any other.
-    problems: Vec<Problem>,
-}
-
-impl Sound {
-    fn read<T: DeserializeOwned>(&mut self, json: Value, node: &Node, at: &Place<'_>) -> Option<T> {
-        let read = serde_json::from_value(json);
-        let fault = |error| Problem::new(&node.origin, at, format!("cannot be understood: {error}"));
-        read.map_err(|error| self.problems.push(fault(error))).ok()
-    }
+    let include = in_force.include.as_ref().filter(|_| has_grants);
+    let include = include.map(|include| include.within(folder)).unwrap_or_default();
+    let fragments = include.files().unwrap_or_else(|message| {
+        report.add(&Place::Root.field("include"), message);
+        Vec::new()
+    });
+    let (found, named) = report.finish();
+    problems.extend(found);
+    files.extend(named);
+    Ok(Main { config, in_force, apis, include, fragments, problems })
 }

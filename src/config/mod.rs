@@ -4,8 +4,9 @@
 //! it is checked. Whoever holds a [`Config`] holds something that was checked whole.
 //!
 //! The way through: [`Config::load`] reads the file into a tree that knows its lines, puts the environment's overrides
-//! into it, checks its shape against the schema, and has each section check what its values mean. All
-//! problems are reported together.
+//! into it, checks its shape against the schema, and has each section check what its values mean. The fragments
+//! that it includes go the same way, each alone, and are held against what the file grants them. All problems
+//! are reported together.
 
 mod api;
 mod binding;
@@ -15,7 +16,11 @@ mod credential_place;
 mod denials;
 mod duration;
 mod find;
+mod fingerprint;
+mod fragment;
+mod grants;
 mod guards;
+mod include;
 mod listen;
 mod load;
 mod origin;
@@ -31,6 +36,7 @@ mod secret_source;
 mod shadow;
 mod shape;
 mod shutdown;
+mod sound;
 mod store;
 mod template;
 #[cfg(test)]
@@ -40,7 +46,7 @@ mod tree;
 mod wording;
 mod yaml;
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,13 +64,15 @@ pub use credential::{
 pub use credential_place::CredentialPlace;
 pub use denials::Denials;
 pub use find::{NotFound, find};
+pub use fingerprint::Fingerprint;
+pub use fragment::{FragmentName, Fragments, RefusedFragment};
 pub use guards::{Guard, Guards, Preflight};
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
 pub use problem::ConfigErrors;
 pub use route::{Access, Route};
-pub use schema::schema;
+pub use schema::{fragment_schema, schema};
 pub use scope_preset::ScopePreset;
 pub use secret_source::{SecretOrigin, SecretSource};
 pub use shadow::Shadow;
@@ -73,8 +81,16 @@ pub use store::StoreLocation;
 pub use template::{Hole, Part, Template};
 
 use self::{
-    api::RawApi, cache::RawCache, duration::Span, listen::RawListen, place::Place, problem::Report,
-    shutdown::RawShutdown, text::Text,
+    api::RawApi,
+    cache::RawCache,
+    duration::Span,
+    grants::Grants,
+    include::RawInclude,
+    listen::RawListen,
+    place::Place,
+    problem::Report,
+    shutdown::RawShutdown,
+    text::{Text, names},
 };
 
 /// All that one process of Doorward is told, checked.
@@ -92,8 +108,10 @@ pub struct Config {
     pub budget: Duration,
     /// How it ends.
     pub shutdown: Shutdown,
-    /// The products guarded. No host stands in two of them and no name is used twice.
+    /// The products guarded, of all files. No host stands in two of them and no name is used twice.
     pub apis: Vec<Api>,
+    /// The hosts of no API that a refused fragment may have: what is asked there cannot be answered.
+    pub unavailable: BTreeMap<String, FragmentName>,
 }
 
 /// How Envoy is told that the answer could not be found out.
@@ -132,8 +150,16 @@ struct RawConfig {
     /// How a process ends without dropping a Check.
     #[serde(default)]
     shutdown: RawShutdown,
-    /// The products guarded.
-    #[schemars(length(min = 1))]
+    /// Fragments: files with the APIs of one team each, which `grants` must name. Patterns of paths such as
+    /// `apis.d/*.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    include: Option<RawInclude>,
+    /// What each fragment may have, by the name of its file without extension.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    #[schemars(extend("propertyNames" = names::<FragmentName>()))]
+    grants: Grants,
+    /// The products guarded. It can be left out where there is an `include`.
+    #[serde(default)]
     apis: Vec<RawApi>,
 }
 
@@ -150,6 +176,7 @@ impl RawConfig {
     /// they stand in for `self.apis`.
     fn check(&self, apis: &[(usize, RawApi)], folder: &Path, report: &mut Report<'_>) -> Config {
         let at = Place::Root;
+        grants::check(&self.grants, apis, &at.field("grants"), report);
         Config {
             listen: self.listen.check(folder, &at.field("listen"), report),
             store: self.store.value.within(folder),
@@ -158,6 +185,7 @@ impl RawConfig {
             budget: self.budget.within(1..=60_000, &at.field("budget"), report),
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
             apis: api::check(apis, &at.field("apis"), report),
+            unavailable: BTreeMap::new(),
         }
     }
 }

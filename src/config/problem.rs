@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::{place::Place, tree::Node};
+use super::{Fingerprint, grants::Grant, place::Place, tree::Node};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,19 +69,24 @@ impl Problem {
 }
 
 /// Collects what the checks of the sections find, and knows what they check against beside the file.
-#[derive(Debug)]
 pub(super) struct Report<'a> {
     root: &'a Node,
     folder: &'a Path,
     env: &'a [(String, String)],
+    grant: Option<&'a Grant<'a>>,
     problems: Vec<Problem>,
+    files: Fingerprint,
 }
 
 impl<'a> Report<'a> {
-    /// An empty report on the configuration `root`, whose paths are relative to `folder`, in the environment
-    /// `env`.
+    /// An empty report on the main file `root`, whose paths are relative to `folder`, in the environment `env`.
     pub(super) fn new(root: &'a Node, folder: &'a Path, env: &'a [(String, String)]) -> Self {
-        Self { root, folder, env, problems: Vec::new() }
+        Self { root, folder, env, grant: None, problems: Vec::new(), files: Fingerprint::default() }
+    }
+
+    /// The same on a fragment, which can name only those files and variables that `grant` gives it.
+    pub(super) fn granted(self, grant: &'a Grant<'a>) -> Self {
+        Self { grant: Some(grant), ..self }
     }
 
     /// A path of the configuration, relative to its folder if it is relative at all.
@@ -89,9 +94,30 @@ impl<'a> Report<'a> {
         self.folder.join(written)
     }
 
+    /// Makes a change of the file at `path` one of the configuration, and tells where to read it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had, as a sentence after "found …, ".
+    pub(super) fn follow(&mut self, path: &Path) -> Result<PathBuf, String> {
+        if let Some(grant) = self.grant {
+            grant.check_file(path)?;
+        }
+        self.files.extend(Fingerprint::of([path]));
+        self.grant.map_or_else(|| Ok(path.to_owned()), |grant| grant.resolve(path))
+    }
+
     /// The value of an environment variable.
-    pub(super) fn variable(&self, name: &str) -> Option<&'a str> {
-        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had, as a sentence after "found …, ".
+    pub(super) fn variable(&self, name: &str) -> Result<&'a str, String> {
+        if let Some(grant) = self.grant {
+            grant.check_variable(name)?;
+        }
+        let found = self.env.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).ok_or_else(|| "which is not set".to_owned())
     }
 
     /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is
@@ -107,19 +133,29 @@ impl<'a> Report<'a> {
         &node.origin
     }
 
-    /// What was found.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    /// What was found, and the files that a section follows.
+    pub(super) fn finish(self) -> (Vec<Problem>, Fingerprint) {
+        (self.problems, self.files)
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the file; what came from the environment
-/// stands last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Everything that is wrong with a configuration, file by file, each in its order; what came from the environment
+/// stands last in the main file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct ConfigErrors {
-    file: PathBuf,
     /// Never empty.
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<InFile>,
+    #[serde(skip)]
+    files: Fingerprint,
+}
+
+/// A problem and the file in which it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct InFile {
+    file: PathBuf,
+    #[serde(flatten)]
+    pub(super) problem: Problem,
 }
 
 impl ConfigErrors {
@@ -127,31 +163,35 @@ impl ConfigErrors {
     pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
         problems.sort_unstable();
         problems.dedup();
-        Self { file: file.to_owned(), problems }
+        let in_file = |problem| InFile { file: file.to_owned(), problem };
+        Self { problems: problems.into_iter().map(in_file).collect(), files: Fingerprint::default() }
     }
-}
 
-/// A list of the problems, each with the file.
-impl Serialize for ConfigErrors {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct InFile<'a> {
-            file: &'a Path,
-            #[serde(flatten)]
-            problem: &'a Problem,
-        }
-        let file = self.file.as_path();
-        serializer.collect_seq(self.problems.iter().map(|problem| InFile { file, problem }))
+    /// The same of a configuration that was read from `files`.
+    pub(super) fn read_from(self, files: Fingerprint) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The files as they were before they were read. As long as they stay so, the errors do.
+    #[must_use]
+    pub fn files(&self) -> &Fingerprint {
+        &self.files
+    }
+
+    /// These and those of further files.
+    pub(super) fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.problems.extend(others.into_iter().flat_map(|errors| errors.problems));
+        self
     }
 }
 
 /// One line for each problem, and a last one with their number.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        for InFile { file, problem } in &self.problems {
             match &problem.origin {
-                Origin::File {} => write!(f, "{}: ", self.file.display())?,
-                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
+                Origin::File {} => write!(f, "{}: ", file.display())?,
+                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", file.display())?,
                 Origin::Variable { variable } => write!(f, "${variable}: ")?,
             }
             if !problem.path.is_empty() {

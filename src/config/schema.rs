@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     RawConfig,
+    fragment::RawFragment,
     text::{self, Rule},
     tree::{Content, Node},
 };
@@ -15,6 +16,12 @@ use super::{
 #[must_use]
 pub fn schema() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawConfig>().to_value()
+}
+
+/// The JSON Schema (draft 2020-12) of a fragment.
+#[must_use]
+pub fn fragment_schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawFragment>().to_value()
 }
 
 /// Whether a shape is for values of this type.

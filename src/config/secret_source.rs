@@ -1,6 +1,11 @@
 //! `{ file: … }` and `{ env: … }`: where a secret comes from, since none stands in the configuration itself.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +16,9 @@ use super::{
     problem::Report,
     text::{Format, Text},
 };
+
+/// The longest file with a secret, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// A secret, read where the configuration says. A changed file is a changed configuration. `Debug` shows
 /// nothing of it, and its memory is zeroed.
@@ -64,14 +72,12 @@ impl RawSecretSource {
         let (origin, read) = match self {
             Self::File(path) => {
                 let path = report.path(&path.value);
-                let text =
-                    std::fs::read_to_string(&path).map_err(|error| format!("which cannot be read: {error}"));
+                let text = report.follow(&path).and_then(|path| read(&path));
                 (SecretOrigin::File(path), text)
             }
             Self::Env(name) => {
                 let name = &name.value.0;
-                let value = report.variable(name).map(str::to_owned);
-                (SecretOrigin::Env(name.clone()), value.ok_or_else(|| "which is not set".to_owned()))
+                (SecretOrigin::Env(name.clone()), report.variable(name).map(str::to_owned))
             }
         };
         let read = read.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
@@ -86,9 +92,20 @@ impl RawSecretSource {
     }
 }
 
+fn read(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text))
+        .map_err(|error| format!("which cannot be read: {error}"))?;
+    if text.len() as u64 > SECRET_BYTES_MAX {
+        return Err(format!("which is longer than {SECRET_BYTES_MAX} bytes, expected a secret"));
+    }
+    Ok(text)
+}
+
 /// The name of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VariableName(String);
+pub(super) struct VariableName(pub(super) String);
 
 impl Format for VariableName {
     const NAME: &'static str = "variable-name";

@@ -181,13 +181,13 @@ mod tests {
         check(
             "apes: []",
             &["1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
-               `outage`, `budget`, `shutdown`, `apis`; did you mean `apis`?"],
+               `outage`, `budget`, `shutdown`, `include`, `grants`, `apis`; did you mean `apis`?"],
         );
     }
 
     #[test]
     fn a_needed_field_that_is_missing_is_told() {
-        check("{}", &["1:1 : found no field `apis`, which is needed"]);
+        check("{}", &["1:1 apis: found no API, expected one at least"]);
         check(
             "apis: [{ name: one }]",
             &["1:8 apis[0]: found no field `hosts`", "1:8 apis[0]: found no field `routes`"],
@@ -196,7 +196,10 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_refused_where_one_entry_is_needed() {
-        check("apis: []", &["1:7 apis: found an empty list, expected at least one entry"]);
+        check(
+            "apis: []",
+            &["1:7 apis: found no API, expected one at least, here or in files that `include` names"],
+        );
         check(&api(&["routes: []"]), &["5:13 apis[0].routes: found an empty list"]);
         check(&(api(&[]) + "listen: { check: [] }"), &["6:18 listen.check: found an empty list"]);
     }

@@ -5,14 +5,18 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CheckAddress, Config, Outage, StoreLocation, Transport, problem::Origin, schema, yaml};
+use super::{
+    CheckAddress, Config, Fragments, Outage, StoreLocation, Transport,
+    problem::{InFile, Origin},
+    schema, yaml,
+};
 
 /// The problems of `text`, each as `line:column path: message`.
 pub(super) fn problems(text: &str) -> Vec<String> {
     let Err(errors) = Config::parse(text, Path::new("/etc/doorward/doorward.yaml"), &[]) else {
         return Vec::new();
     };
-    let problems = errors.problems.iter().map(|problem| match &problem.origin {
+    let problems = errors.problems.iter().map(|InFile { problem, .. }| match &problem.origin {
         Origin::Line { line, column } => format!("{line}:{column} {}: {}", problem.path, problem.message),
         other => format!("{other:?} {}: {}", problem.path, problem.message),
     });
@@ -264,7 +268,7 @@ fn a_file_that_cannot_be_read_is_an_error_like_any_other() {
         (write("long.yaml", &vec![b'#'; 1024 * 1024 + 1]), "found more than 1048576 bytes"),
     ];
     for (path, expected) in cases {
-        let errors = Config::load(&path, &[]).expect_err(expected).to_string();
+        let errors = Config::load(&path, &[], &Fragments::default()).expect_err(expected).to_string();
         assert!(errors.contains(expected) && errors.ends_with("1 error"), "{errors}");
     }
 }

@@ -16,6 +16,9 @@ use super::{
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
+    fragment::FragmentName,
+    grants::GrantedSecret,
+    include::FilePattern,
     listen::{CheckAddress, TelemetryAddress},
     origin::WebOrigin,
     secret_source::VariableName,
@@ -106,7 +109,7 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 27] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
@@ -114,6 +117,9 @@ const RULES: [Rule; 24] = [
     rule::<CookieName>(),
     rule::<Entitlement>(),
     rule::<Environment>(),
+    rule::<FilePattern>(),
+    rule::<FragmentName>(),
+    rule::<GrantedSecret>(),
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<KeyPrefix>(),

@@ -304,10 +304,10 @@ mod tests {
     fn what_is_no_single_mapping_in_yaml_is_refused_with_its_line() {
         let deep = format!("a: {}{}", "[".repeat(40), "]".repeat(40));
         let cases = [
-            ("", "1:1 : found nothing, expected a mapping with `apis`"),
-            ("# nothing", "1:1 : found nothing, expected a mapping with `apis`"),
-            ("[]", "1:1 : found a list, expected a mapping with `apis`"),
-            ("apis", "1:1 : found \"apis\", expected a mapping with `apis`"),
+            ("", "1:1 : found nothing, expected a mapping"),
+            ("# nothing", "1:1 : found nothing, expected a mapping"),
+            ("[]", "1:1 : found a list, expected a mapping"),
+            ("apis", "1:1 : found \"apis\", expected a mapping"),
             ("a: [", "2:1 : this is not YAML"),
             ("a: b: c", "1:5 : this is not YAML"),
             ("a: 1\n---\nb: 1", "2:1 : found a second document, expected only one"),

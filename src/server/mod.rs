@@ -20,13 +20,13 @@ use tracing::info;
 
 use crate::{
     check::{Checker, Policy},
-    config::{Config, ConfigErrors, Shutdown, StoreLocation},
+    config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
     domain::SystemClock,
     store::{CachedStore, SqliteStore, StoreError},
     telemetry,
 };
 
-use self::{health::Health, reload::Files, shutdown::Signals};
+use self::{health::Health, shutdown::Signals};
 
 pub use reload::ConfigSource;
 
@@ -84,17 +84,18 @@ fn advice(error: &io::Error, field: &str) -> String {
 /// Whatever keeps it from beginning. Once it is ready only a broken server ends it.
 pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let signals = Signals::new()?;
-    let files = Files::new(&source);
-    let config = source.load()?;
+    let loaded = source.load(&Fragments::default())?;
+    let config = &loaded.config;
     let metrics = telemetry::install_metrics()?;
+    reload::begin(&loaded);
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
     let cached = CachedStore::new(store, config.cache, config.budget);
-    let checker = Arc::new(Checker::new(Policy::new(&config), cached.clone(), Arc::new(SystemClock)));
+    let checker = Arc::new(Checker::new(Policy::new(config), cached.clone(), Arc::new(SystemClock)));
 
     let (ending, ended) = watch::channel(());
-    let (files, certificates) = files.with_certificates(&config.listen.check)?;
-    let connections = listener::listen(&config.listen.check, &certificates, &ended).await?;
+    let certificates = reload::read_certificates(&config.listen.check)?;
+    let connections = listener::listen(&config.listen.check, &certificates.1, &ended).await?;
     let health = Health::new();
     // None of these ends by itself.
     let mut beside = JoinSet::new();
@@ -106,8 +107,8 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
     let Shutdown { drain, deadline } = config.shutdown;
     health.set_ready(true).await;
-    announce(&config);
-    beside.spawn(reload::follow(source, files, config, checker, certificates, signals.hangup));
+    announce(config);
+    beside.spawn(reload::follow(source, loaded, checker, certificates, signals.hangup));
     shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await
 }
 

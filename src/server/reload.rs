@@ -1,15 +1,15 @@
 //! Following the files: configuration and certificates take effect when they change, or on SIGHUP. A change is
-//! taken whole or refused whole, and what was in force stays.
+//! taken whole or refused whole, a fragment's alone, and what was in force stays.
 
-use std::{os::unix::fs::MetadataExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use metrics::{counter, describe_counter};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
 
 use crate::{
     check::{Checker, Policy},
-    config::{CheckListener, Config, ConfigErrors},
+    config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
     store::Lookups,
 };
 
@@ -18,8 +18,10 @@ use super::tls::{self, Certificates, TlsError};
 /// How often the files are looked at. Kubernetes swaps symbolic links, which no file watcher sees reliably.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Counts reloads by what (`config`, `certificates`) and result (`ok`, `refused`).
+/// Counts reloads by what (`config`, `fragment`, `certificates`) and result (`ok`, `refused`).
 const RELOADS: &str = "doorward_reloads_total";
+/// Tells how many fragments are refused.
+const FRAGMENTS_REFUSED: &str = "doorward_fragments_refused";
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone)]
@@ -31,117 +33,106 @@ pub struct ConfigSource {
 }
 
 impl ConfigSource {
-    /// Reads and checks the configuration.
+    /// Reads and checks the configuration. Fragments that turned bad keep what they have in `last_good`.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it.
-    pub fn load(&self) -> Result<Config, ConfigErrors> {
-        Config::load(&self.path, &self.env).map(|loaded| loaded.config)
+    /// Everything that is wrong with it, if it is more than some fragments.
+    pub fn load(&self, last_good: &Fragments) -> Result<Loaded, ConfigErrors> {
+        Config::load(&self.path, &self.env, last_good)
     }
 }
 
-/// Tells one state of some files from another without reading them.
-#[derive(Debug, PartialEq, Eq)]
-struct Fingerprint(Vec<Option<FileState>>);
-
-/// What changes of a file when it is replaced or written to.
-#[derive(Debug, PartialEq, Eq)]
-struct FileState {
-    device: u64,
-    inode: u64,
-    modified: (i64, i64),
-    size: u64,
+/// The certificates of these listeners, and the state of their files before they were read.
+///
+/// # Errors
+///
+/// The first that cannot be used.
+pub(super) fn read_certificates(
+    listeners: &[CheckListener],
+) -> Result<(Fingerprint, Certificates), TlsError> {
+    let files = listeners.iter().flat_map(|listener| tls::files(&listener.transport));
+    let seen = Fingerprint::of(files.map(PathBuf::as_path));
+    Ok((seen, Certificates::load(listeners)?))
 }
 
-impl Fingerprint {
-    fn of<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
-        let state = |path: &PathBuf| {
-            let metadata = std::fs::metadata(path).ok()?;
-            Some(FileState {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-                modified: (metadata.mtime(), metadata.mtime_nsec()),
-                size: metadata.size(),
-            })
-        };
-        Self(files.into_iter().map(state).collect())
-    }
+/// Says what the metrics of reloads count, and counts the fragments that were read at start.
+pub(super) fn begin(loaded: &Loaded) {
+    describe_counter!(RELOADS, "Reloads of changed files, by what was read and whether it was taken.");
+    describe_gauge!(FRAGMENTS_REFUSED, "Fragments of the configuration that are refused.");
+    report_fragments(loaded);
 }
 
-/// The files that are followed, as they were when they were read.
-#[derive(Debug)]
-pub(super) struct Files {
-    config: Fingerprint,
-    certificates: Fingerprint,
-}
-
-impl Files {
-    /// Looks at the configuration. To be called before it is read, so that a change in between is not missed.
-    pub(super) fn new(source: &ConfigSource) -> Self {
-        Self { config: Fingerprint::of([&source.path]), certificates: Fingerprint::of([]) }
-    }
-
-    /// Looks at the certificates of these listeners, and then reads them.
-    ///
-    /// # Errors
-    ///
-    /// The first that cannot be used.
-    pub(super) fn with_certificates(
-        self,
-        listeners: &[CheckListener],
-    ) -> Result<(Self, Certificates), TlsError> {
-        let files = listeners.iter().flat_map(|listener| tls::files(&listener.transport));
-        let seen = Fingerprint::of(files);
-        Ok((Self { certificates: seen, ..self }, Certificates::load(listeners)?))
-    }
-}
-
-/// Follows the files for ever.
+/// Follows the files for ever: those of `current`, the configuration in force, and those of the certificates, which
+/// were read when they were as `seen`.
 pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
-    mut seen: Files,
-    mut current: Config,
+    mut current: Loaded,
     checker: Arc<Checker<S>>,
-    certificates: Certificates,
+    (mut seen, certificates): (Fingerprint, Certificates),
     mut hangup: Signal,
 ) {
-    describe_counter!(RELOADS, "Reloads of changed files, by what was read and whether it was taken.");
     loop {
         let told = tokio::select! {
             () = tokio::time::sleep(LOOK_INTERVAL) => false,
             _ = hangup.recv() => true,
         };
-        let config = Fingerprint::of([&source.path]);
-        if told || config != seen.config {
-            seen.config = config;
-            // Reading and checking thousands of routes takes its time; Checks go on meanwhile.
-            block_in_place(|| reload_config(&source, &mut current, &checker));
+        // Looking at a thousand files, or checking as many routes, takes its time; Checks go on meanwhile.
+        block_in_place(|| {
+            let now = current.files_now();
+            if told || now != current.files {
+                current.files = now;
+                reload_config(&source, &mut current, &checker);
+            }
+            let uses_certificates = certificates.files().next().is_some();
+            let now = Fingerprint::of(certificates.files().map(PathBuf::as_path));
+            if uses_certificates && (told || now != seen) {
+                seen = now;
+                reload_certificates(&certificates);
+            }
+        });
+    }
+}
+
+fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checker: &Checker<S>) {
+    let file = source.path.display();
+    match source.load(&current.fragments) {
+        Ok(loaded) => {
+            let waiting = needs_restart(&current.config, &loaded.config);
+            if !waiting.is_empty() {
+                warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
+            }
+            checker.replace_policy(Policy::new(&loaded.config));
+            report_fragments(&loaded);
+            let at_start = std::mem::replace(current, loaded).config;
+            let new = &mut current.config;
+            (new.listen, new.store, new.cache) = (at_start.listen, at_start.store, at_start.cache);
+            (new.budget, new.shutdown) = (at_start.budget, at_start.shutdown);
+            counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
+            info!(%file, apis = current.config.apis.len(), "the configuration was reloaded");
         }
-        let uses_certificates = certificates.files().next().is_some();
-        let now = Fingerprint::of(certificates.files());
-        if uses_certificates && (told || now != seen.certificates) {
-            seen.certificates = now;
-            block_in_place(|| reload_certificates(&certificates));
+        Err(errors) => {
+            current.files.extend(errors.files().clone());
+            counter!(RELOADS, "what" => "config", "result" => "refused").increment(1);
+            error!(%file, %errors, "the changed configuration is refused, the old one stays");
         }
     }
 }
 
-fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Config, checker: &Checker<S>) {
-    match source.load() {
-        Ok(config) => {
-            let waiting = needs_restart(current, &config);
-            if !waiting.is_empty() {
-                warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
-            }
-            checker.replace_policy(Policy::new(&config));
-            *current = Config { apis: config.apis, outage: config.outage, ..current.clone() };
-            counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
-            info!(file = %source.path.display(), apis = current.apis.len(), "the configuration was reloaded");
-        }
-        Err(errors) => {
-            counter!(RELOADS, "what" => "config", "result" => "refused").increment(1);
-            error!(file = %source.path.display(), %errors, "the changed configuration is refused, the old one stays");
+/// Counts the fragments that were read, and logs what is wrong with those that are refused.
+fn report_fragments(loaded: &Loaded) {
+    let count = |result, number: usize| {
+        counter!(RELOADS, "what" => "fragment", "result" => result).increment(number as u64);
+    };
+    count("ok", loaded.taken);
+    count("refused", loaded.refused.len());
+    gauge!(FRAGMENTS_REFUSED).set(u32::try_from(loaded.refused.len()).unwrap_or(u32::MAX));
+    for fragment in &loaded.refused {
+        let (file, errors) = (fragment.file.display(), &fragment.errors);
+        if fragment.is_kept {
+            error!(%file, %errors, "a fragment is refused, its last good version stays");
+        } else {
+            error!(%file, %errors, "a fragment is refused, the hosts granted to it are unavailable");
         }
     }
 }

@@ -80,14 +80,18 @@ impl Door {
 
     /// A door under this configuration.
     pub(crate) async fn with(config: &str) -> Self {
+        let loaded = Config::parse(config, Path::new("doorward.yaml"), &[]);
+        Self::of(&loaded.unwrap_or_else(|errors| panic!("{errors}")).config).await
+    }
+
+    /// A door under a configuration that was read already.
+    pub(crate) async fn of(config: &Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
             SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
-        let loaded = Config::parse(config, Path::new("doorward.yaml"), &[]);
-        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
         let cached = CachedStore::new(store.clone(), config.cache, Duration::from_secs(5));
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
-        let checker = Checker::new(Policy::new(&config), cached.clone(), clock.clone());
+        let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
         Self { checker, cached, clock, store, _folder: folder }
     }
 

@@ -8,6 +8,7 @@ mod allowed;
 mod credentials;
 mod door;
 mod flood;
+mod fragments;
 mod properties;
 mod recorded;
 mod refusals;

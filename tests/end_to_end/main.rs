@@ -16,6 +16,7 @@ mod bad_input;
 mod bytes;
 mod cortex_edr;
 mod denials;
+mod fragments;
 mod lifecycle;
 mod matrix;
 mod outage;

@@ -7,7 +7,7 @@ mod table;
 use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
-    config::{Access, Api, Guard, Preflight, Route},
+    config::{Access, Api, Config, FragmentName, Guard, Preflight, Route},
     domain::DenialReason,
 };
 
@@ -18,8 +18,17 @@ pub use table::RouteTable;
 /// Every API, found by the request's host.
 #[derive(Debug)]
 pub struct Doors {
-    by_host: HashMap<Box<str>, usize>,
+    by_host: HashMap<Box<str>, Door>,
     apis: Vec<GuardedApi>,
+}
+
+/// What stands behind a host.
+#[derive(Debug)]
+enum Door {
+    /// The API at this place in the list.
+    Api(usize),
+    /// Nobody knows: this fragment, which may say so, is refused.
+    Refused(FragmentName),
 }
 
 /// One API with its routes made ready to be found.
@@ -35,14 +44,16 @@ pub struct GuardedApi {
 impl Doors {
     /// Makes the APIs of a checked configuration ready.
     #[must_use]
-    pub fn new(apis: &[Api]) -> Self {
-        let mut by_host = HashMap::new();
+    pub fn new(config: &Config) -> Self {
+        let refused =
+            |(host, name): (&String, &FragmentName)| (host.as_str().into(), Door::Refused(name.clone()));
+        let mut by_host: HashMap<Box<str>, Door> = config.unavailable.iter().map(refused).collect();
         let ready = |(index, api): (usize, &Api)| {
-            by_host.extend(api.hosts.iter().map(|host| (host.as_str().into(), index)));
+            by_host.extend(api.hosts.iter().map(|host| (host.as_str().into(), Door::Api(index))));
             let table = RouteTable::new(api.routes.iter().map(|route| &route.pattern));
             GuardedApi { index, config: api.clone(), table }
         };
-        let apis = apis.iter().enumerate().map(ready).collect();
+        let apis = config.apis.iter().enumerate().map(ready).collect();
         Self { by_host, apis }
     }
 
@@ -50,14 +61,18 @@ impl Doors {
     ///
     /// # Errors
     ///
-    /// `route_unknown` if there is none, or if Envoy's route claims to belong to another.
+    /// `route_unknown` if there is none, or if Envoy's route claims to belong to another; an outage if a refused
+    /// fragment keeps it from being known.
     pub fn api(&self, request: &InboundRequest<'_>) -> Result<&GuardedApi, Refusal> {
         let unknown = |cause| Refusal::denied(DenialReason::RouteUnknown, cause);
-        let api = self
-            .by_host
-            .get(hostname(request.host).as_ref())
-            .and_then(|index| self.apis.get(*index))
-            .ok_or_else(|| unknown("no API has this host"))?;
+        let api = match self.by_host.get(hostname(request.host).as_ref()) {
+            Some(Door::Api(index)) => self.apis.get(*index),
+            Some(Door::Refused(fragment)) => {
+                return Err(Refusal::unavailable(format!("the fragment `{fragment}` is refused")));
+            }
+            None => None,
+        };
+        let api = api.ok_or_else(|| unknown("no API has this host"))?;
         match request.claimed_api {
             Some(name) if name != api.config.name.as_str() => {
                 Err(unknown("the API named in context_extensions does not have this host"))

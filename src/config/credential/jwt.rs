@@ -140,7 +140,13 @@ impl RawJwt {
             keys: match &self.keys {
                 RawJwtKeys::Jwks(url) => JwtKeys::Jwks(url.clone()),
                 RawJwtKeys::Discovery(url) => JwtKeys::Discovery(url.clone()),
-                RawJwtKeys::File(path) => JwtKeys::File(report.path(&path.value)),
+                RawJwtKeys::File(path) => {
+                    let path = report.path(&path.value);
+                    if let Err(fault) = report.follow(&path) {
+                        report.add(&keys_at.field("file"), format!("found {}, {fault}", path.display()));
+                    }
+                    JwtKeys::File(path)
+                }
                 RawJwtKeys::Secret(raw) => JwtKeys::Secret(raw.check(&keys_at.field("secret"), report)),
             },
             from: from.map(|(index, place)| place.check(&[], &from_at.item(index), report)).collect(),

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Environment, HeaderName, KeyPrefix, Scope, ScopeSet};
 
-use super::{credential_place::CredentialPlace, place::Place, problem::Report, text::Text, wording::one_of};
+use super::{
+    SecretOrigin, credential_place::CredentialPlace, place::Place, problem::Report, text::Text,
+    wording::one_of,
+};
 
 use self::{
     api_key::{ApiKeyCredential, PrefixRule, RawApiKey},
-    jwt::{JwtCredential, RawJwt},
+    jwt::{JwtCredential, JwtKeys, RawJwt},
     session::{RawSession, SessionCredential},
     signature::{RawSignature, SignatureCredential},
 };
@@ -58,6 +61,22 @@ pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item
     credentials.iter().flat_map(|rule| match rule {
         CredentialRule::ApiKey(key) => key.prefixes.as_slice(),
         _ => &[],
+    })
+}
+
+/// The files and variables that credentials need.
+pub(super) fn secret_origins(credentials: &[CredentialRule]) -> impl Iterator<Item = SecretOrigin> {
+    credentials.iter().filter_map(|rule| match rule {
+        CredentialRule::Jwt(JwtCredential { keys: JwtKeys::File(path), .. }) => {
+            Some(SecretOrigin::File(path.clone()))
+        }
+        CredentialRule::Jwt(JwtCredential { keys: JwtKeys::Secret(secret), .. }) => {
+            Some(secret.origin.clone())
+        }
+        CredentialRule::Jwt(_)
+        | CredentialRule::ApiKey(_)
+        | CredentialRule::Signature(_)
+        | CredentialRule::Session(_) => None,
     })
 }
 
