@@ -1,6 +1,6 @@
 //! What is known of an API key.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -120,5 +120,12 @@ impl KeyRecord {
         } else {
             KeyStatus::Active
         }
+    }
+
+    /// Whether the key works at `now` and was made `age` ago or earlier, so that it is time to rotate it.
+    #[must_use]
+    pub fn is_past(&self, age: Duration, now: Timestamp) -> bool {
+        let due = self.created.checked_add(age);
+        self.status(now) == KeyStatus::Active && due.is_ok_and(|due| due <= now)
     }
 }
