@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod doctor;
 mod keys;
 mod organizations;
 mod serve;
@@ -113,6 +114,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Explain what would be decided about a request, stage by stage.
     Check(check::CheckCommand),
+    /// Look whether everything is well: files, store, listeners, clocks, and what the configuration says.
+    Doctor(doctor::DoctorCommand),
     /// Create, list, rotate and revoke API keys in the store of the configuration.
     Keys(keys::KeysCommand),
     /// Create, list, change and suspend organizations, with their projects and members.
@@ -186,6 +189,7 @@ pub fn run(
         Command::Serve(command) => serve::run(&command, env),
         Command::Config(command) => config::run(&command, &env),
         Command::Check(command) => check::run(&command, &env),
+        Command::Doctor(command) => doctor::run(&command, &env),
         Command::Keys(command) => keys::run(command, &env),
         Command::Organizations(command) => organizations::run(command, &env),
     };
