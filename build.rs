@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/store/migrations");
 
     let mut builder = tonic_prost_build::configure().build_client(false).build_server(false);
-    for message in ["Key", "Organization", "Project", "Member"] {
+    for message in ["Key", "Organization", "Project", "Member", "Secret"] {
         builder = builder.message_attribute(message, "#[derive(serde::Serialize)]");
     }
     for (field, function) in [
@@ -21,6 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("Organization.suspended", "message::time"),
         ("Organization.created", "message::time"),
         ("Project.created", "message::time"),
+        ("Secret.status", "secrets::message::status"),
+        ("Secret.created", "message::time"),
+        ("Secret.expires", "message::time"),
+        ("Secret.revoked", "message::time"),
     ] {
         let attribute = format!("#[serde(serialize_with = \"crate::admin::{function}\")]");
         builder = builder.field_attribute(field, attribute);
@@ -34,6 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Key.rotated_from",
         "Organization.plan",
         "Organization.suspended",
+        "Secret.expires",
+        "Secret.revoked",
+        "Secret.rotated_from",
     ] {
         builder = builder.field_attribute(field, "#[serde(skip_serializing_if = \"Option::is_none\")]");
     }

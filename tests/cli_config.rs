@@ -89,13 +89,47 @@ fn a_program_reads_the_errors_as_json() {
     assert_eq!((answer.exit, answer.err.as_str()), (Some(64), ""));
     let errors: Value = serde_json::from_str(&answer.out).expect("JSON");
     let first = json!({
-        "file": "bad.yaml", "line": 1, "column": 9, "path": "budget", "message": "found 0s, expected from 1ms to 1m",
+        "file": "bad.yaml", "severity": "error", "line": 1, "column": 9, "path": "budget", "message": "found 0s, expected from 1ms to 1m",
     });
     let last = json!({
-        "file": "bad.yaml", "variable": "DOORWARD_CACHE__NEGATIVE", "path": "cache.negative",
+        "file": "bad.yaml", "severity": "error", "variable": "DOORWARD_CACHE__NEGATIVE", "path": "cache.negative",
         "message": "found 0s, expected from 1ms to 1h",
     });
     assert_eq!((errors.get(0), errors.get(2)), (Some(&first), Some(&last)));
+}
+
+#[test]
+fn a_risk_is_warned_of_and_changes_no_exit_code() {
+    let risky = "sealing: { current: k1, keys: { k1: { env: KEY } } }
+apis:
+  - name: one
+    hosts: [a.test]
+    credentials:
+      - signature:
+          project: { header: x-p }
+          timestamp: { header: x-t }
+          signature: { header: x-s }
+          signed: '{timestamp} {path}'
+    routes: [{ match: / }]
+";
+    let (folder, key) = (folder(&[("risky.yaml", risky)]), "0".repeat(64));
+    let env = [("KEY", key.as_str())];
+    let answer = doorward(folder.path(), &["config", "check", "risky.yaml"], &env);
+    assert_eq!(
+        (answer.exit, answer.out.as_str()),
+        (Some(0), "risky.yaml: good; APIs: 1, routes: 1, warnings: 1\n")
+    );
+    let warning =
+        "found no `{body}` and no `{body_sha256}`: a captured signature can be sent with another body";
+    let path = "apis[0].credentials[0].signature.signed";
+    assert_eq!(answer.err, format!("risky.yaml:10:19: warning: {path}: {warning}\n"));
+
+    let answer = doorward(folder.path(), &["config", "check", "--output", "json", "risky.yaml"], &env);
+    assert_eq!((answer.exit, answer.err.as_str()), (Some(0), ""));
+    let expected = json!([{
+        "file": "risky.yaml", "severity": "warning", "line": 10, "column": 19, "path": path, "message": warning,
+    }]);
+    assert_eq!(serde_json::from_str::<Value>(&answer.out).expect("JSON"), expected);
 }
 
 #[test]

@@ -1,14 +1,18 @@
-//! What fields are held to that keys and organizations have alike.
+//! What fields are held to that keys, secrets and organizations have alike.
+
+use std::time::Duration;
 
 use crate::{
     config::Api,
-    domain::{ApiName, SCOPES_MAX, Scope, ScopeSet, is_well_formed_key},
+    domain::{ApiName, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key, to_the_millisecond},
 };
 
 use super::problem::{Problem, named, quoted};
 
 /// The longest name, in bytes.
 const NAME_BYTES_MAX: usize = 256;
+/// The longest time in which a key or a secret and its successor both work.
+const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
 /// What is wrong with what something is called.
 pub(super) fn name_problem(name: &str) -> Option<Problem> {
@@ -74,4 +78,23 @@ pub(super) fn keys_in_clear<'f>(
         .into_iter()
         .filter(move |(_, text)| is_key(text))
         .map(|(field, _)| Problem::new(field, "a key in clear", "expected no secret"))
+}
+
+/// What is wrong with the moment from which on something is refused.
+pub(super) fn expiry_problem(expires: Option<Timestamp>, now: Timestamp) -> Option<Problem> {
+    let past = expires.filter(|expires| *expires <= now)?;
+    Some(Problem::new("expires", past.to_string(), format!("expected a moment after {now}")))
+}
+
+/// When what is replaced now ends after this overlap.
+pub(super) fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem> {
+    let problem = || {
+        let found = format!("{} hours", overlap.as_secs().div_ceil(3600));
+        Problem::new("overlap", found, "expected at most 90 days")
+    };
+    if overlap > OVERLAP_MAX {
+        return Err(problem());
+    }
+    let ends = now.checked_add(overlap).map_err(|_| problem())?;
+    Ok(to_the_millisecond(ends))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::config::Config;
 
 const CONFIG: &str = "
+sealing: { current: CURRENT, keys: { k1: { env: K1 }, k2: { env: K2 } } }
 apis:
   - name: payments
     hosts: [payments.example]
@@ -29,11 +30,27 @@ apis:
   - name: open
     hosts: [open.example]
     routes: [{ match: /**, public: true }]
+  - name: ingest
+    hosts: [ingest.example]
+    credentials:
+      - signature:
+          project: { header: x-project }
+          timestamp: { header: x-timestamp }
+          signature: { header: x-signature }
+          signed: '{timestamp}.{body}'
+    routes: [{ match: /** }]
 ";
 
 /// `payments` has the environments `live` and `test`; `games` and `games-eu` have none, and know the client's
-/// address; `library` has a prefix of its own; `open` accepts no keys.
+/// address; `library` has a prefix of its own; `open` accepts no keys; `ingest` accepts signatures, whose secrets are
+/// sealed under `k1`.
 pub(crate) fn config() -> Config {
-    let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+    config_sealing_under("k1")
+}
+
+/// The same with `k1` or `k2` as the current sealing key.
+pub(crate) fn config_sealing_under(current: &str) -> Config {
+    let env = [("K1", "1"), ("K2", "2")].map(|(name, digit)| (name.to_owned(), digit.repeat(64)));
+    let loaded = Config::parse(&CONFIG.replace("CURRENT", current), Path::new("doorward.yaml"), &env);
     loaded.unwrap_or_else(|errors| panic!("{errors}")).config
 }

@@ -1,5 +1,7 @@
 //! Stage 7, conclude: what was seen and judged → [`Decision`].
 
+use std::borrow::Cow;
+
 use crate::{
     config::{Route, Shadow},
     domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
@@ -67,6 +69,12 @@ impl<'r> Seen<'r> {
     #[must_use]
     pub fn shadow(&self) -> Option<Shadow> {
         self.route().and_then(|route| route.shadow).or(self.api?.config.shadow)
+    }
+
+    /// The text, without the credential should it stand in it.
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.credential.map_or(Cow::Borrowed(text), |credential| credential.redact(text))
     }
 
     /// The organization that the principal acts for, as far as it is known.

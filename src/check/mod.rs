@@ -33,12 +33,12 @@ use tonic::Status;
 
 use crate::{
     config::{Config, Outage},
-    domain::Clock,
+    domain::{Clock, SealingKeys},
     store::{CachedStore, Lookups},
 };
 
 use self::{
-    authn::Witnesses,
+    authn::{Issuers, Replays, Tokens, Witnesses},
     decision::{Decision, Seen},
     record::Recorder,
     route::Doors,
@@ -48,17 +48,39 @@ use self::{
 #[derive(Debug)]
 pub struct Policy {
     doors: Doors,
+    issuers: Issuers,
+    tokens: Tokens,
     recorder: Recorder,
     outage: Outage,
+    sealing: Option<SealingKeys>,
 }
 
 impl Policy {
-    /// Makes a checked configuration ready: builds the tables of hosts and routes, and the metrics.
+    /// Makes a checked configuration ready: builds the tables of hosts and routes, and the metrics, and begins to
+    /// fetch the keys of issuers. If there are any, within a runtime of tokio only.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        Self::with_issuers(config, Issuers::default())
+    }
+
+    /// Does the same for a configuration that takes the place of this one. Keys of issuers that both know are not
+    /// fetched again.
+    #[must_use]
+    pub fn succeeded_by(&self, config: &Config) -> Self {
+        Self::with_issuers(config, self.issuers.clone())
+    }
+
+    fn with_issuers(config: &Config, issuers: Issuers) -> Self {
         let doors = Doors::new(config);
+        let tokens = Tokens::new(&config.apis, &issuers, config.budget);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
-        Self { doors, recorder, outage: config.outage }
+        let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
+        Self { doors, issuers, tokens, recorder, outage: config.outage, sealing }
+    }
+
+    /// Waits until the keys of every issuer have been asked for once, well or not.
+    pub async fn first_fetches(&self) {
+        self.issuers.first_fetches().await;
     }
 }
 
@@ -67,18 +89,20 @@ impl Policy {
 pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
+    replays: Replays,
     clock: Arc<dyn Clock>,
 }
 
 impl<S: Lookups> Checker<S> {
     /// A checker under `policy` that asks `store` who is asking.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), store, clock }
+        Self { policy: ArcSwap::from_pointee(policy), store, replays: Replays::new(), clock }
     }
 
-    /// Puts another policy in force from the next Check on; running ones end under the one they began with.
-    pub fn replace_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+    /// Puts another configuration in force from the next Check on; running ones end under the policy they began
+    /// with. Within a runtime of tokio only.
+    pub fn reload(&self, config: &Config) {
+        self.policy.store(Arc::new(self.policy().succeeded_by(config)));
     }
 
     /// The policy in force.
@@ -110,7 +134,13 @@ impl<S: Lookups> Checker<S> {
             let api = seen.api(policy.doors.api(&request)?);
             let matched = seen.matched(api.route(&request)?);
             let credential = seen.credential(authn::extract(&request, api, matched)?);
-            let witnesses = Witnesses { store: &self.store, now };
+            let witnesses = Witnesses {
+                store: &self.store,
+                tokens: &policy.tokens,
+                sealing: policy.sealing.as_ref(),
+                replays: &self.replays,
+                now,
+            };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
             let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;
             let grant = authz::authorize(seen.standing(standing), request, api, matched)?;

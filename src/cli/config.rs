@@ -1,6 +1,9 @@
 //! `doorward config check|schema|show`.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use clap::{Args, Subcommand};
 
@@ -44,14 +47,15 @@ Examples:
   DOORWARD_BUDGET=1s doorward config check
 
 Every error is told with its line (or the environment's variable), its place, what was
-found and what was expected, those of fragments too. The exit code is 64 if there is one.")]
+found and what was expected, those of fragments too. The exit code is 64 if there is one. A
+warning tells of a risk in a configuration that is good otherwise, and changes no exit code.")]
 pub(super) struct CheckCommand {
     /// The file to check [default: the one that --config or the usual places name]
     #[arg(conflicts_with = "config")]
     file: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigFile,
-    /// How the errors are written
+    /// How errors and warnings are written
     #[arg(long, value_enum, default_value = "table")]
     output: Output,
 }
@@ -91,10 +95,19 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
                 0 => String::new(),
                 count => format!(", fragments: {count}"),
             };
-            print(&format!("{}: good; APIs: {apis}, routes: {routes}{fragments}", path.display()))?;
+            let warnings = match loaded.warnings.count() {
+                0 => String::new(),
+                count => format!(", warnings: {count}"),
+            };
+            for warning in loaded.warnings.lines() {
+                // Whoever cannot see them is told their number.
+                let _ = writeln!(io::stderr(), "{warning}");
+            }
+            let counts = format!("APIs: {apis}, routes: {routes}{fragments}{warnings}");
+            print(&format!("{}: good; {counts}", path.display()))?;
             Ok(Exit::Success)
         }
-        (Ok(_), Output::Json) => print("[]").map(|()| Exit::Success),
+        (Ok(loaded), Output::Json) => print(&to_json(&loaded.warnings)?).map(|()| Exit::Success),
         (Err(errors), Output::Table) => Err(errors.into()),
         (Err(errors), Output::Json) => print(&to_json(&errors)?).map(|()| Exit::Usage),
     }

@@ -4,7 +4,9 @@ mod check;
 mod config;
 mod doctor;
 mod keys;
+mod moments;
 mod organizations;
+mod secrets;
 mod serve;
 mod store;
 mod table;
@@ -18,6 +20,10 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rand::{
+    SeedableRng,
+    rngs::{StdRng, SysRng},
+};
 use serde::Serialize;
 
 use crate::config::{Config, ConfigErrors, Fragments, Loaded, NotFound, find};
@@ -120,6 +126,8 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Create, list, change and suspend organizations, with their projects and members.
     Organizations(organizations::OrganizationsCommand),
+    /// Create, list, rotate and revoke the secrets with which projects sign.
+    Secrets(secrets::SecretsCommand),
 }
 
 /// `--config FILE`, as every command has it that needs a configuration.
@@ -192,6 +200,7 @@ pub fn run(
         Command::Doctor(command) => doctor::run(&command, &env),
         Command::Keys(command) => keys::run(command, &env),
         Command::Organizations(command) => organizations::run(command, &env),
+        Command::Secrets(command) => secrets::run(command, &env),
     };
     done.unwrap_or_else(|failure| {
         // Nothing is left to do if standard error is closed, too.
@@ -224,6 +233,16 @@ pub(crate) fn to_json(answer: &impl Serialize) -> Result<String, Failure> {
 /// The answer is known but cannot be written.
 pub(crate) fn unwritable(error: impl Display) -> Failure {
     Failure::new(Exit::Failure, format!("cannot write the answer: {error}"))
+}
+
+/// The machine's randomness.
+///
+/// # Errors
+///
+/// There is none to be had.
+pub(crate) fn randomness() -> Result<StdRng, Failure> {
+    StdRng::try_from_rng(&mut SysRng)
+        .map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))
 }
 
 /// Runs what is asynchronous on threads of its own.

@@ -201,12 +201,11 @@ impl<'a> Grant<'a> {
         if !self.given.issuers.contains(&jwt.issuer) {
             faults.push(("issuer", format!("found {:?}, expected {}", jwt.issuer, self.listed_issuers())));
         }
-        if let JwtKeys::Jwks(address) | JwtKeys::Discovery(address) = &jwt.keys {
+        if let JwtKeys::Jwks(keys) | JwtKeys::Discovery(keys) = &jwt.keys {
             // Nothing else of the address is shown, since a password may stand in it.
-            let found = origin(address);
+            let found = keys.url.origin().ascii_serialization();
             let mut granted = self.given.issuers.iter().filter_map(|issuer| origin(issuer));
-            if !granted.any(|granted| found.as_ref() == Some(&granted)) {
-                let found = found.as_deref().unwrap_or("no address");
+            if !granted.any(|granted| found == granted) {
                 let listed = self.listed_issuers();
                 let message = format!("found {found}, expected the scheme, host and port of {listed}");
                 faults.push(("keys", message));

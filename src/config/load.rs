@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::Read,
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +11,7 @@ use saphyr::{Scalar, Yaml, YamlEmitter};
 use serde_json::Value;
 
 use super::{
-    Config, ConfigErrors, Fingerprint, Fragments, RawConfig, RefusedFragment,
+    Config, ConfigErrors, ConfigWarnings, Fingerprint, Fragments, RawConfig, RefusedFragment,
     api::RawApi,
     fragment::{self, Judged, MainFile},
     grants::Grants,
@@ -31,6 +32,8 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct Loaded {
     /// The configuration, checked.
     pub config: Config,
+    /// What is risky in it.
+    pub warnings: ConfigWarnings,
     /// How many fragments are taken.
     pub taken: usize,
     /// The fragments that are refused, in the order of their files.
@@ -145,20 +148,42 @@ fn check(
     files: &mut Fingerprint,
 ) -> Result<Loaded, ConfigErrors> {
     let main = read_main(text, path, env, files).map_err(|problems| ConfigErrors::new(path, problems))?;
-    let Main { mut config, mut in_force, apis, include, fragments, problems } = main;
+    let Main { mut config, mut in_force, apis, include, fragments, has_sealing, problems, warnings: own } =
+        main;
     files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
-    let context = MainFile { path, env, grants: &in_force.grants, apis: &config.apis };
-    let Judged { raw, apis: of_fragments, unavailable, taken, refused, last_good, files: named } =
-        fragment::judge(&fragments, context, last_good);
+    let context = MainFile { path, env, grants: &in_force.grants, apis: &config.apis, has_sealing };
+    let Judged {
+        raw,
+        apis: of_fragments,
+        unavailable,
+        taken,
+        refused,
+        last_good,
+        warnings: of_others,
+        files: named,
+    } = fragment::judge(&fragments, context, last_good);
     files.extend(named);
     if !problems.is_empty() {
         let refused = refused.into_iter().map(|fragment| fragment.errors);
         return Err(ConfigErrors::new(path, problems).and(refused));
     }
+    let mut warnings = ConfigWarnings::default();
+    for (file, found) in iter::once((path.to_owned(), own)).chain(of_others) {
+        warnings.add(&file, found);
+    }
     config.apis.extend(of_fragments);
     config.unavailable = unavailable;
     in_force.apis = apis.into_iter().map(|(_, api)| api).chain(raw).collect();
-    Ok(Loaded { config, taken, refused, fragments: last_good, include, files: files.clone(), in_force })
+    Ok(Loaded {
+        config,
+        warnings,
+        taken,
+        refused,
+        fragments: last_good,
+        include,
+        files: files.clone(),
+        in_force,
+    })
 }
 
 /// What the main file says.
@@ -170,7 +195,10 @@ struct Main {
     include: Include,
     /// The files that are there.
     fragments: Vec<PathBuf>,
+    /// Whether it has a section `sealing`, good or bad.
+    has_sealing: bool,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 /// As error the problems of a file about which nothing more can be said.
@@ -208,8 +236,9 @@ fn read_main(
         report.add(&Place::Root.field("include"), message);
         Vec::new()
     });
-    let (found, named) = report.finish();
-    problems.extend(found);
-    files.extend(named);
-    Ok(Main { config, in_force, apis, include, fragments, problems })
+    let has_sealing = report.is_written(&Place::Root.field("sealing"));
+    let found = report.finish();
+    problems.extend(found.problems);
+    files.extend(found.files);
+    Ok(Main { config, in_force, apis, include, fragments, has_sealing, problems, warnings: found.warnings })
 }

@@ -32,6 +32,7 @@ mod reserved_headers;
 mod route;
 mod schema;
 mod scope_preset;
+mod sealing;
 mod secret_source;
 mod shadow;
 mod shape;
@@ -57,9 +58,10 @@ pub use cache::CacheLimits;
 pub use credential::{
     CredentialRule,
     api_key::{ApiKeyCredential, ChecksumRule, PrefixRule},
-    jwt::{Claims, JwtCredential, JwtKeys},
+    jwt::{Algorithm, ClaimPath, Claims, JwtCredential, JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys},
     session::SessionCredential,
     signature::{Encoding, SignatureCredential},
+    signed_text::{SignedHole, SignedPart, SignedText},
 };
 pub use credential_place::CredentialPlace;
 pub use denials::Denials;
@@ -70,10 +72,11 @@ pub use guards::{Guard, Guards, Preflight};
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
 pub use principal_headers::PrincipalHeaders;
-pub use problem::ConfigErrors;
+pub use problem::{ConfigErrors, ConfigWarnings};
 pub use route::{Access, Route};
 pub use schema::{fragment_schema, schema};
 pub use scope_preset::ScopePreset;
+pub use sealing::Sealing;
 pub use secret_source::{SecretOrigin, SecretSource};
 pub use shadow::Shadow;
 pub use shutdown::Shutdown;
@@ -89,6 +92,7 @@ use self::{
     listen::RawListen,
     place::Place,
     problem::Report,
+    sealing::RawSealing,
     shutdown::RawShutdown,
     text::{Text, names},
 };
@@ -102,6 +106,8 @@ pub struct Config {
     pub store: StoreLocation,
     /// How much of the store is remembered, and for how long.
     pub cache: CacheLimits,
+    /// The keys under which the secrets of projects are sealed. Wherever a signature is accepted there are some.
+    pub sealing: Option<Sealing>,
     /// How Envoy is told that the answer could not be found out.
     pub outage: Outage,
     /// The time that one Check may take before it is answered as unavailable; shorter than Envoy's own.
@@ -140,6 +146,9 @@ struct RawConfig {
     /// How much of the store is remembered, and for how long.
     #[serde(default)]
     cache: RawCache,
+    /// The keys under which the secrets of projects are sealed; needed where a signature is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealing: Option<RawSealing>,
     /// How Envoy is told that the answer could not be found out.
     #[serde(default)]
     outage: Outage,
@@ -177,15 +186,22 @@ impl RawConfig {
     fn check(&self, apis: &[(usize, RawApi)], folder: &Path, report: &mut Report<'_>) -> Config {
         let at = Place::Root;
         grants::check(&self.grants, apis, &at.field("grants"), report);
-        Config {
+        let config = Config {
             listen: self.listen.check(folder, &at.field("listen"), report),
             store: self.store.value.within(folder),
             cache: self.cache.check(&at.field("cache"), report),
+            sealing: self.sealing.as_ref().and_then(|raw| raw.check(&at.field("sealing"), report)),
             outage: self.outage,
             budget: self.budget.within(1..=60_000, &at.field("budget"), report),
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
             apis: api::check(apis, &at.field("apis"), report),
             unavailable: BTreeMap::new(),
+        };
+        if !report.is_written(&at.field("sealing")) {
+            for ((number, _), api) in apis.iter().zip(&config.apis) {
+                sealing::check_need(api, &at.field("apis").item(*number), report);
+            }
         }
+        config
     }
 }

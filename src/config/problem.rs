@@ -74,14 +74,24 @@ pub(super) struct Report<'a> {
     folder: &'a Path,
     env: &'a [(String, String)],
     grant: Option<&'a Grant<'a>>,
-    problems: Vec<Problem>,
-    files: Fingerprint,
+    findings: Findings,
+}
+
+/// What the checks of the sections find.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+    /// What is good and yet risky.
+    pub(super) warnings: Vec<Problem>,
+    /// The files that a section follows.
+    pub(super) files: Fingerprint,
 }
 
 impl<'a> Report<'a> {
     /// An empty report on the main file `root`, whose paths are relative to `folder`, in the environment `env`.
     pub(super) fn new(root: &'a Node, folder: &'a Path, env: &'a [(String, String)]) -> Self {
-        Self { root, folder, env, grant: None, problems: Vec::new(), files: Fingerprint::default() }
+        Self { root, folder, env, grant: None, findings: Findings::default() }
     }
 
     /// The same on a fragment, which can name only those files and variables that `grant` gives it.
@@ -103,7 +113,7 @@ impl<'a> Report<'a> {
         if let Some(grant) = self.grant {
             grant.check_file(path)?;
         }
-        self.files.extend(Fingerprint::of([path]));
+        self.findings.files.extend(Fingerprint::of([path]));
         self.grant.map_or_else(|| Ok(path.to_owned()), |grant| grant.resolve(path))
     }
 
@@ -124,7 +134,18 @@ impl<'a> Report<'a> {
     /// around it.
     pub(super) fn add(&mut self, place: &Place<'_>, message: impl Into<String>) {
         let origin = self.origin_of(place);
-        self.problems.push(Problem::new(origin, place, message));
+        self.findings.problems.push(Problem::new(origin, place, message));
+    }
+
+    /// Notes a risk of the value at `place`, which is good otherwise.
+    pub(super) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
+        let origin = self.origin_of(place);
+        self.findings.warnings.push(Problem::new(origin, place, message));
+    }
+
+    /// Whether anything was written at `place`.
+    pub(super) fn is_written(&self, place: &Place<'_>) -> bool {
+        self.root.locate(place).is_ok()
     }
 
     /// Where `place` was written.
@@ -133,9 +154,9 @@ impl<'a> Report<'a> {
         &node.origin
     }
 
-    /// What was found, and the files that a section follows.
-    pub(super) fn finish(self) -> (Vec<Problem>, Fingerprint) {
-        (self.problems, self.files)
+    /// What was found.
+    pub(super) fn finish(self) -> Findings {
+        self.findings
     }
 }
 
@@ -154,17 +175,53 @@ pub struct ConfigErrors {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct InFile {
     file: PathBuf,
+    severity: Severity,
     #[serde(flatten)]
     pub(super) problem: Problem,
 }
 
-impl ConfigErrors {
-    /// Sorts `problems`, which were found in `file`.
-    pub(super) fn new(file: &Path, mut problems: Vec<Problem>) -> Self {
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// It is good, and somebody should know what it risks.
+    Warning,
+}
+
+impl InFile {
+    /// The problems of a file in their order.
+    fn all(file: &Path, severity: Severity, mut problems: Vec<Problem>) -> Vec<Self> {
         problems.sort_unstable();
         problems.dedup();
-        let in_file = |problem| InFile { file: file.to_owned(), problem };
-        Self { problems: problems.into_iter().map(in_file).collect(), files: Fingerprint::default() }
+        let in_file = |problem| Self { file: file.to_owned(), severity, problem };
+        problems.into_iter().map(in_file).collect()
+    }
+}
+
+/// Its file and place, what it is unless it is an error, and the message.
+impl fmt::Display for InFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problem.origin {
+            Origin::File {} => write!(f, "{}: ", self.file.display())?,
+            Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
+            Origin::Variable { variable } => write!(f, "${variable}: ")?,
+        }
+        if self.severity == Severity::Warning {
+            f.write_str("warning: ")?;
+        }
+        if !self.problem.path.is_empty() {
+            write!(f, "{}: ", self.problem.path)?;
+        }
+        f.write_str(&self.problem.message)
+    }
+}
+
+impl ConfigErrors {
+    /// Sorts `problems`, which were found in `file`.
+    pub(super) fn new(file: &Path, problems: Vec<Problem>) -> Self {
+        Self { problems: InFile::all(file, Severity::Error, problems), files: Fingerprint::default() }
     }
 
     /// The same of a configuration that was read from `files`.
@@ -188,16 +245,8 @@ impl ConfigErrors {
 /// One line for each problem, and a last one with their number.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for InFile { file, problem } in &self.problems {
-            match &problem.origin {
-                Origin::File {} => write!(f, "{}: ", file.display())?,
-                Origin::Line { line, column } => write!(f, "{}:{line}:{column}: ", file.display())?,
-                Origin::Variable { variable } => write!(f, "${variable}: ")?,
-            }
-            if !problem.path.is_empty() {
-                write!(f, "{}: ", problem.path)?;
-            }
-            writeln!(f, "{}", problem.message)?;
+        for problem in &self.problems {
+            writeln!(f, "{problem}")?;
         }
         match self.problems.len() {
             1 => f.write_str("1 error"),
@@ -207,3 +256,28 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+/// What is good and yet risky in a configuration, file by file, each in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ConfigWarnings {
+    pub(super) problems: Vec<InFile>,
+}
+
+impl ConfigWarnings {
+    /// Adds those of `file`.
+    pub(super) fn add(&mut self, file: &Path, problems: Vec<Problem>) {
+        self.problems.extend(InFile::all(file, Severity::Warning, problems));
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Each, in a line.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.problems.iter().map(ToString::to_string)
+    }
+}

@@ -181,7 +181,7 @@ mod tests {
         check(
             "apes: []",
             &["1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
-               `outage`, `budget`, `shutdown`, `include`, `grants`, `apis`; did you mean `apis`?"],
+               `sealing`, `outage`, `budget`, `shutdown`, `include`, `grants`, `apis`; did you mean `apis`?"],
         );
     }
 

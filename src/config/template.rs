@@ -111,35 +111,53 @@ impl Format for TextTemplate {
         let fault = || {
             "expected holes such as `{detail}`, of letters, digits and `_`, and other braces twice".to_owned()
         };
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['{', '}']) {
-            let (before, from) = rest.split_at(at);
-            literal.push_str(before);
-            if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
-                literal.extend(from.chars().next());
-                rest = after;
-                continue;
-            }
-            let (name, after) =
-                from.strip_prefix('{').and_then(|inner| inner.split_once('}')).ok_or_else(fault)?;
-            let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            if name.is_empty() || !name.bytes().all(legal) {
-                return Err(fault());
-            }
-            if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal)));
-            }
-            parts.push(Part::Hole(Hole::named(name)));
-            rest = after;
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
-        }
-        Ok(Self(parts))
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let parts = pieces(text).ok_or_else(fault)?.into_iter().map(|piece| match piece {
+            Piece::Literal(text) => Ok(Part::Literal(text)),
+            Piece::Hole(name) if name.bytes().all(legal) => Ok(Part::Hole(Hole::named(name))),
+            Piece::Hole(_) => Err(fault()),
+        });
+        parts.collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// A piece of a string with holes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece<'t> {
+    /// Text as it stands, never empty; `{{` and `}}` in it are single braces again.
+    Literal(String),
+    /// The name of a hole, never empty.
+    Hole(&'t str),
+}
+
+/// Takes a string with holes to pieces; `None` if a brace neither belongs to a hole nor stands twice.
+pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, from) = rest.split_at(at);
+        literal.push_str(before);
+        if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
+            literal.extend(from.chars().next());
+            rest = after;
+            continue;
+        }
+        let (name, after) = from.strip_prefix('{')?.split_once('}')?;
+        if name.is_empty() || name.contains('{') {
+            return None;
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+        }
+        pieces.push(Piece::Hole(name));
+        rest = after;
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal));
+    }
+    Some(pieces)
 }
 
 impl Hole {

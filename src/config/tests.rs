@@ -6,21 +6,21 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    CheckAddress, Config, Fragments, Outage, StoreLocation, Transport,
+    CheckAddress, Config, ConfigErrors, Fragments, Loaded, Outage, StoreLocation, Transport,
     problem::{InFile, Origin},
     schema, yaml,
 };
 
 /// The problems of `text`, each as `line:column path: message`.
 pub(super) fn problems(text: &str) -> Vec<String> {
-    let Err(errors) = Config::parse(text, Path::new("/etc/doorward/doorward.yaml"), &[]) else {
-        return Vec::new();
-    };
-    let problems = errors.problems.iter().map(|InFile { problem, .. }| match &problem.origin {
+    loaded(text).err().map_or(Vec::new(), |errors| errors.problems.iter().map(shown).collect())
+}
+
+fn shown(InFile { problem, .. }: &InFile) -> String {
+    match &problem.origin {
         Origin::Line { line, column } => format!("{line}:{column} {}: {}", problem.path, problem.message),
         other => format!("{other:?} {}: {}", problem.path, problem.message),
-    });
-    problems.collect()
+    }
 }
 
 /// Checks that `text` has exactly these problems, each told in words that begin so.
@@ -31,11 +31,24 @@ pub(super) fn check(text: &str, expected: &[&str]) {
     assert!(agree, "{text}\nfound {found:#?}\nexpected {expected:#?}");
 }
 
+/// A sealing key that the environment of every test has.
+fn env() -> [(String, String); 1] {
+    [("KEY".to_owned(), "0".repeat(64))]
+}
+
+fn loaded(text: &str) -> Result<Loaded, ConfigErrors> {
+    Config::parse(text, Path::new("/etc/doorward/doorward.yaml"), &env())
+}
+
 /// What `text` configures.
 pub(super) fn config(text: &str) -> Config {
-    Config::parse(text, Path::new("/etc/doorward/doorward.yaml"), &[])
-        .unwrap_or_else(|errors| panic!("{text}\n{errors}"))
-        .config
+    loaded(text).unwrap_or_else(|errors| panic!("{text}\n{errors}")).config
+}
+
+/// What is risky in `text`, which is good, in the form of [`problems`].
+pub(super) fn warnings(text: &str) -> Vec<String> {
+    let loaded = loaded(text).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
+    loaded.warnings.problems.iter().map(shown).collect()
 }
 
 /// A configuration of one API: name in line 2, hosts in line 3, credentials in line 4, routes in line 5, and

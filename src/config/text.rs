@@ -8,11 +8,17 @@ use serde_json::{Value, json};
 
 use crate::domain::{
     ApiName, Entitlement, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope,
+    SealingKeyId,
 };
 
 use super::{
     api::Host,
     binding::SegmentName,
+    credential::{
+        jwt::{ClaimPath, HttpsUrl, TokenName},
+        signature::MacPrefix,
+        signed_text::SignedText,
+    },
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
     duration::Span,
@@ -109,10 +115,11 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 33] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
+    rule::<ClaimPath>(),
     rule::<ContentType>(),
     rule::<CookieName>(),
     rule::<Entitlement>(),
@@ -122,7 +129,9 @@ const RULES: [Rule; 27] = [
     rule::<GrantedSecret>(),
     rule::<HeaderName>(),
     rule::<Host>(),
+    rule::<HttpsUrl>(),
     rule::<KeyPrefix>(),
+    rule::<MacPrefix>(),
     rule::<Moment>(),
     rule::<PathBuf>(),
     rule::<PrincipalKind>(),
@@ -130,11 +139,14 @@ const RULES: [Rule; 27] = [
     rule::<ReasonCode>(),
     rule::<RoutePattern>(),
     rule::<Scope>(),
+    rule::<SealingKeyId>(),
     rule::<SegmentName>(),
+    rule::<SignedText>(),
     rule::<Span>(),
     rule::<StoreLocation>(),
     rule::<TelemetryAddress>(),
     rule::<TextTemplate>(),
+    rule::<TokenName>(),
     rule::<VariableName>(),
     rule::<WebOrigin>(),
 ];
@@ -169,6 +181,7 @@ domain_formats! {
     HeaderName, "header-name", "a header name";
     RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";
     Scope, "scope", "a scope such as `read`";
+    SealingKeyId, "sealing-key-id", "the name of a key such as `k1`";
 }
 
 impl Format for KeyPrefix {

@@ -11,7 +11,7 @@ use rand::CryptoRng;
 use super::api_key::random_base62;
 
 /// The longest value of a principal header, in bytes, after percent-encoding.
-const HEADER_VALUE_BYTES_MAX: usize = 256;
+pub const HEADER_VALUE_BYTES_MAX: usize = 256;
 
 /// What is percent-encoded in a header value (RFC 3986, section 2.1): everything that is not visible ASCII, and
 /// `%` itself, so that decoding gives back the original.

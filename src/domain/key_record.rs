@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr, time::Duration};
 use ipnet::IpNet;
 
 use super::{
-    ApiName, CredentialHash, Environment, KeyHint, KeyId, OrganizationId, PlanName, PrincipalKind, ProjectId,
-    ScopeSet, Timestamp,
+    ApiName, CredentialHash, CredentialStatus, Environment, KeyHint, KeyId, OrganizationId, PlanName,
+    PrincipalKind, ProjectId, ScopeSet, Timestamp,
 };
 
 /// What an API key stands for.
@@ -86,46 +86,17 @@ pub struct KeyRecord {
     pub rotated_from: Option<KeyId>,
 }
 
-/// Whether a key is good at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyStatus {
-    /// It may be used.
-    Active,
-    /// Its time is over.
-    Expired,
-    /// It was taken back.
-    Revoked,
-}
-
-impl KeyStatus {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
 impl KeyRecord {
     /// Whether the key is good at `now`. A key that is both revoked and expired counts as revoked.
     #[must_use]
-    pub fn status(&self, now: Timestamp) -> KeyStatus {
-        if self.revoked.is_some() {
-            KeyStatus::Revoked
-        } else if self.expires.is_some_and(|expires| expires <= now) {
-            KeyStatus::Expired
-        } else {
-            KeyStatus::Active
-        }
+    pub fn status(&self, now: Timestamp) -> CredentialStatus {
+        CredentialStatus::at(now, self.expires, self.revoked)
     }
 
     /// Whether the key works at `now` and was made `age` ago or earlier, so that it is time to rotate it.
     #[must_use]
     pub fn is_past(&self, age: Duration, now: Timestamp) -> bool {
         let due = self.created.checked_add(age);
-        self.status(now) == KeyStatus::Active && due.is_ok_and(|due| due <= now)
+        self.status(now) == CredentialStatus::Active && due.is_ok_and(|due| due <= now)
     }
 }

@@ -4,6 +4,7 @@
 
 mod api_key;
 mod clock;
+mod credential_status;
 mod denial;
 mod header_name;
 mod id;
@@ -20,17 +21,20 @@ pub use api_key::{
     CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
+pub use credential_status::CredentialStatus;
 pub use denial::{DenialReason, UNAVAILABLE};
 pub use header_name::{HeaderName, folds_to};
 pub use id::{
-    ApiName, Environment, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName, ProjectId, SealingKeyId,
-    SecretId, SessionId, UserId,
+    ApiName, Environment, HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName,
+    ProjectId, SealingKeyId, SecretId, SessionId, UserId,
 };
-pub use key_record::{KeyKind, KeyRecord, KeyStatus};
+pub use key_record::{KeyKind, KeyRecord};
 pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
 pub use principal_kind::PrincipalKind;
-pub use project_secret::{ProjectSecrets, SecretRecord};
+pub use project_secret::{PlainSecret, PlainSecretError, ProjectSecrets, SecretRecord};
 pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment, Shape};
 pub use scope::{Implications, SCOPES_MAX, Scope, ScopeError, ScopeSet, TooManyScopes};
-pub use sealing::SealedSecret;
+pub use sealing::{
+    OpenError, SealError, SealedSecret, SealingKey, SealingKeyError, SealingKeys, SecretOwner,
+};
 pub use session::{SessionRecord, SessionStatus};

@@ -36,6 +36,9 @@ pub use tls::{CertificateEnd, TlsError, certificate_ends};
 /// How often the change table is read: well within the second after which a revoked key is refused.
 const CHANGES_POLL: Duration = Duration::from_millis(250);
 
+/// How long the first keys of issuers are waited for.
+const KEYS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why serving could not begin, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -57,7 +60,7 @@ pub enum ServeError {
     },
     /// The certificate or key of a listener cannot be used.
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Tls(#[from] TlsError),
     /// Metrics cannot be collected.
     #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -109,6 +112,8 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
     let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
     let Shutdown { drain, deadline } = config.shutdown;
+    // Without keys every token of an issuer would be turned away. Should they not come, what else there is goes on.
+    let _ = tokio::time::timeout(KEYS_PATIENCE, checker.policy().first_fetches()).await;
     health.set_ready(true).await;
     announce(config);
     beside.spawn(reload::follow(source, loaded, checker, certificates, signals.hangup));

@@ -8,7 +8,7 @@ use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
 
 use crate::{
-    check::{Checker, Policy},
+    check::Checker,
     config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
     store::Lookups,
 };
@@ -56,11 +56,12 @@ pub(super) fn read_certificates(
     Ok((seen, Certificates::load(listeners)?))
 }
 
-/// Says what the metrics of reloads count, and counts the fragments that were read at start.
+/// Says what the metrics of reloads count, counts the fragments that were read at start, and logs what is risky.
 pub(super) fn begin(loaded: &Loaded) {
     describe_counter!(RELOADS, "Reloads of changed files, by what was read and whether it was taken.");
     describe_gauge!(FRAGMENTS_REFUSED, "Fragments of the configuration that are refused.");
     report_fragments(loaded);
+    warn_of_risks(loaded);
 }
 
 /// Follows the files for ever: those of `current`, the configuration in force, and those of the certificates, which
@@ -102,8 +103,9 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
             if !waiting.is_empty() {
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
-            checker.replace_policy(Policy::new(&loaded.config));
+            checker.reload(&loaded.config);
             report_fragments(&loaded);
+            warn_of_risks(&loaded);
             let at_start = std::mem::replace(current, loaded).config;
             let new = &mut current.config;
             (new.listen, new.store, new.cache) = (at_start.listen, at_start.store, at_start.cache);
@@ -134,6 +136,13 @@ fn report_fragments(loaded: &Loaded) {
         } else {
             error!(%file, %errors, "a fragment is refused, the hosts granted to it are unavailable");
         }
+    }
+}
+
+/// Logs what is risky in the configuration.
+fn warn_of_risks(loaded: &Loaded) {
+    for warning in loaded.warnings.lines() {
+        warn!("{warning}");
     }
 }
 

@@ -22,7 +22,7 @@ pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};
 pub use keys::{KeyFilter, KeyStore};
 pub use organizations::{Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore};
-pub use secrets::{ACTIVE_SECRETS_MAX, SecretStore};
+pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
 pub use sqlite::SqliteStore;
 

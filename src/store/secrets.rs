@@ -10,6 +10,15 @@ use super::{Changes, Finds, StoreError};
 /// are rotated.
 pub const ACTIVE_SECRETS_MAX: u32 = 2;
 
+/// Which secrets a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct SecretFilter {
+    /// Only secrets that serve this API.
+    pub api: Option<ApiName>,
+    /// Only secrets of this project.
+    pub project: Option<ProjectId>,
+}
+
 /// Keeps sealed secrets, their times to the millisecond. As with keys, a change is durable before it is
 /// acknowledged, and writes its mark into the change table within its own transaction.
 pub trait SecretStore: Finds<ProjectSecrets> + Changes {
@@ -20,11 +29,10 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
     /// The secret with this id.
     fn secret(&self, id: &SecretId) -> impl Future<Output = Result<SecretRecord, StoreError>> + Send;
 
-    /// The secrets of a project for an API, the youngest first, those that have ended included.
+    /// The secrets that the filter lets through, oldest first, those that have ended included.
     fn secrets(
         &self,
-        api: &ApiName,
-        project: &ProjectId,
+        filter: &SecretFilter,
     ) -> impl Future<Output = Result<Vec<SecretRecord>, StoreError>> + Send;
 
     /// Adds the secret that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended

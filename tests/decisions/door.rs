@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use doorward::{
-    check::{Checker, Policy},
+    check::{Checker, Policy, decision::Verdict},
     config::Config,
     domain::{CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
     store::{CachedStore, Changes, KeyStore, SqliteStore},
@@ -64,6 +64,9 @@ apis:
 /// When everything happens.
 pub(crate) const NOW: &str = "2026-01-02T03:04:05Z";
 
+/// What the variable `SEALING_KEY` holds.
+pub(crate) const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
 /// A checker and what it needs.
 pub(crate) struct Door {
     pub checker: Checker<SqliteStore>,
@@ -80,7 +83,8 @@ impl Door {
 
     /// A door under this configuration.
     pub(crate) async fn with(config: &str) -> Self {
-        let loaded = Config::parse(config, Path::new("doorward.yaml"), &[]);
+        let env = [("SEALING_KEY".to_owned(), SEALING_KEY.to_owned())];
+        let loaded = Config::parse(config, Path::new("doorward.yaml"), &env);
         Self::of(&loaded.unwrap_or_else(|errors| panic!("{errors}")).config).await
     }
 
@@ -151,11 +155,44 @@ impl Door {
         assert_eq!(last, expected);
     }
 
+    /// The reason of the refusal and its cause, which only the operator is told; `allowed` alone otherwise.
+    pub(crate) async fn cause(&self, call: &Call) -> String {
+        let policy = self.checker.policy();
+        match self.checker.decide(&policy, &call.0).await.verdict {
+            Verdict::Allowed(_) => "allowed".to_owned(),
+            Verdict::Refused(refusal) => format!("{}: {}", refusal.kind.code(), refusal.cause),
+            Verdict::Waived(..) => "waived".to_owned(),
+        }
+    }
+
     /// The reason of the refusal, or `allowed`.
     pub(crate) async fn verdict(&self, call: Call) -> String {
         let response = self.knock(call).await;
         reason(&response).unwrap_or("allowed").to_owned()
     }
+}
+
+/// The cause of a refusal, as the audit line tells it.
+pub(crate) async fn cause(door: &Door, call: Call) -> String {
+    let policy = door.checker.policy();
+    let decision = door.checker.decide(&policy, &call.0).await;
+    match decision.verdict {
+        Verdict::Refused(refusal) => refusal.cause.into_owned(),
+        other => panic!("it is not refused: {other:?}"),
+    }
+}
+
+/// Waits until the verdict is this one, where something beside the Checks has to be noticed first.
+pub(crate) async fn now_or_soon(door: &Door, call: &Call, expected: &str) {
+    let mut last = String::new();
+    for _ in 0..2000 {
+        last = door.verdict(call.clone()).await;
+        if last == expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("found {last}, expected {expected}");
 }
 
 /// A well-formed key that is in no store yet.
@@ -220,9 +257,13 @@ impl Call {
     }
 
     /// Adds a body the way Envoy does with `pack_as_bytes`, whole.
-    pub(crate) fn json(mut self, body: &str) -> Self {
-        self.http().raw_body = body.as_bytes().to_vec();
-        self.header("x-envoy-auth-partial-body", "false").header("content-type", "application/json")
+    pub(crate) fn body(mut self, body: &[u8]) -> Self {
+        self.http().raw_body = body.to_vec();
+        self.header("x-envoy-auth-partial-body", "false")
+    }
+
+    pub(crate) fn json(self, body: &str) -> Self {
+        self.body(body.as_bytes()).header("content-type", "application/json")
     }
 
     pub(crate) fn peer(mut self, address: &str) -> Self {

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     admin::problem::{Problem, lines},
-    domain::{KeyId, KeyStatus},
+    domain::{CredentialStatus, KeyId},
     store::StoreError,
 };
 
@@ -22,7 +22,7 @@ pub enum KeyError {
         /// The key.
         id: KeyId,
         /// What it is instead of active.
-        status: KeyStatus,
+        status: CredentialStatus,
     },
     /// A key is replaced once.
     #[error("the key {0} was rotated already: rotate the key that replaced it")]

@@ -10,7 +10,7 @@ use crate::{
             key::{Kind, Status},
         },
     },
-    domain::{KeyKind, KeyRecord, KeyStatus, Timestamp},
+    domain::{CredentialStatus, KeyKind, KeyRecord, Timestamp},
 };
 
 impl Key {
@@ -22,9 +22,9 @@ impl Key {
             KeyKind::ServiceKey => Kind::ServiceKey,
         };
         let status = match record.status(now) {
-            KeyStatus::Active => Status::Active,
-            KeyStatus::Expired => Status::Expired,
-            KeyStatus::Revoked => Status::Revoked,
+            CredentialStatus::Active => Status::Active,
+            CredentialStatus::Expired => Status::Expired,
+            CredentialStatus::Revoked => Status::Revoked,
         };
         Self {
             id: record.id.to_string(),

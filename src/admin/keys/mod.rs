@@ -12,17 +12,14 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
-    admin::{Problem, field},
+    admin::field,
     config::Api,
-    domain::{Clock, KeyId, KeyRecord, KeyStatus, PlainKey, Timestamp, to_the_millisecond},
+    domain::{Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
     store::{KeyFilter, KeyStore, StoreError, UniqueField},
 };
 
 pub use error::KeyError;
 pub use new_key::{NewKey, parse_network};
-
-/// The longest time in which a key and its successor both work.
-const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
 /// Manages the keys of the configured APIs in one store.
 #[derive(Debug, Clone, Copy)]
@@ -83,10 +80,10 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Issued, KeyError> {
         let now = self.now();
-        let overlap_ends = overlap_ends(now, overlap)?;
+        let overlap_ends = field::overlap_ends(now, overlap)?;
         let old = self.store.get(id).await?;
         let status = old.status(now);
-        if status != KeyStatus::Active {
+        if status != CredentialStatus::Active {
             return Err(KeyError::Ended { id: old.id, status });
         }
         let prefix = new_key::common_prefix(self.apis, &old.apis, old.kind, old.environment.as_ref())?;
@@ -102,7 +99,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         match self.store.rotate(id, &record, overlap_ends).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             Err(StoreError::Revoked(_)) => {
-                Err(KeyError::Ended { id: id.clone(), status: KeyStatus::Revoked })
+                Err(KeyError::Ended { id: id.clone(), status: CredentialStatus::Revoked })
             }
             rotated => Ok(rotated.map(|()| Issued { key, record })?),
         }
@@ -141,16 +138,4 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     fn now(&self) -> Timestamp {
         to_the_millisecond(self.clock.now())
     }
-}
-
-fn overlap_ends(now: Timestamp, overlap: Duration) -> Result<Timestamp, Problem> {
-    let problem = || {
-        let found = format!("{} hours", overlap.as_secs().div_ceil(3600));
-        Problem::new("overlap", found, "expected at most 90 days")
-    };
-    if overlap > OVERLAP_MAX {
-        return Err(problem());
-    }
-    let ends = now.checked_add(overlap).map_err(|_| problem())?;
-    Ok(to_the_millisecond(ends))
 }

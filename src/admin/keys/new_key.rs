@@ -56,15 +56,7 @@ impl NewKey {
             problems.extend(self.preset_problem(api));
         }
         problems.extend(self.scope_set(configured).err());
-        if let Some(expires) = self.expires
-            && expires <= now
-        {
-            problems.push(Problem::new(
-                "expires",
-                expires.to_string(),
-                format!("expected a moment after {now}"),
-            ));
-        }
+        problems.extend(field::expiry_problem(self.expires, now));
         problems
     }
 

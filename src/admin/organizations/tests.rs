@@ -122,7 +122,7 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     assert_eq!(
         told,
         "name: found nothing, expected 1 to 256 bytes without control characters\n\
-         apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`\n\
+         apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`, `ingest`\n\
          apis: found `payments` twice, expected each API once\n\
          id: found a key in clear, expected no secret"
     );

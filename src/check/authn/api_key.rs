@@ -3,7 +3,7 @@
 use crate::{
     check::refusal::Refusal,
     config::ChecksumRule,
-    domain::{ApiName, CredentialHash, KeyRecord, KeyStatus, Timestamp, is_well_formed_key},
+    domain::{ApiName, CredentialHash, CredentialStatus, KeyRecord, Timestamp, is_well_formed_key},
     store::Lookups,
 };
 
@@ -40,8 +40,8 @@ fn judge(record: &KeyRecord, key: &PresentedKey<'_>, api: &ApiName, now: Timesta
         return Err(told("its prefix is that of another kind of key"));
     }
     match record.status(now) {
-        KeyStatus::Active => Ok(()),
-        KeyStatus::Expired => Err(told("it is expired")),
-        KeyStatus::Revoked => Err(told("it was revoked")),
+        CredentialStatus::Active => Ok(()),
+        CredentialStatus::Expired => Err(told("it is expired")),
+        CredentialStatus::Revoked => Err(told("it was revoked")),
     }
 }

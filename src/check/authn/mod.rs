@@ -2,14 +2,19 @@
 
 mod api_key;
 mod credential;
+pub mod jwks;
+pub mod jwt;
 mod principal;
+mod replay;
 mod session;
+mod signature;
+mod strict_json;
 
 use std::borrow::Cow;
 
 use crate::{
     check::{refusal::Refusal, request::InboundRequest, route::GuardedApi},
-    domain::{DenialReason, Timestamp},
+    domain::{DenialReason, SealingKeys, Timestamp},
     store::{CachedStore, Lookups},
 };
 
@@ -17,13 +22,22 @@ pub use credential::{
     Credential, PresentedKey, PresentedSession, PresentedSignature, PresentedToken, extract,
     presented_by_header, presented_by_parameter, without_cookies,
 };
+pub use jwks::Issuers;
+pub use jwt::Tokens;
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
+pub use replay::Replays;
 
 /// What verification asks beside the request itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Witnesses<'a, S> {
     /// What is known of keys, sessions and secrets.
     pub store: &'a CachedStore<S>,
+    /// The keys under which secrets are sealed.
+    pub sealing: Option<&'a SealingKeys>,
+    /// The signatures that were used.
+    pub replays: &'a Replays,
+    /// The keys of issuers, and the tokens that were verified with them.
+    pub tokens: &'a Tokens,
     /// The time of the Check.
     pub now: Timestamp,
 }
@@ -45,9 +59,9 @@ pub async fn verify<S: Lookups>(
         Credential::Anonymous => Principal::anonymous(),
         Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, witnesses).await?,
         Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
-        Credential::Jwt(_) | Credential::Signature(_) => {
-            let _ = request;
-            return Err(Refusal::unavailable("this kind of credential cannot be verified yet"));
+        Credential::Jwt(token) => jwt::verify_presented(&token, api, witnesses.tokens, witnesses.now).await?,
+        Credential::Signature(signature) => {
+            signature::verify(&signature, request, &api.config.name, witnesses).await?
         }
     };
     Ok(principal.by_cookie(by_cookie))

@@ -15,7 +15,8 @@ pub enum Body<'r> {
     Whole(&'r [u8]),
     /// Envoy sent its beginning only: `max_request_bytes` is too small for it.
     CutOff,
-    /// Envoy sent nothing of it: `with_request_body` is not set on the filter, or switched off for the route.
+    /// Envoy sent nothing of it, or did not say that there is none: `with_request_body` is not set on the filter, or
+    /// switched off for the route.
     Withheld,
 }
 
@@ -41,15 +42,18 @@ pub(super) fn read<'r>(http: &'r HttpRequest, headers: &Headers<'r>) -> Body<'r>
     }
 }
 
-/// Whether a body comes that Envoy did not buffer. HTTP/1.1 announces one by its length or by a coding (RFC 9112,
-/// section 6.3). HTTP/2 need not; there, methods that usually have a body are taken to have one.
+/// Whether a body can come that Envoy did not buffer. Where it buffers, it says so by its header unless the request
+/// ends with its headers; where it does not, nothing in the Check tells a request that ends so from one whose body
+/// follows: neither does HTTP/2 announce a body, nor does Envoy show `transfer-encoding`. So a request without a
+/// length is taken to have a body, unless its method is one for which HTTP defines none (RFC 9110, section 9.3).
 fn announced(http: &HttpRequest, headers: &Headers<'_>) -> bool {
     let mut lengths = headers.values("content-length").peekable();
     if lengths.peek().is_some() {
         return lengths.any(|length| length != b"0");
     }
-    let has_a_body = || matches!(http.method.as_str(), "POST" | "PUT" | "PATCH");
-    headers.has("transfer-encoding") || (!http.protocol.starts_with("HTTP/1") && has_a_body())
+    let has_none =
+        matches!(http.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS" | "CONNECT" | "TRACE");
+    headers.has("transfer-encoding") || !has_none
 }
 
 #[cfg(test)]
@@ -61,8 +65,7 @@ mod tests {
     fn of(headers: &[(&str, &str)], edit: impl FnOnce(&mut HttpRequest)) -> String {
         let headers: HashMap<String, String> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut http =
-            HttpRequest { method: "POST".into(), protocol: "HTTP/1.1".into(), headers, ..Default::default() };
+        let mut http = HttpRequest { method: "POST".into(), headers, ..Default::default() };
         edit(&mut http);
         format!("{:?}", read(&http, &Headers { joined: &http.headers, raw: &[] }))
     }
@@ -71,15 +74,22 @@ mod tests {
     fn a_body_is_whole_only_if_envoy_says_so_or_none_is_announced() {
         let text = |http: &mut HttpRequest| http.body = "12".into();
         let raw = |http: &mut HttpRequest| http.raw_body = vec![1, 2, 3];
-        let http2 = |http: &mut HttpRequest| http.protocol = "HTTP/2".into();
+        let method = |method: &'static str| move |http: &mut HttpRequest| http.method = method.into();
         assert_eq!(of(&[(PARTIAL, "false"), ("content-length", "2")], text), "Whole(2 bytes)");
         assert_eq!(of(&[(PARTIAL, "false")], raw), "Whole(3 bytes)");
         assert_eq!(of(&[(PARTIAL, "true"), ("content-length", "9")], raw), "CutOff");
         assert_eq!(of(&[], raw), "CutOff");
         assert_eq!(of(&[("content-length", "2")], |_| ()), "Withheld");
         assert_eq!(of(&[("transfer-encoding", "chunked")], |_| ()), "Withheld");
-        assert_eq!(of(&[], http2), "Withheld");
-        assert_eq!(of(&[("content-length", "0")], http2), "Whole(0 bytes)");
-        assert_eq!(of(&[], |_| ()), "Whole(0 bytes)");
+        assert_eq!(of(&[(PARTIAL, "false")], |_| ()), "Whole(0 bytes)");
+        assert_eq!(of(&[("content-length", "0")], |_| ()), "Whole(0 bytes)");
+        for name in ["POST", "PUT", "PATCH", "QUERY", "PURGE"] {
+            assert_eq!(of(&[], method(name)), "Withheld", "{name}");
+        }
+        for name in ["GET", "HEAD", "DELETE", "OPTIONS", "CONNECT", "TRACE"] {
+            assert_eq!(of(&[], method(name)), "Whole(0 bytes)", "{name}");
+            assert_eq!(of(&[("content-length", "2")], method(name)), "Withheld", "{name}");
+            assert_eq!(of(&[("transfer-encoding", "chunked")], method(name)), "Withheld", "{name}");
+        }
     }
 }

@@ -61,8 +61,8 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    fn of(refusal: &Refusal) -> Self {
-        Self { reason: refusal.kind.code(), cause: refusal.cause.to_string() }
+    fn of(refusal: &Refusal, seen: &Seen<'_>) -> Self {
+        Self { reason: refusal.kind.code(), cause: seen.redact(&refusal.cause).into_owned() }
     }
 }
 
@@ -81,7 +81,7 @@ impl Explanation {
                 RefusalKind::Unavailable => ("unavailable", Some(refusal)),
             },
         };
-        let refused = refusal.map(Refused::of);
+        let refused = refusal.map(|refusal| Refused::of(refusal, &decision.seen));
         let answer = Answer::new(response, decision.seen.api);
         let mut stages = first_stages(&decision.seen, refused.as_ref());
         stages.extend(last_stages(decision, name, refused.as_ref(), &answer));

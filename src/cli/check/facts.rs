@@ -41,7 +41,7 @@ pub(super) fn parse(seen: &Seen<'_>) -> Facts {
         ("method", text(request.method)),
         ("scheme", text(request.scheme).filter(|_| !request.scheme.is_empty())),
         ("host", text(request.host)),
-        ("path", text(request.path)),
+        ("path", text(seen.redact(request.path))),
         ("query", list(query_parameters(request.query).map(parameter))),
         ("headers", list(headers)),
         ("body", text(body(&request))),

@@ -20,6 +20,7 @@ use std::{
     io::{self, Read},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use envoy_types::ext_authz::v3::pb::CheckRequest;
@@ -36,6 +37,9 @@ use super::{Exit, Failure, Output, block_on, print, to_json};
 use self::{explanation::Explanation, reading::Reading};
 
 pub(super) use arguments::CheckCommand;
+
+/// How long the keys of an issuer are waited for. A server has them already.
+const KEYS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs the command on the machine's clock, or at the moment that it names, and prints its answer.
 ///
@@ -67,7 +71,8 @@ async fn execute(
         None => flags::check_request(&command.request)?,
     };
     let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqliteStore::PATIENCE);
-    let checker = Checker::new(Policy::new(config), store.clone(), clock);
+    let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..config.clone() });
+    let checker = Checker::new(policy, store.clone(), clock);
     let policy = checker.policy();
     let decision = checker.decide(&policy, &call).await;
     let response = response::render(&decision, config.outage);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
 
-use crate::config::{Config, CredentialRule, JwtKeys, SecretOrigin, StoreLocation, Transport};
+use crate::config::{Config, CredentialRule, JwtCredential, JwtKeys, SecretOrigin, StoreLocation, Transport};
 
 use super::finding::{Finding, Level};
 
@@ -34,7 +34,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
     open
 }
 
-/// The store, the private keys of listeners, and the secrets that credentials need.
+/// The store, the private keys of listeners, shared secrets, and the keys of `sealing`.
 fn secret_files(config: &Config) -> BTreeSet<&Path> {
     let StoreLocation::Sqlite(store) = &config.store;
     let keys = config.listen.check.iter().filter_map(|listener| match &listener.transport {
@@ -42,15 +42,14 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
         Transport::Plain => None,
     });
     let rules = config.apis.iter().flat_map(|api| &api.credentials);
-    let secrets = rules.filter_map(|rule| match rule {
-        CredentialRule::Jwt(jwt) => match &jwt.keys {
-            JwtKeys::Secret(source) => match &source.origin {
-                SecretOrigin::File(path) => Some(path.as_path()),
-                SecretOrigin::Env(_) => None,
-            },
-            _ => None,
-        },
+    let shared = rules.filter_map(|rule| match rule {
+        CredentialRule::Jwt(JwtCredential { keys: JwtKeys::Secret(source), .. }) => Some(&source.origin),
         _ => None,
+    });
+    let sealing = config.sealing.iter().flat_map(|sealing| &sealing.origins);
+    let secrets = shared.chain(sealing).filter_map(|origin| match origin {
+        SecretOrigin::File(path) => Some(path.as_path()),
+        SecretOrigin::Env(_) => None,
     });
     std::iter::once(store.as_path()).chain(keys).chain(secrets).collect()
 }

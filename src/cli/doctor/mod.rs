@@ -4,6 +4,7 @@
 
 mod files;
 mod finding;
+mod issuers;
 mod lints;
 mod listeners;
 mod store;
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     config::Loaded,
-    domain::{Clock, SystemClock, Timestamp},
+    domain::{Clock, SystemClock},
 };
 
 use super::{ConfigFile, Exit, Failure, Output, block_on, print, table::plain, to_json};
@@ -62,19 +63,19 @@ pub(super) struct DoctorCommand {
 pub(super) fn run(command: &DoctorCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let path = command.config.path(env)?;
     let loaded = command.config.load(env)?;
-    let findings =
-        block_on(async { Ok(examine(&path.display().to_string(), &loaded, SystemClock.now()).await) })?;
+    let findings = block_on(async { Ok(examine(&path.display().to_string(), &loaded, &SystemClock).await) })?;
     print(&render(&findings, command.output)?)?;
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     Ok(worst.exit())
 }
 
 /// Looks at everything.
-async fn examine(path: &str, loaded: &Loaded, now: Timestamp) -> Vec<Finding> {
-    let config = &loaded.config;
+async fn examine(path: &str, loaded: &Loaded, clock: &dyn Clock) -> Vec<Finding> {
+    let (config, now) = (&loaded.config, clock.now());
     let mut findings = configuration(path, loaded);
     findings.extend(files::examine(config));
     findings.extend(store::examine(config, now).await);
+    findings.extend(issuers::examine(config, clock).await);
     findings.extend(listeners::examine(config, now).await);
     findings.extend(lints::examine(config, now));
     findings
@@ -86,6 +87,7 @@ fn configuration(path: &str, loaded: &Loaded) -> Vec<Finding> {
     let found =
         format!("APIs: {}, routes: {}, fragments: {}", apis.len(), routes.sum::<usize>(), loaded.taken);
     let mut findings = vec![Finding::ok(CHECK, path, found)];
+    findings.extend(loaded.warnings.lines().map(|line| Finding::new(Level::Warning, CHECK, path, line)));
     for fragment in &loaded.refused {
         let found = format!("the fragment is refused: {}", fragment.errors);
         findings.push(

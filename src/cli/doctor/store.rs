@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{Config, StoreLocation},
-    domain::{ApiName, KeyRecord, KeyStatus, Timestamp},
-    store::{KeyFilter, KeyStore, SqliteStore, StoreError},
+    config::{Config, Sealing, StoreLocation},
+    domain::{ApiName, CredentialStatus, KeyRecord, SecretRecord, Timestamp},
+    store::{KeyFilter, KeyStore, SecretFilter, SecretStore, SqliteStore, StoreError},
 };
 
 use super::finding::{Finding, Level};
@@ -52,12 +52,50 @@ async fn look(store: &SqliteStore, place: &str, config: &Config, now: Timestamp)
         Ok(keys) => findings.extend(examine_keys(&keys, config, now)),
         Err(error) => findings.push(failed(place, &error)),
     }
+    match store.secrets(&SecretFilter::default()).await {
+        Ok(secrets) => findings.extend(examine_secrets(&secrets, config.sealing.as_ref(), now)),
+        Err(error) => findings.push(failed(place, &error)),
+    }
+    findings
+}
+
+/// Whether every secret that works can be opened, and under which key it is sealed.
+fn examine_secrets(secrets: &[SecretRecord], sealing: Option<&Sealing>, now: Timestamp) -> Vec<Finding> {
+    const CHECK: &str = "secrets";
+    let working: Vec<&SecretRecord> =
+        secrets.iter().filter(|secret| secret.status(now) == CredentialStatus::Active).collect();
+    if working.is_empty() {
+        return Vec::new();
+    }
+    let place = "secrets of projects";
+    let Some(keys) = sealing.map(|sealing| &sealing.keys) else {
+        let found = format!("{} work, and `sealing` has no key that opens them", working.len());
+        return vec![Finding::new(Level::Failed, CHECK, place, found).advise("Bring the keys back.")];
+    };
+    let mut faults: BTreeMap<String, usize> = BTreeMap::new();
+    for secret in &working {
+        if let Err(fault) = keys.open(&secret.sealed, secret.owner()) {
+            *faults.entry(fault.to_string()).or_default() += 1;
+        }
+    }
+    let mut findings = vec![Finding::ok(CHECK, place, format!("{} work", working.len()))];
+    findings.extend(faults.into_iter().map(|(fault, count)| {
+        let found = format!("{count} cannot be opened: {fault}");
+        Finding::new(Level::Failed, CHECK, place, found)
+            .advise("Bring the key back, or make new secrets for these projects.")
+    }));
+    let older = working.iter().filter(|secret| secret.sealed.key != *keys.current()).count();
+    if older > 0 {
+        let found = format!("{older} are sealed under another key than `{}`", keys.current());
+        let finding = Finding::new(Level::Info, "sealing", place, found);
+        findings.push(finding.advise("`doorward secrets reseal` seals them anew."));
+    }
     findings
 }
 
 fn examine_keys(keys: &[KeyRecord], config: &Config, now: Timestamp) -> Vec<Finding> {
     let count = |status| keys.iter().filter(|key| key.status(now) == status).count();
-    let statuses = [KeyStatus::Active, KeyStatus::Expired, KeyStatus::Revoked];
+    let statuses = [CredentialStatus::Active, CredentialStatus::Expired, CredentialStatus::Revoked];
     let counts = statuses.map(|status| format!("{}: {}", status.code(), count(status)));
     let found = format!("{} ({})", keys.len(), counts.join(", "));
     let mut findings = vec![Finding::ok("keys", "keys", found)];
@@ -71,7 +109,7 @@ fn examine_keys(keys: &[KeyRecord], config: &Config, now: Timestamp) -> Vec<Find
                 )),
         );
     }
-    let working = keys.iter().filter(|key| key.status(now) == KeyStatus::Active);
+    let working = keys.iter().filter(|key| key.status(now) == CredentialStatus::Active);
     findings.extend(strange_apis(working.clone(), config));
     if let Some(key) = keys.iter().find(|key| key.created > now) {
         let found = format!("the key {} was created at {}, which is yet to come", key.id, key.created);

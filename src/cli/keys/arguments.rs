@@ -7,11 +7,11 @@ use ipnet::IpNet;
 
 use crate::{
     admin::parse_network,
-    cli::store::StoreArguments,
-    domain::{
-        ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, Timestamp,
-        parse_moment,
+    cli::{
+        moments::{Expiry, parse_age, parse_expiry, parse_overlap},
+        store::StoreArguments,
     },
+    domain::{ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope},
 };
 
 const EXAMPLES: &str = "\
@@ -154,30 +154,4 @@ pub(super) struct Create {
     /// A network that it may be used from; can be given several times, otherwise it is everywhere.
     #[arg(long = "source", value_parser = parse_network, value_name = "CIDR")]
     pub(super) sources: Vec<IpNet>,
-}
-
-/// When a key expires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expiry {
-    /// So long after its creation.
-    In(Duration),
-    /// At this moment.
-    At(Timestamp),
-}
-
-fn parse_overlap(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
-}
-
-fn parse_age(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 90d")
-}
-
-fn parse_expiry(text: &str) -> Result<Expiry, &'static str> {
-    if let Ok(duration) = humantime::parse_duration(text) {
-        return Ok(Expiry::In(duration));
-    }
-    parse_moment(text).map(Expiry::At).map_err(|_| {
-        "expected a duration such as 90d, a date such as 2030-12-31, or a date and time such as 2030-12-31T23:59:59Z"
-    })
 }

@@ -11,23 +11,20 @@ use std::{
     path::Path,
 };
 
-use rand::{
-    CryptoRng, SeedableRng,
-    rngs::{StdRng, SysRng},
-};
+use rand::CryptoRng;
 
 use crate::{
-    admin::{Issued, KeyError, Keys, NewKey, Problem},
+    admin::{Issued, KeyError, Keys, NewKey},
     config::Config,
     domain::{Clock, SystemClock, Timestamp},
     store::{KeyFilter, KeyStore},
 };
 
-use super::{Exit, Failure, block_on, print, store::with_store};
+use super::{Exit, Failure, block_on, print, randomness, store::with_store};
 
 use self::{
     answer::Answer,
-    arguments::{Action, Create, Expiry},
+    arguments::{Action, Create},
 };
 
 pub(super) use arguments::KeysCommand;
@@ -49,10 +46,7 @@ impl From<KeyError> for Failure {
 /// There is no configuration or it is wrong, or the command could not be carried out.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let config = command.store.config.load(env)?.config;
-    let seeded = StdRng::try_from_rng(&mut SysRng);
-    let mut rng =
-        seeded.map_err(|error| Failure::new(Exit::Unreachable, format!("no randomness: {error}")))?;
-    let answer = block_on(execute(command, &config, &SystemClock, &mut rng))?;
+    let answer = block_on(execute(command, &config, &SystemClock, &mut randomness()?))?;
     print(&answer).map(|()| Exit::Success)
 }
 
@@ -106,16 +100,7 @@ async fn carry_out<S: KeyStore>(
 }
 
 fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
-    let expires = arguments
-        .expires
-        .map(|expiry| match expiry {
-            Expiry::At(moment) => Ok(moment),
-            Expiry::In(duration) => now.checked_add(duration).map_err(|_| {
-                let found = format!("{} days", duration.as_secs() / 86_400);
-                Problem::new("expires", found, "expected a time that calendars reach")
-            }),
-        })
-        .transpose()?;
+    let expires = arguments.expires.map(|expiry| expiry.moment(now)).transpose()?;
     Ok(NewKey {
         apis: arguments.apis,
         name: arguments.name,

@@ -4,6 +4,7 @@ pub(super) mod api_key;
 pub(super) mod jwt;
 pub(super) mod session;
 pub(super) mod signature;
+pub(super) mod signed_text;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,16 +68,12 @@ pub(super) fn prefix_rules(credentials: &[CredentialRule]) -> impl Iterator<Item
 /// The files and variables that credentials need.
 pub(super) fn secret_origins(credentials: &[CredentialRule]) -> impl Iterator<Item = SecretOrigin> {
     credentials.iter().filter_map(|rule| match rule {
-        CredentialRule::Jwt(JwtCredential { keys: JwtKeys::File(path), .. }) => {
-            Some(SecretOrigin::File(path.clone()))
-        }
-        CredentialRule::Jwt(JwtCredential { keys: JwtKeys::Secret(secret), .. }) => {
-            Some(secret.origin.clone())
-        }
-        CredentialRule::Jwt(_)
-        | CredentialRule::ApiKey(_)
-        | CredentialRule::Signature(_)
-        | CredentialRule::Session(_) => None,
+        CredentialRule::Jwt(jwt) => match &jwt.keys {
+            JwtKeys::File(path) => Some(SecretOrigin::File(path.clone())),
+            JwtKeys::Secret(secret) => Some(secret.origin.clone()),
+            JwtKeys::Jwks(keys) | JwtKeys::Discovery(keys) => keys.ca.clone().map(SecretOrigin::File),
+        },
+        CredentialRule::ApiKey(_) | CredentialRule::Signature(_) | CredentialRule::Session(_) => None,
     })
 }
 

@@ -24,7 +24,7 @@ use super::{
     place::Place,
     problem::{Problem, Report},
     schema::fragment_schema,
-    shape,
+    sealing, shape,
     sound::Sound,
     text::Format,
     tree::Node,
@@ -114,6 +114,8 @@ pub(super) struct MainFile<'a> {
     pub(super) grants: &'a Grants,
     /// Its APIs.
     pub(super) apis: &'a [Api],
+    /// Whether it has a section `sealing`.
+    pub(super) has_sealing: bool,
 }
 
 impl<'a> MainFile<'a> {
@@ -138,6 +140,8 @@ pub(super) struct Judged {
     pub(super) refused: Vec<RefusedFragment>,
     /// What they keep should they turn bad.
     pub(super) last_good: Fragments,
+    /// What is risky in the good ones, by their files.
+    pub(super) warnings: Vec<(PathBuf, Vec<Problem>)>,
     /// The files that they name.
     pub(super) files: Fingerprint,
 }
@@ -194,16 +198,19 @@ impl Judge<'_> {
             problems.push(Problem::of_file(message));
         }
         let grant = Grant::find(file, self.main, written.as_ref().map_or(&[], |written| &written.apis));
-        let checked = match (&grant, &written) {
+        let (checked, warnings) = match (&grant, &written) {
             (Ok(grant), Some(written)) => self.check(written, grant, &mut problems),
-            (Ok(_), None) => Vec::new(),
+            (Ok(_), None) => (Vec::new(), Vec::new()),
             (Err(message), _) => {
                 problems.push(Problem::of_file(message));
-                Vec::new()
+                (Vec::new(), Vec::new())
             }
         };
         match written.filter(|_| problems.is_empty()) {
-            Some(written) => self.take(file, written, checked),
+            Some(written) => {
+                self.judged.warnings.push((file.to_owned(), warnings));
+                self.take(file, written, checked);
+            }
             None => {
                 self.refuse(
                     file,
@@ -223,8 +230,14 @@ impl Judge<'_> {
         Some(Written { root, apis })
     }
 
-    /// Checks the APIs by themselves, and against what is granted and what others have.
-    fn check(&mut self, written: &Written, grant: &Grant<'_>, problems: &mut Vec<Problem>) -> Vec<Api> {
+    /// Checks the APIs by themselves, and against what is granted and what others have. Returns them with what is
+    /// risky in them.
+    fn check(
+        &mut self,
+        written: &Written,
+        grant: &Grant<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> (Vec<Api>, Vec<Problem>) {
         let mut report = Report::new(&written.root, self.main.folder(), self.main.env).granted(grant);
         let at = Place::Root.field("apis");
         let apis = api::check(&written.apis, &at, &mut report);
@@ -236,11 +249,14 @@ impl Judge<'_> {
                 report.add(&at.field("name"), message);
             }
             grant.check(api, &at, &mut report);
+            if !self.main.has_sealing {
+                sealing::check_need(api, &at, &mut report);
+            }
         }
-        let (found, files) = report.finish();
-        problems.extend(found);
-        self.judged.files.extend(files);
-        apis
+        let found = report.finish();
+        problems.extend(found.problems);
+        self.judged.files.extend(found.files);
+        (apis, found.warnings)
     }
 
     fn take(&mut self, file: &Path, written: Written, apis: Vec<Api>) {

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         ApiName, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
     },
-    store::{ACTIVE_SECRETS_MAX, Finds, Found, RecordKind, SecretStore, StoreError},
+    store::{ACTIVE_SECRETS_MAX, Finds, Found, RecordKind, SecretFilter, SecretStore, StoreError},
 };
 
 use super::{
@@ -111,11 +111,14 @@ impl SecretStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn secrets(&self, api: &ApiName, project: &ProjectId) -> Result<Vec<SecretRecord>, StoreError> {
+    async fn secrets(&self, filter: &SecretFilter) -> Result<Vec<SecretRecord>, StoreError> {
         let statement = sqlx::query(
-            "SELECT * FROM secrets WHERE project = ?1 AND api = ?2 ORDER BY created DESC, number DESC",
-        );
-        self.all(statement.bind(project.as_str()).bind(api.as_str())).await
+            "SELECT * FROM secrets WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR api = ?2) \
+             ORDER BY created, number",
+        )
+        .bind(filter.project.as_ref().map(ProjectId::as_str))
+        .bind(filter.api.as_ref().map(ApiName::as_str));
+        self.all(statement).await
     }
 
     async fn rotate_secret(

@@ -112,7 +112,7 @@ const NOT_ALLOWED: [(&str, Option<&str>, &str); 5] = [
     (
         "paiments",
         None,
-        "apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`",
+        "apis: found \"paiments\", expected one of `payments`, `games`, `games-eu`, `library`, `open`, `ingest`",
     ),
     ("open", None, "apis: found \"open\", expected an API that accepts keys"),
     (

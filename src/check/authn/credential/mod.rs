@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{
     check::{
+        authn::jwt::TOKEN_BYTES_MAX,
         refusal::Refusal,
         request::{InboundRequest, query_parameters},
         route::{GuardedApi, Matched},
@@ -24,9 +25,6 @@ use crate::{
 };
 
 pub use cookie::without_cookies;
-
-/// The longest token that is looked at, in bytes.
-const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// What the request presents, unproven. It borrows from the request; `Debug` shows nothing of it.
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +133,23 @@ impl<'r> Credential<'r> {
         }
     }
 
+    /// The text, without the credential should it stand in it: clients can write it anywhere.
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let own = match self {
+            Self::Anonymous => return text.into(),
+            Self::ApiKey(key) => key.text,
+            Self::Jwt(token) => token.text,
+            Self::Signature(presented) => presented.signature,
+            Self::Session(session) => session.text,
+        };
+        if !own.is_empty() && text.contains(own) {
+            text.replace(own, "[redacted]").into()
+        } else {
+            text.into()
+        }
+    }
+
     /// Whether it stood in a cookie, which browsers send along unasked.
     #[must_use]
     pub fn is_by_cookie(&self) -> bool {
@@ -147,10 +162,14 @@ impl<'r> Credential<'r> {
 }
 
 impl PresentedToken<'_> {
-    /// The rules of the API that come into question for it, by the place where it stood.
-    pub(super) fn rules<'a>(&'a self, api: &'a GuardedApi) -> impl Iterator<Item = &'a JwtCredential> {
-        api.config.credentials.iter().filter_map(|rule| match rule {
-            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some(jwt),
+    /// The rules of the API that come into question for it, by the place where it stood; each with its place among
+    /// the API's credentials.
+    pub(super) fn rules<'a>(
+        &'a self,
+        api: &'a GuardedApi,
+    ) -> impl Iterator<Item = (usize, &'a JwtCredential)> {
+        api.config.credentials.iter().enumerate().filter_map(|(index, rule)| match rule {
+            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, jwt)),
             _ => None,
         })
     }
@@ -343,7 +362,14 @@ pub fn presented_by_header(name: &str, value: &[u8], rule: &CredentialRule) -> b
         CredentialPlace::Query { .. } | CredentialPlace::Cookie { .. } => false,
     };
     match rule {
-        CredentialRule::Signature(rule) => folds_to(name, rule.signature.as_str()),
+        // What the signature proved goes on, but nothing that could be taken for it.
+        CredentialRule::Signature(rule) => {
+            let is_taken_for =
+                |own: &HeaderName| folds_to(name, own.as_str()) && !name.eq_ignore_ascii_case(own.as_str());
+            folds_to(name, rule.signature.as_str())
+                || is_taken_for(&rule.project)
+                || is_taken_for(&rule.timestamp)
+        }
         _ => rule.places().iter().any(in_place),
     }
 }
@@ -359,7 +385,7 @@ fn ambiguous(cause: &'static str) -> Refusal {
     Refusal::denied(DenialReason::CredentialAmbiguous, cause)
 }
 
-fn malformed(cause: &'static str) -> Refusal {
+pub(super) fn malformed(cause: &'static str) -> Refusal {
     Refusal::denied(DenialReason::CredentialMalformed, cause)
 }
 
@@ -383,6 +409,9 @@ mod tests {
         let place = CredentialPlace::Cookie { name: "key".to_owned() };
         let key =
             PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required, place: &place };
-        assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
+        let credential = Credential::ApiKey(key);
+        assert!(!format!("{credential:?}").contains("secret"));
+        assert_eq!(credential.redact("it is \"sk_secret\""), "it is \"[redacted]\"");
+        assert_eq!(Credential::Anonymous.redact("a"), "a");
     }
 }

@@ -6,14 +6,18 @@ mod stages;
 
 use std::path::Path;
 
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Parser;
 use rand::{SeedableRng, rngs::StdRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    admin::{NewSecret, Secrets},
     config::StoreLocation,
     domain::{
-        CredentialHash, KeyKind, KeyRecord, PlainKey, ScopeSet, SessionRecord, Timestamp, parse_moment,
+        CredentialHash, KeyKind, KeyRecord, PlainKey, PlainSecret, ScopeSet, SessionRecord, Timestamp,
+        parse_moment,
     },
     store::{KeyStore, SessionStore},
 };
@@ -21,6 +25,7 @@ use crate::{
 use super::*;
 
 const CONFIG: &str = "
+sealing: { current: k1, keys: { k1: { env: SEALING_KEY } } }
 apis:
   - name: payments
     hosts: [api.test]
@@ -36,7 +41,13 @@ apis:
           project: { header: x-project }
           timestamp: { header: x-timestamp }
           signature: { header: x-signature }
-          signed: '{timestamp}.{body}'
+          signed: '{timestamp}.{method}.{path}.{body}'
+      - jwt:
+          issuer: https://login.test
+          audience: api
+          keys: { secret: { env: TOKEN_SECRET } }
+          scopes: [read]
+          from: [{ header: { name: authorization, scheme: Bearer } }]
     scopes: { write: [read] }
     origins: [https://app.test]
     routes:
@@ -47,6 +58,15 @@ apis:
       - { match: DELETE /scans, scopes: [write], shadow: { until: 2030-06-01 } }
       - { match: /orgs, organization: { from: [{ query: org }] } }
 ";
+
+/// What the configuration reads from the environment.
+const ENV: [(&str, &str); 2] = [
+    ("SEALING_KEY", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+    ("TOKEN_SECRET", "a secret that is long enough for every algorithm, which takes 64 bytes"),
+];
+
+/// The secret of the project `apollo`.
+const SECRET: &str = "a secret that no other project has";
 
 #[derive(Debug, Parser)]
 struct Root {
@@ -66,7 +86,9 @@ impl Scene {
     /// With a key and a session that may read.
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &[]);
+        let env = ENV.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &env);
+        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
         let path = folder.path().join("keys.db");
         let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
         let prefix = "sk_live_".parse().expect("a prefix");
@@ -112,14 +134,19 @@ impl Scene {
             ended: None,
         };
         store.insert_session(&session).await.expect("a new session");
+        let now = parse_moment("2030-01-01").expect("a moment");
+        let clock = ManualClock::at(now);
+        let secret = NewSecret {
+            api: "payments".parse().expect("a name"),
+            project: "apollo".parse().expect("an id"),
+            organization: "acme".parse().expect("an id"),
+            secret: PlainSecret::from_elsewhere(SECRET.into()).ok(),
+            expires: None,
+        };
+        let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &clock);
+        secrets.create(secret, &mut StdRng::seed_from_u64(2)).await.expect("a new secret");
         store.close().await;
-        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
-        Self {
-            config: Config { store: StoreLocation::Sqlite(path), ..config },
-            now: parse_moment("2030-01-01").expect("a moment"),
-            key,
-            folder,
-        }
+        Self { config: Config { store: StoreLocation::Sqlite(path), ..config }, now, key, folder }
     }
 
     /// Carries out the command that these words make.
@@ -144,8 +171,34 @@ impl Scene {
     /// A file with this text.
     fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
-        std::fs::write(&path, text).expect("a file");
+        fs::write(&path, text).expect("a file");
         path.display().to_string()
+    }
+
+    /// The flags of a `GET` of this path that the project signs, and the MAC among them.
+    fn signed(&self, path: &str) -> (Vec<String>, String) {
+        let seconds = self.now.as_second();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let mac = hex::encode(hmac::sign(&key, format!("{seconds}.GET.{path}.").as_bytes()));
+        let headers = [
+            "x-project: apollo".to_owned(),
+            format!("x-timestamp: {seconds}"),
+            format!("x-signature: {mac}"),
+        ];
+        let mut words: Vec<String> =
+            headers.into_iter().flat_map(|header| ["-H".to_owned(), header]).collect();
+        words.push(format!("https://api.test{path}"));
+        (words, mac)
+    }
+
+    /// A token that the issuer made for `ada`.
+    fn token(&self) -> String {
+        let encode = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        let ends = self.now.as_second() + 60;
+        let claims = json!({ "iss": "https://login.test", "aud": "api", "sub": "ada", "exp": ends });
+        let signed = format!("{}.{}", encode(json!({ "alg": "HS256" })), encode(claims));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, ENV[1].1.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes())))
     }
 
     fn bearer(&self) -> String {

@@ -1,5 +1,7 @@
 //! From what a request is made.
 
+use base64::prelude::BASE64_STANDARD;
+
 use super::*;
 
 #[tokio::test]
@@ -95,7 +97,7 @@ async fn a_request_is_read_from_json_in_both_spellings() {
         &format!(r#""headers": {{"authorization": "Bearer {key}"}}"#),
         &format!(
             r#""headerMap": {{"headers": [{{"key": "authorization", "rawValue": "{}"}}]}}"#,
-            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("Bearer {key}"))
+            BASE64_STANDARD.encode(format!("Bearer {key}"))
         ),
     );
     for text in [camel, snake, raw] {

@@ -48,7 +48,7 @@ proptest! {
     #[test]
     fn no_credential_is_shown(
         places in proptest::collection::vec(0..PLACES.len(), 1..4),
-        kind in 0..5_usize,
+        kind in 0..6_usize,
         json: bool,
     ) {
         static SCENE: std::sync::OnceLock<(tokio::runtime::Runtime, Scene)> = std::sync::OnceLock::new();
@@ -59,7 +59,10 @@ proptest! {
         });
         let known = scene.key.expose();
         let mistyped = format!("{known}x");
-        let secret = [known, &mistyped, SESSION, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "sha256=0a1b2c3d4e5f"][kind];
+        let token = scene.token();
+        let forged = format!("{}x", scene.token());
+        let (_, mac) = scene.signed("/orgs");
+        let secret = [known, &mistyped, SESSION, &token, &forged, &mac][kind];
         let words = words(&places, secret, json);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let told = match runtime.block_on(scene.run(&words)) {
@@ -75,6 +78,16 @@ fn a_command_shows_nothing_of_its_request_when_it_is_debugged() {
     let words = ["check", "-H", "a: secret", "-d", "secret", "https://api.test/?secret"];
     let root = Root::try_parse_from(words).expect("a command");
     assert!(!format!("{root:?}").contains("secret"), "{root:?}");
+}
+
+#[tokio::test]
+async fn a_credential_that_stands_elsewhere_too_is_not_shown_there() {
+    let scene = Scene::new().await;
+    let key = scene.key.expose();
+    let url = format!("https://api.test/orgs?org={key}");
+    let (answer, _) = scene.json(&["-H", &scene.bearer(), &url]).await;
+    assert_eq!(answer["cause"], "the principal does not belong to the organization \"[redacted]\"");
+    assert!(!answer.to_string().contains(key), "{answer}");
 }
 
 #[tokio::test]

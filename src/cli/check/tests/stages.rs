@@ -1,7 +1,5 @@
 //! What each stage tells.
 
-use serde_json::json;
-
 use super::*;
 
 /// What the stage with this number tells.
@@ -136,6 +134,56 @@ async fn every_answer_in_json_has_the_same_form() {
 }
 
 #[tokio::test]
+async fn every_kind_of_credential_is_told_with_its_place() {
+    let scene = Scene::new().await;
+    let (signed, _) = scene.signed("/scans");
+    let signed: Vec<&str> = signed.iter().map(String::as_str).collect();
+    let [bearer, token] = [scene.bearer(), format!("authorization: bearer {}", scene.token())];
+    let url = "https://api.test/scans";
+    let cases: [(&[&str], Value, Value); 4] = [
+        (
+            &["-H", &bearer, url],
+            json!({ "credential": "api_key", "place": "header authorization (Bearer)", "prefix": "sk_live_", "environment": "live" }),
+            json!({ "principal": "api_key", "id": "key_1", "name": "CI", "organizations": ["acme"], "environment": "live", "expires": "2030-03-01T00:00:00Z" }),
+        ),
+        (
+            &["-H", &token, url],
+            json!({ "credential": "jwt", "place": "header authorization (Bearer)" }),
+            json!({ "principal": "user", "id": "ada", "organizations": "as the store knows" }),
+        ),
+        (
+            &["-H", "cookie: sid=the-token-of-a-session", url],
+            json!({ "credential": "session", "place": "cookie sid" }),
+            json!({ "principal": "user", "id": "ada", "credential_id": "session_1", "organizations": "as the store knows" }),
+        ),
+        (
+            &signed,
+            json!({ "credential": "signature", "place": "header x-signature" }),
+            json!({ "principal": "project", "id": "apollo", "credential_id": "", "organizations": ["acme"] }),
+        ),
+    ];
+    for (words, extracted, mut verified) in cases {
+        let (answer, _) = scene.json(words).await;
+        assert_eq!(stage(&answer, 3)["saw"], extracted, "{words:?}");
+        if verified["credential_id"] == "" {
+            verified["credential_id"] = stage(&answer, 4)["saw"]["credential_id"].clone();
+            assert!(verified["credential_id"].is_string());
+        }
+        assert_eq!(stage(&answer, 4)["saw"], verified, "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_that_proves_one_request_only_stays_usable() {
+    let scene = Scene::new().await;
+    let (words, _) = scene.signed("/hello");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for _ in 0..2 {
+        assert_eq!(scene.verdict(&words).await, "allowed");
+    }
+}
+
+#[tokio::test]
 async fn what_shadow_lets_pass_is_told_as_a_refusal() {
     let scene = Scene::new().await;
     let words = ["-X", "DELETE", "https://api.test/scans"];
@@ -210,7 +258,7 @@ async fn advice_says_what_to_do_next() {
 async fn nothing_is_changed() {
     let scene = Scene::new().await;
     let StoreLocation::Sqlite(path) = &scene.config.store;
-    let before = std::fs::read(path).expect("the file");
+    let before = fs::read(path).expect("the file");
     let bearer = scene.bearer();
     for words in [
         &["-H", &bearer, "https://api.test/scans"][..],
@@ -218,7 +266,7 @@ async fn nothing_is_changed() {
     ] {
         assert_eq!(scene.verdict(words).await, "allowed");
     }
-    assert_eq!(std::fs::read(path).expect("the file"), before);
-    let files: Vec<_> = std::fs::read_dir(scene.folder.path()).expect("the folder").collect();
+    assert_eq!(fs::read(path).expect("the file"), before);
+    let files: Vec<_> = fs::read_dir(scene.folder.path()).expect("the folder").collect();
     assert_eq!(files.len(), 1, "{files:?}");
 }

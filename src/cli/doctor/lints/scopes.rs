@@ -37,11 +37,13 @@ pub(super) fn examine(api: &Api) -> Vec<Finding> {
 /// The scopes that the configuration names elsewhere than in routes.
 fn named(api: &Api) -> BTreeSet<&Scope> {
     let presets = api.scope_presets.values().flat_map(|preset| &preset.scopes);
-    let sessions = api.credentials.iter().filter_map(|rule| match rule {
+    let granted = api.credentials.iter().filter_map(|rule| match rule {
+        CredentialRule::ApiKey(_) => None,
+        CredentialRule::Jwt(jwt) => Some(&jwt.scopes),
+        CredentialRule::Signature(signature) => Some(&signature.scopes),
         CredentialRule::Session(session) => Some(&session.scopes),
-        _ => None,
     });
-    api.implications.named().chain(presets).chain(sessions.flatten()).collect()
+    api.implications.named().chain(presets).chain(granted.flatten()).collect()
 }
 
 /// The scope and all that it implies.

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::{config::Config, domain::parse_moment};
+use crate::{
+    config::{Config, Fragments},
+    domain::{ManualClock, Timestamp, parse_moment},
+};
 
 use super::*;
 
@@ -35,12 +38,13 @@ impl Scene {
 
     fn load(&self, text: &str) -> Loaded {
         let file = self.file("doorward.yaml", text);
-        Config::load(&file, &[], &Default::default()).unwrap_or_else(|errors| panic!("{errors}"))
+        let env = [("SEALING_KEY".to_owned(), SEALING_KEY.to_owned())];
+        Config::load(&file, &env, &Fragments::default()).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
     /// All that is found in this configuration.
     async fn findings(&self, text: &str) -> Vec<Finding> {
-        examine("doorward.yaml", &self.load(text), self.now).await
+        examine("doorward.yaml", &self.load(text), &ManualClock::at(self.now)).await
     }
 }
 
@@ -48,6 +52,8 @@ impl Scene {
 fn lines(findings: &[Finding], check: &str) -> Vec<String> {
     findings.iter().filter(|finding| finding.check == check).map(line).collect()
 }
+
+const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// A configuration of one API with these fields; nobody listens on anything that others could reach.
 fn api(fields: &[&str]) -> String {
@@ -64,7 +70,8 @@ fn api(fields: &[&str]) -> String {
         fields.iter().copied().filter(|field| usual.iter().all(|usual| name_of(usual) != name_of(field)));
     let lines: Vec<&str> = replaced.into_iter().chain(further).collect();
     format!(
-        "listen: {{ check: [\"unix:check.sock\"], telemetry: off }}\napis:\n  - {}\n",
+        "listen: {{ check: [\"unix:check.sock\"], telemetry: off }}\n\
+         sealing: {{ current: k1, keys: {{ k1: {{ env: SEALING_KEY }} }} }}\napis:\n  - {}\n",
         lines.join("\n    ")
     )
 }

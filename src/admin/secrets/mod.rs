@@ -1,0 +1,288 @@
+//! Management of the secrets with which projects sign, over any store: create, rotate, revoke, read back, seal anew.
+
+mod error;
+pub(crate) mod message;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use rand::CryptoRng;
+use secrecy::ExposeSecret;
+
+use crate::{
+    admin::{Problem, field, problem::quoted},
+    config::{Api, CredentialRule, Sealing},
+    domain::{
+        ApiName, Clock, CredentialStatus, OpenError, OrganizationId, PlainSecret, ProjectId, SealedSecret,
+        SealingKeyId, SealingKeys, SecretId, SecretOwner, SecretRecord, Timestamp, to_the_millisecond,
+    },
+    store::{ProjectStore, SecretFilter, SecretStore, StoreError, UniqueField},
+};
+
+pub use error::SecretError;
+
+/// Manages the secrets of the configured APIs in one store.
+#[derive(Debug, Clone, Copy)]
+pub struct Secrets<'a, S> {
+    store: &'a S,
+    apis: &'a [Api],
+    sealing: Option<&'a Sealing>,
+    clock: &'a dyn Clock,
+}
+
+/// What is wanted of a new secret; the fields of [`SecretRecord`] that its creator chooses.
+#[derive(Debug, Clone)]
+pub struct NewSecret {
+    /// The API that it serves; one that accepts signatures.
+    pub api: ApiName,
+    /// The project that signs with it.
+    pub project: ProjectId,
+    /// The organization that owns the project.
+    pub organization: OrganizationId,
+    /// The secret itself, if it was made elsewhere.
+    pub secret: Option<PlainSecret>,
+    /// From when on it proves nothing: a moment in the future.
+    pub expires: Option<Timestamp>,
+}
+
+/// A secret in clear, and what the store keeps of it.
+#[derive(Debug)]
+pub struct IssuedSecret {
+    /// The secret.
+    pub secret: PlainSecret,
+    /// What the store keeps.
+    pub record: SecretRecord,
+}
+
+/// What became of sealing all secrets under the current key.
+#[derive(Debug)]
+pub struct Resealed {
+    /// The current key.
+    pub key: SealingKeyId,
+    /// How many secrets were sealed under it now.
+    pub count: usize,
+    /// Those that could not be opened, and so stay as they are.
+    pub left: Vec<(SecretId, OpenError)>,
+}
+
+impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
+    /// Manages the secrets of `apis` in `store`, sealed under the keys of `sealing`.
+    #[must_use]
+    pub fn new(store: &'a S, apis: &'a [Api], sealing: Option<&'a Sealing>, clock: &'a dyn Clock) -> Self {
+        Self { store, apis, sealing, clock }
+    }
+
+    /// Makes a new secret, or takes one over.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Invalid`] with everything that the configuration and what is known of the project do not
+    /// allow, [`SecretError::NoSealing`], or [`SecretError::Store`], also where two secrets of the project are active.
+    pub async fn create(
+        &self,
+        wanted: NewSecret,
+        rng: &mut impl CryptoRng,
+    ) -> Result<IssuedSecret, SecretError> {
+        let now = self.now();
+        let mut problems = Vec::new();
+        problems.extend(self.api_problem(&wanted.api));
+        let fields = [("project", wanted.project.as_str()), ("organization", wanted.organization.as_str())];
+        problems.extend(field::keys_in_clear(self.apis, fields));
+        problems.extend(secrets_in_clear(&wanted, fields));
+        problems.extend(field::expiry_problem(wanted.expires, now));
+        problems.extend(self.owner_problem(&wanted).await?);
+        if !problems.is_empty() {
+            return Err(SecretError::Invalid(problems));
+        }
+        let secret = wanted.secret.unwrap_or_else(|| PlainSecret::generate(rng));
+        let id = SecretId::generate(rng);
+        let owner = SecretOwner { api: &wanted.api, project: &wanted.project, id: &id };
+        let sealed = self.seal(&secret, owner, rng)?;
+        let record = SecretRecord {
+            sealed,
+            id,
+            api: wanted.api,
+            organization: wanted.organization,
+            project: wanted.project,
+            created: now,
+            expires: wanted.expires,
+            revoked: None,
+            rotated_from: None,
+        };
+        self.store.insert_secret(&record).await?;
+        Ok(IssuedSecret { secret, record })
+    }
+
+    /// Makes a secret that replaces another one, with the same end. Both are good for the time of the overlap, or
+    /// until the old one expires if that is sooner.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Ended`] for a revoked or expired secret, [`SecretError::Replaced`] for one that was rotated
+    /// before, [`SecretError::Invalid`] if the overlap is above 90 days or the API accepts no signatures any more,
+    /// [`SecretError::NoSealing`], or [`SecretError::Store`], also where two secrets of the project are active.
+    pub async fn rotate(
+        &self,
+        id: &SecretId,
+        overlap: Duration,
+        rng: &mut impl CryptoRng,
+    ) -> Result<IssuedSecret, SecretError> {
+        let now = self.now();
+        let overlap_ends = field::overlap_ends(now, overlap)?;
+        let old = self.store.secret(id).await?;
+        let status = old.status(now);
+        if status != CredentialStatus::Active {
+            return Err(SecretError::Ended { id: old.id, status });
+        }
+        if let Some(problem) = self.api_problem(&old.api) {
+            return Err(problem.into());
+        }
+        let secret = PlainSecret::generate(rng);
+        let id = SecretId::generate(rng);
+        let owner = SecretOwner { id: &id, ..old.owner() };
+        let sealed = self.seal(&secret, owner, rng)?;
+        let record =
+            SecretRecord { id, sealed, created: now, rotated_from: Some(old.id.clone()), ..old.clone() };
+        match self.store.rotate_secret(&old.id, &record, overlap_ends).await {
+            Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(SecretError::Replaced(old.id)),
+            Err(StoreError::Revoked(_)) => {
+                Err(SecretError::Ended { id: old.id, status: CredentialStatus::Revoked })
+            }
+            rotated => Ok(rotated.map(|()| IssuedSecret { secret, record })?),
+        }
+    }
+
+    /// Revokes a secret at once and for ever. One that is revoked already stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Store`], also where no secret has this id.
+    pub async fn revoke(&self, id: &SecretId) -> Result<SecretRecord, SecretError> {
+        Ok(self.store.revoke_secret(id, self.now()).await?)
+    }
+
+    /// What is known of a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Store`], also where no secret has this id.
+    pub async fn get(&self, id: &SecretId) -> Result<SecretRecord, SecretError> {
+        Ok(self.store.secret(id).await?)
+    }
+
+    /// The secrets that the filter lets through, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Invalid`] if no API has the name that the filter asks for, or [`SecretError::Store`].
+    pub async fn list(&self, filter: &SecretFilter) -> Result<Vec<SecretRecord>, SecretError> {
+        if let Some(name) = &filter.api {
+            field::api(self.apis, name)?;
+        }
+        Ok(self.store.secrets(filter).await?)
+    }
+
+    /// Reads a secret back, whether it is good still or not.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Open`] if it is sealed under a key that is not configured, or is damaged;
+    /// [`SecretError::NoSealing`], or [`SecretError::Store`], also where no secret has this id.
+    pub async fn reveal(&self, id: &SecretId) -> Result<IssuedSecret, SecretError> {
+        let record = self.store.secret(id).await?;
+        let opened = self.keys()?.open(&record.sealed, record.owner());
+        let opened = opened.map_err(|error| SecretError::Open { id: record.id.clone(), error })?;
+        let text = std::str::from_utf8(opened.expose_secret()).ok();
+        let secret = text.and_then(|text| PlainSecret::from_elsewhere(text.into()).ok());
+        match secret {
+            Some(secret) => Ok(IssuedSecret { secret, record }),
+            None => Err(SecretError::NoText(record.id)),
+        }
+    }
+
+    /// Seals every secret under the current key that is sealed under another one. What is done stays done, so it
+    /// can be called again after it was interrupted. After each secret `progress` is told how many of how many were
+    /// looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::NoSealing`], or [`SecretError::Store`].
+    pub async fn reseal(
+        &self,
+        rng: &mut impl CryptoRng,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Resealed, SecretError> {
+        let keys = self.keys()?;
+        let records = self.store.secrets_not_sealed_under(keys.current()).await?;
+        let mut resealed = Resealed { key: keys.current().clone(), count: 0, left: Vec::new() };
+        for (index, record) in records.iter().enumerate() {
+            match keys.open(&record.sealed, record.owner()) {
+                Ok(secret) => {
+                    let new = keys.seal(secret.expose_secret(), record.owner(), rng)?;
+                    if self.store.reseal(&record.id, &record.sealed, &new).await? {
+                        resealed.count += 1;
+                    }
+                }
+                Err(error) => resealed.left.push((record.id.clone(), error)),
+            }
+            progress(index + 1, records.len());
+        }
+        Ok(resealed)
+    }
+
+    fn keys(&self) -> Result<&'a SealingKeys, SecretError> {
+        self.sealing.map(|sealing| &sealing.keys).ok_or(SecretError::NoSealing)
+    }
+
+    fn seal(
+        &self,
+        secret: &PlainSecret,
+        owner: SecretOwner<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedSecret, SecretError> {
+        Ok(self.keys()?.seal(secret.expose().as_bytes(), owner, rng)?)
+    }
+
+    fn api_problem(&self, name: &ApiName) -> Option<Problem> {
+        let api = match field::api(self.apis, name) {
+            Ok(api) => api,
+            Err(problem) => return Some(Problem { field: "api", ..problem }),
+        };
+        let accepts = api.credentials.iter().any(|rule| matches!(rule, CredentialRule::Signature(_)));
+        let expected = "expected an API that accepts signatures";
+        (!accepts).then(|| Problem::new("api", quoted(name.as_str()), expected))
+    }
+
+    /// What is wrong with the organization: a project has one, whichever way it is known.
+    async fn owner_problem(&self, wanted: &NewSecret) -> Result<Option<Problem>, SecretError> {
+        let owner = match self.store.project(&wanted.project).await {
+            Ok(project) => Some(project.organization),
+            Err(StoreError::NotFound(_)) => {
+                let filter = SecretFilter { project: Some(wanted.project.clone()), api: None };
+                self.store.secrets(&filter).await?.pop().map(|other| other.organization)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(owner.filter(|owner| *owner != wanted.organization).map(|owner| {
+            let expected = format!("expected {}, which owns the project", quoted(owner.as_str()));
+            Problem::new("organization", quoted(wanted.organization.as_str()), expected)
+        }))
+    }
+
+    fn now(&self) -> Timestamp {
+        to_the_millisecond(self.clock.now())
+    }
+}
+
+/// The fields in which the secret itself stands by mistake; they are stored and shown in clear.
+fn secrets_in_clear<'f>(
+    wanted: &'f NewSecret,
+    fields: [(&'static str, &'f str); 2],
+) -> impl Iterator<Item = Problem> {
+    let is_secret = |text: &str| wanted.secret.as_ref().is_some_and(|secret| text.contains(secret.expose()));
+    fields
+        .into_iter()
+        .filter(move |(_, text)| is_secret(text))
+        .map(|(field, _)| Problem::new(field, "the secret in clear", "expected no secret"))
+}

@@ -1,0 +1,54 @@
+//! When something ends, as it is written on the command line.
+
+use std::time::Duration;
+
+use crate::{
+    admin::Problem,
+    domain::{Timestamp, parse_moment},
+};
+
+/// When a key or a secret expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// So long after its creation.
+    In(Duration),
+    /// At this moment.
+    At(Timestamp),
+}
+
+impl Expiry {
+    /// The moment, for what is created at `now`.
+    ///
+    /// # Errors
+    ///
+    /// No calendar reaches it.
+    pub(super) fn moment(self, now: Timestamp) -> Result<Timestamp, Problem> {
+        match self {
+            Self::At(moment) => Ok(moment),
+            Self::In(duration) => now.checked_add(duration).map_err(|_| {
+                let found = format!("{} days", duration.as_secs() / 86_400);
+                Problem::new("expires", found, "expected a time that calendars reach")
+            }),
+        }
+    }
+}
+
+/// Reads a duration.
+pub(super) fn parse_overlap(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
+}
+
+/// Reads the age of a key.
+pub(super) fn parse_age(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 90d")
+}
+
+/// Reads a duration or a moment.
+pub(super) fn parse_expiry(text: &str) -> Result<Expiry, &'static str> {
+    if let Ok(duration) = humantime::parse_duration(text) {
+        return Ok(Expiry::In(duration));
+    }
+    parse_moment(text).map(Expiry::At).map_err(|_| {
+        "expected a duration such as 90d, a date such as 2030-12-31, or a date and time such as 2030-12-31T23:59:59Z"
+    })
+}
