@@ -27,7 +27,8 @@ pub(super) async fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> 
     findings
 }
 
-fn describe(
+/// What is found of an issuer that answers so at `now`.
+pub(super) fn describe(
     place: &str,
     rule: &JwtCredential,
     inquired: Result<Inquired, InquiryFault>,

@@ -5,9 +5,14 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixListener},
 };
 
+use jiff::SignedDuration;
+use rand::{SeedableRng, rngs::StdRng};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 
 use crate::{
+    admin::{NewSecret, Secrets},
+    check::authn::jwks::Inquired,
+    config::CredentialRule,
     domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet},
     store::{KeyStore, SqliteStore},
 };
@@ -236,4 +241,118 @@ async fn certificates_are_told_with_their_end() {
     scene.file("tls.key", "");
     let told = scene.told(&text, "certificate").await;
     assert!(told[0].starts_with("failed       127.0.0.1:0: listen.check: tls.key: ~/tls.key: "), "{told:?}");
+}
+
+#[tokio::test]
+async fn issuers_are_told_with_their_keys() {
+    let scene = Scene::new();
+    let jwk = json!({ "kty": "oct", "kid": "a", "k": "0".repeat(86) });
+    let set = |keys: serde_json::Value| json!({ "keys": keys }).to_string();
+    scene.file("good.json", &set(json!([jwk, { "kty": "none" }])));
+    scene.file("bad.json", &set(json!([{ "kty": "none" }])));
+    // Nobody listens on the port of a listener that is gone.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let issuer = |name: &str, keys: &str| {
+        format!(
+            "\n      - {{ jwt: {{ issuer: {name}, audience: a, keys: {keys}, from: [{{ header: {{ name: x-token }} }}] }} }}"
+        )
+    };
+    let credentials = [
+        issuer("good", "{ file: good.json }"),
+        issuer("bad", "{ file: bad.json }"),
+        issuer("private", &format!("{{ jwks: 'https://{gone}/' }}")),
+        issuer("gone", &format!("{{ jwks: {{ url: 'https://{gone}/', private_addresses: allow }} }}")),
+    ];
+    let told = scene.told(&api(&[&format!("credentials:{}", credentials.concat())]), "issuer").await;
+    let expected = [
+        "ok           one, issuer good: keys: 1, and 1 that cannot be used",
+        "failed       one, issuer bad: the file's key set cannot be used: found no key that can be used; of the first, its type",
+        "failed       one, issuer private: the host has an address that is not public",
+        "unreachable  one, issuer gone: the server did not answer: ",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+}
+
+#[test]
+fn an_issuer_s_clock_is_compared_with_ours() {
+    let scene = Scene::new();
+    let text = api(&[
+        "credentials: [{ jwt: { issuer: i, audience: a, keys: { jwks: 'https://i.test/' }, leeway: 1m, from: [{ header: { name: x-token } }] } }]",
+    ]);
+    let config = scene.load(&text).config;
+    let Some(CredentialRule::Jwt(rule)) = config.apis[0].credentials.first() else { panic!("no token") };
+    for (behind, level, seconds) in [
+        (0, Level::Ok, 0),
+        (5, Level::Ok, 5),
+        (-6, Level::Warning, 6),
+        (60, Level::Warning, 60),
+        (-61, Level::Failed, 61),
+    ] {
+        let date = scene.now.checked_add(SignedDuration::from_secs(behind)).expect("a moment");
+        let inquired = Inquired { count: 1, skipped: 0, date: Some(date) };
+        let told = issuers::describe("i", rule, Ok(inquired), scene.now);
+        assert_eq!(told[1].level, level);
+        assert_eq!(
+            told[1].found,
+            format!("its clock and this machine's are {seconds} s apart (`leeway`: 60 s)")
+        );
+    }
+}
+
+#[tokio::test]
+async fn secrets_that_cannot_be_opened_are_told() {
+    let scene = Scene::new();
+    let text = api(&[]);
+    let at_first = scene.load(&text).config;
+    let path = scene.path("doorward.db");
+    let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
+    let mut rng = StdRng::seed_from_u64(1);
+    let signed = api(&[
+        "credentials: [{ signature: { project: { header: x-p }, timestamp: { header: x-t }, signature: { header: x-s }, signed: '{timestamp}.{body}' } }]",
+    ]);
+    let apis = scene.load(&signed).config.apis;
+    let clock = ManualClock::at(scene.now);
+    let secrets = Secrets::new(&store, &apis, at_first.sealing.as_ref(), &clock);
+    for project in ["apollo", "gemini"] {
+        let secret = NewSecret {
+            api: "one".parse().expect("a name"),
+            project: project.parse().expect("an id"),
+            organization: "acme".parse().expect("an id"),
+            secret: None,
+            expires: None,
+        };
+        secrets.create(secret, &mut rng).await.expect("a new secret");
+    }
+    store.close().await;
+    assert_eq!(scene.told(&text, "secrets").await, ["ok           secrets of projects: 2 work"]);
+    assert_eq!(scene.told(&text, "sealing").await, Vec::<String>::new());
+
+    scene.file("k2", &"ff".repeat(32));
+    let both = text.replace("current: k1, keys: {", "current: k2, keys: { k2: { file: k2 },");
+    assert_eq!(
+        scene.told(&both, "sealing").await,
+        [
+            "info         secrets of projects: 2 are sealed under another key than `k2`. `doorward secrets reseal` seals them anew."
+        ]
+    );
+    let lost = text.replace(
+        "current: k1, keys: { k1: { env: SEALING_KEY } }",
+        "current: k2, keys: { k2: { file: k2 } }",
+    );
+    assert_eq!(
+        scene.told(&lost, "secrets").await[1],
+        "failed       secrets of projects: 2 cannot be opened: its sealing key `k1` is not configured. Bring the key back, or make new secrets for these projects."
+    );
+    let other = text.replace("{ env: SEALING_KEY }", "{ file: k2 }");
+    assert!(
+        scene.told(&other, "secrets").await[1]
+            .contains("2 cannot be opened: its sealing key `k1` does not open it")
+    );
+    let none = text.replace("sealing: { current: k1, keys: { k1: { env: SEALING_KEY } } }", "");
+    assert!(
+        scene.told(&none, "secrets").await[0].starts_with("failed       secrets of projects: 2 work, and")
+    );
 }
