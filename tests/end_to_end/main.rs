@@ -14,12 +14,16 @@ mod harness;
 
 mod bad_input;
 mod bytes;
-mod cortex_edr;
 mod denials;
 mod fragments;
 mod lifecycle;
 mod matrix;
+mod naughty;
 mod outage;
+mod products;
+mod sessions;
+mod signatures;
 mod sockets;
 mod spoofing;
 mod stripping;
+mod transport;

@@ -20,8 +20,9 @@ Examples:
 
 The request is decided by the stages that a server decides by, on the same configuration and
 store. Nothing is counted, logged, changed or used up, and no running server is asked.
-Credentials, cookies, signatures, bodies and values of the query are not shown. The address of
-`--peer` is also put at the end of x-forwarded-for, as Envoy does.
+Credentials, cookies, signatures, bodies and values of the query are not shown. As Envoy does,
+the address of `--peer` is put at the end of x-forwarded-for, and the URL's scheme into
+x-forwarded-proto.
 
 A request in a file is envoy.service.auth.v3.CheckRequest in JSON, its names in lowerCamelCase
 or snake_case, `rawBody` and `rawValue` in base64.

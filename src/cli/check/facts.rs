@@ -39,7 +39,6 @@ pub(super) fn parse(seen: &Seen<'_>) -> Facts {
     headers.sort_unstable();
     facts([
         ("method", text(request.method)),
-        ("scheme", text(request.scheme).filter(|_| !request.scheme.is_empty())),
         ("host", text(request.host)),
         ("path", text(seen.redact(request.path))),
         ("query", list(query_parameters(request.query).map(parameter))),

@@ -1,5 +1,5 @@
-//! Flags like curl's → the Check that Envoy would make of the request, with `encode_raw_headers` and
-//! `pack_as_bytes`.
+//! Flags like curl's → the Check that Envoy would make of the request, with `encode_raw_headers`, `pack_as_bytes` and
+//! `use_remote_address`.
 
 use std::{
     borrow::Cow,
@@ -47,10 +47,10 @@ pub(super) fn check_request(flags: &RequestFlags) -> Result<CheckRequest, Failur
     if let Some(body) = &body {
         describe_body(body, &mut headers);
     }
+    add_missing("x-forwarded-proto", target.scheme, &mut headers);
     headers.extend(flags.peer.map(|peer| header("x-forwarded-for", &peer.to_string())));
     let http = HttpRequest {
         method: method.to_owned(),
-        scheme: target.scheme.to_owned(),
         host,
         path: target.path_and_query.into_owned(),
         protocol: "HTTP/1.1".to_owned(),
@@ -134,16 +134,17 @@ fn take(headers: &mut Vec<HeaderValue>, name: &str) -> Vec<HeaderValue> {
     headers.extract_if(.., |header| header.key == name).collect()
 }
 
+fn add_missing(name: &str, value: &str, headers: &mut Vec<HeaderValue>) {
+    if !headers.iter().any(|header| header.key == name) {
+        headers.push(header(name, value));
+    }
+}
+
 fn describe_body(body: &[u8], headers: &mut Vec<HeaderValue>) {
-    let mut add = |name: &str, value: &str| {
-        if !headers.iter().any(|header| header.key == name) {
-            headers.push(header(name, value));
-        }
-    };
-    add("content-type", FORM);
-    add("content-length", &body.len().to_string());
+    add_missing("content-type", FORM, headers);
+    add_missing("content-length", &body.len().to_string(), headers);
     if !body.is_empty() {
-        add(PARTIAL, "false");
+        headers.push(header(PARTIAL, "false"));
     }
 }
 

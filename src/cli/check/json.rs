@@ -70,7 +70,6 @@ fn http_request(node: Node<'_>) -> Result<HttpRequest, String> {
         header_map: node.member("headerMap", "header_map")?.map(header_map).transpose()?,
         path: node.text("path", "path")?,
         host: node.text("host", "host")?,
-        scheme: node.text("scheme", "scheme")?,
         protocol: node.text("protocol", "protocol")?,
         body: node.text("body", "body")?,
         raw_body: node.bytes("rawBody", "raw_body")?,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
 
-use crate::config::{Config, CredentialRule, JwtCredential, JwtKeys, SecretOrigin, StoreLocation, Transport};
+use crate::config::{Config, CredentialRule, JwtKeys, SecretOrigin, StoreLocation, Transport};
 
 use super::finding::{Finding, Level};
 
@@ -43,7 +43,10 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
     });
     let rules = config.apis.iter().flat_map(|api| &api.credentials);
     let shared = rules.filter_map(|rule| match rule {
-        CredentialRule::Jwt(JwtCredential { keys: JwtKeys::Secret(source), .. }) => Some(&source.origin),
+        CredentialRule::Jwt(jwt) => match &jwt.keys {
+            JwtKeys::Secret(source) => Some(&source.origin),
+            _ => None,
+        },
         _ => None,
     });
     let sealing = config.sealing.iter().flat_map(|sealing| &sealing.origins);

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::{
     admin::parse_network,
     cli::{
-        moments::{Expiry, parse_age, parse_expiry, parse_overlap},
+        moments::{Expiry, parse_duration, parse_expiry},
         store::StoreArguments,
     },
     domain::{ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope},
@@ -88,7 +88,7 @@ pub(super) enum Action {
         #[arg(long, value_name = "NAME")]
         api: Option<ApiName>,
         /// Only keys that work and were made so long ago or earlier: those that it is time to rotate.
-        #[arg(long, value_parser = parse_age, value_name = "DURATION")]
+        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
         older_than: Option<Duration>,
     },
     /// Show one key.
@@ -102,7 +102,7 @@ pub(super) enum Action {
         /// The key's id.
         id: KeyId,
         /// How long the old key goes on working, such as `24h`.
-        #[arg(long, value_parser = parse_overlap, value_name = "DURATION")]
+        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
         overlap: Duration,
     },
     /// Take a key back, at once and for ever.

@@ -1,13 +1,24 @@
 //! Clients that send exactly what they are told, byte for byte: an HTTP library would refuse half of what an
 //! attacker sends.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Bytes, client::conn::http2::SendRequest};
+use http_body_util::BodyExt;
+use hyper::{
+    body::{Body, Bytes, Frame},
+    client::conn::http2::SendRequest,
+    ext::Protocol,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
@@ -24,6 +35,7 @@ pub(crate) struct Request {
     pub(crate) target: Vec<u8>,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
+    pub(crate) is_streamed: bool,
 }
 
 impl Request {
@@ -34,6 +46,7 @@ impl Request {
             target: target.into(),
             headers: Vec::new(),
             body: Vec::new(),
+            is_streamed: false,
         }
     }
 
@@ -56,9 +69,27 @@ impl Request {
         Self { body: body.clone(), ..self }.with("content-length", body.len().to_string())
     }
 
+    /// With a body that says its length nowhere: in HTTP/1 as one chunk (RFC 9112, section 7.1), in HTTP/2 by its end.
+    pub(crate) fn streamed(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), is_streamed: true, ..self }
+    }
+
     /// With a body of JSON.
     pub(crate) fn json(self, body: &serde_json::Value) -> Self {
         self.with("content-type", "application/json").body(body.to_string())
+    }
+
+    fn over_http2(&self, scheme: &str) -> hyper::Request<Exactly> {
+        let target = std::str::from_utf8(&self.target).expect("a target of ASCII");
+        let mut builder = hyper::Request::builder()
+            .method(self.method.as_str())
+            .uri(format!("{scheme}://{}{target}", self.host));
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value.as_slice());
+        }
+        let has_body = self.is_streamed || !self.body.is_empty();
+        let body = Exactly(has_body.then(|| self.body.clone().into()));
+        builder.body(body).expect("a request that HTTP/2 can carry")
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -70,8 +101,18 @@ impl Request {
             bytes.extend(value);
             bytes.extend(b"\r\n");
         }
-        bytes.extend(b"\r\n");
-        bytes.extend(&self.body);
+        if self.is_streamed {
+            bytes.extend(b"transfer-encoding: chunked\r\n\r\n");
+            if !self.body.is_empty() {
+                bytes.extend(format!("{:x}\r\n", self.body.len()).bytes());
+                bytes.extend(&self.body);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+        } else {
+            bytes.extend(b"\r\n");
+            bytes.extend(&self.body);
+        }
         bytes
     }
 }
@@ -142,14 +183,30 @@ impl Http1 {
             Some(stream) => stream,
             None => BufReader::new(TcpStream::connect(self.address).await?),
         };
-        stream.write_all(bytes).await?;
-        let response = read_response(&mut stream, is_head).await?;
+        let response = exchange(&mut stream, bytes, is_head).await?;
         self.stream = Some(stream);
         Ok(response)
     }
 }
 
-async fn read_response(stream: &mut BufReader<TcpStream>, is_head: bool) -> io::Result<Response> {
+/// Sends one request over a connection that is there already, such as one by TLS.
+pub(crate) async fn send_over(stream: impl AsyncRead + AsyncWrite + Unpin, request: &Request) -> Response {
+    let (mut stream, bytes) = (BufReader::new(stream), request.to_bytes());
+    let exchange = exchange(&mut stream, &bytes, request.method == "HEAD");
+    let answer = tokio::time::timeout(ANSWER_TIME, exchange).await.expect("an answer in time");
+    answer.unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    bytes: &[u8],
+    is_head: bool,
+) -> io::Result<Response> {
+    stream.write_all(bytes).await?;
+    read_response(stream, is_head).await
+}
+
+async fn read_response(stream: &mut (impl AsyncBufRead + Unpin), is_head: bool) -> io::Result<Response> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let status_line = read_line(stream).await?;
     let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -178,7 +235,7 @@ async fn read_response(stream: &mut BufReader<TcpStream>, is_head: bool) -> io::
     Ok(response)
 }
 
-async fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+async fn read_chunks(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let line = read_line(stream).await?;
@@ -194,7 +251,7 @@ async fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     }
 }
 
-async fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut line = Vec::new();
     stream.read_until(b'\n', &mut line).await?;
     if line.pop() != Some(b'\n') {
@@ -215,11 +272,34 @@ pub(crate) async fn get(address: SocketAddr, target: &str) -> io::Result<Respons
 }
 
 /// Speaks HTTP/2, over one connection.
-pub(crate) struct Http2(SendRequest<Full<Bytes>>);
+pub(crate) struct Http2(SendRequest<Exactly>);
+
+/// A body in one frame, or none. It does not tell its length, or else hyper would send a `content-length` of its own.
+struct Exactly(Option<Bytes>);
+
+impl Body for Exactly {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+}
 
 impl Http2 {
     pub(crate) async fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over(TcpStream::connect(address).await.expect("a connection")).await
+    }
+
+    /// Over a connection that is there already, such as one by TLS.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let (sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                 .await
@@ -229,15 +309,24 @@ impl Http2 {
     }
 
     pub(crate) async fn send(&mut self, request: &Request) -> Response {
-        let target = std::str::from_utf8(&request.target).expect("a target of ASCII");
-        let mut builder = hyper::Request::builder()
-            .method(request.method.as_str())
-            .uri(format!("http://{}{target}", request.host));
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value.as_slice());
-        }
-        let body = Full::new(request.body.clone().into());
-        let request = builder.body(body).expect("a request that HTTP/2 can carry");
+        self.send_as("http", request).await
+    }
+
+    /// The same with this scheme, which a client is free to choose.
+    pub(crate) async fn send_as(&mut self, scheme: &str, request: &Request) -> Response {
+        self.exchange(request.over_http2(scheme)).await
+    }
+
+    /// Asks for a WebSocket (RFC 8441, section 5), which has to be refused: nothing is said over it.
+    pub(crate) async fn web_socket(&mut self, request: &Request) -> Response {
+        // The answer to any request proves that the other side has said whether it can do this.
+        self.send(&Request::get(&request.host, "/")).await;
+        let mut request = Request { method: "CONNECT".to_owned(), ..request.clone() }.over_http2("http");
+        request.extensions_mut().insert(Protocol::from_static("websocket"));
+        self.exchange(request).await
+    }
+
+    async fn exchange(&mut self, request: hyper::Request<Exactly>) -> Response {
         let answer = async {
             let (head, body) = self.0.send_request(request).await?.into_parts();
             Ok::<_, hyper::Error>((head, body.collect().await?.to_bytes()))

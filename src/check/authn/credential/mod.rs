@@ -5,6 +5,7 @@
 
 mod cookie;
 mod header;
+mod told;
 
 use std::{borrow::Cow, fmt};
 
@@ -46,12 +47,12 @@ pub enum Credential<'r> {
 pub struct PresentedKey<'r> {
     /// The whole key.
     pub(super) text: &'r str,
+    /// Where it stood.
+    pub(super) place: &'r CredentialPlace,
     /// The prefix rule that it falls under.
     pub(super) rule: &'r PrefixRule,
     /// Whether it needs a checksum.
     pub(super) checksum: ChecksumRule,
-    /// Where it stood.
-    place: &'r CredentialPlace,
 }
 
 /// A token as it was presented: three parts of base64url with dots between, of at most 8 KiB.
@@ -97,66 +98,16 @@ macro_rules! redacted {
 
 redacted!(PresentedKey PresentedToken PresentedSignature PresentedSession);
 
-impl<'r> Credential<'r> {
-    /// The name of its kind in the configuration; `None` if nothing was presented.
-    #[must_use]
-    pub fn kind(&self) -> Option<&'static str> {
-        match self {
-            Self::Anonymous => None,
-            Self::ApiKey(_) => Some("api_key"),
-            Self::Jwt(_) => Some("jwt"),
-            Self::Signature(_) => Some("signature"),
-            Self::Session(_) => Some("session"),
-        }
-    }
-
-    /// Where it stood. A signature is spread over headers; it stood in that of its own.
-    #[must_use]
-    pub fn place(&self) -> Option<Cow<'r, CredentialPlace>> {
-        Some(match self {
-            Self::Anonymous => return None,
-            Self::ApiKey(key) => Cow::Borrowed(key.place),
-            Self::Jwt(token) => Cow::Borrowed(token.place),
-            Self::Signature(presented) => {
-                Cow::Owned(CredentialPlace::Header { name: presented.rule.signature.clone(), scheme: None })
-            }
-            Self::Session(session) => Cow::Borrowed(&session.rule.cookie),
-        })
-    }
-
-    /// How keys begin of which it claims to be one.
-    #[must_use]
-    pub fn prefix(&self) -> Option<&'r PrefixRule> {
-        match self {
-            Self::ApiKey(key) => Some(key.rule),
-            _ => None,
-        }
-    }
-
-    /// The text, without the credential should it stand in it: clients can write it anywhere.
-    #[must_use]
-    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let own = match self {
-            Self::Anonymous => return text.into(),
-            Self::ApiKey(key) => key.text,
-            Self::Jwt(token) => token.text,
-            Self::Signature(presented) => presented.signature,
-            Self::Session(session) => session.text,
-        };
-        if !own.is_empty() && text.contains(own) {
-            text.replace(own, "[redacted]").into()
-        } else {
-            text.into()
-        }
-    }
-
+impl Credential<'_> {
     /// Whether it stood in a cookie, which browsers send along unasked.
     #[must_use]
     pub fn is_by_cookie(&self) -> bool {
         match self {
             Self::Session(_) => true,
-            Self::Jwt(token) => matches!(token.place, CredentialPlace::Cookie { .. }),
-            Self::Anonymous | Self::ApiKey(_) | Self::Signature(_) => false,
+            Self::ApiKey(PresentedKey { place, .. }) | Self::Jwt(PresentedToken { place, .. }) => {
+                matches!(place, CredentialPlace::Cookie { .. })
+            }
+            Self::Anonymous | Self::Signature(_) => false,
         }
     }
 }
@@ -169,7 +120,7 @@ impl PresentedToken<'_> {
         api: &'a GuardedApi,
     ) -> impl Iterator<Item = (usize, &'a JwtCredential)> {
         api.config.credentials.iter().enumerate().filter_map(|(index, rule)| match rule {
-            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, jwt)),
+            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, &**jwt)),
             _ => None,
         })
     }
@@ -287,7 +238,7 @@ fn present<'r>(
         if !may_stand_in(place, rule) {
             return Err(malformed("keys of this environment may not stand in a query"));
         }
-        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum, place }));
+        return Ok(Credential::ApiKey(PresentedKey { text, place, rule, checksum: accepted.checksum }));
     }
     let mut sessions = rules().filter_map(|rule| match rule {
         CredentialRule::Session(session) => Some(session),
@@ -407,8 +358,8 @@ mod tests {
     fn a_presented_key_never_shows_itself() {
         let rule = PrefixRule { prefix: "sk_".parse().expect("a prefix"), environment: None, kind: None };
         let place = CredentialPlace::Cookie { name: "key".to_owned() };
-        let key =
-            PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required, place: &place };
+        let checksum = ChecksumRule::Required;
+        let key = PresentedKey { text: "sk_secret", place: &place, rule: &rule, checksum };
         let credential = Credential::ApiKey(key);
         assert!(!format!("{credential:?}").contains("secret"));
         assert_eq!(credential.redact("it is \"sk_secret\""), "it is \"[redacted]\"");

@@ -82,7 +82,7 @@ fn set(answer: &Answer) -> Result<Fetched, FetchFault> {
     Ok(Fetched { set: KeySet::published(&answer.body)?, date: answer.date })
 }
 
-/// Fetches the metadata at the configured address, which have to be those of `issuer` (OpenID Connect Discovery 1.0,
+/// Fetches the metadata at the configured address, which have to be those of `issuer` (`OpenID` Connect Discovery 1.0,
 /// section 4.3), and the set that they name.
 pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<Fetched, FetchFault> {
     let client = client(keys).await?;

@@ -16,8 +16,8 @@ use crate::{
     admin::{NewSecret, Secrets},
     config::StoreLocation,
     domain::{
-        CredentialHash, KeyKind, KeyRecord, PlainKey, PlainSecret, ScopeSet, SessionRecord, Timestamp,
-        parse_moment,
+        CredentialHash, KeyKind, KeyRecord, PlainKey, PlainSecret, ScopeSet, SessionRecord, SessionToken,
+        Timestamp, parse_moment,
     },
     store::{KeyStore, SessionStore},
 };
@@ -57,6 +57,11 @@ apis:
       - { match: /status, public: true }
       - { match: DELETE /scans, scopes: [write], shadow: { until: 2030-06-01 } }
       - { match: /orgs, organization: { from: [{ query: org }] } }
+  - name: secure
+    hosts: [secure.test]
+    guards: { plain_http: refuse }
+    credentials: [{ api_key: { prefix: sec_, from: [{ header: { name: x-key } }] } }]
+    routes: [{ match: / }]
 ";
 
 /// What the configuration reads from the environment.
@@ -79,6 +84,7 @@ struct Scene {
     config: Config,
     now: Timestamp,
     key: PlainKey,
+    session: SessionToken,
     folder: tempfile::TempDir,
 }
 
@@ -120,9 +126,10 @@ impl Scene {
             ..record.clone()
         };
         store.insert(&[record, bound]).await.expect("new keys");
+        let token = SessionToken::generate(&mut StdRng::seed_from_u64(3));
         let session = SessionRecord {
             id: "session_1".parse().expect("an id"),
-            hash: CredentialHash::of(SESSION),
+            hash: token.hash(),
             apis,
             user: "ada".parse().expect("an id"),
             memberships: [].into(),
@@ -146,7 +153,13 @@ impl Scene {
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &clock);
         secrets.create(secret, &mut StdRng::seed_from_u64(2)).await.expect("a new secret");
         store.close().await;
-        Self { config: Config { store: StoreLocation::Sqlite(path), ..config }, now, key, folder }
+        Self {
+            config: Config { store: StoreLocation::Sqlite(path), ..config },
+            now,
+            key,
+            session: token,
+            folder,
+        }
     }
 
     /// Carries out the command that these words make.
@@ -201,9 +214,11 @@ impl Scene {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes())))
     }
 
+    fn cookie(&self) -> String {
+        format!("cookie: sid={}", self.session.expose())
+    }
+
     fn bearer(&self) -> String {
         format!("authorization: Bearer {}", self.key.expose())
     }
 }
-
-const SESSION: &str = "the-token-of-a-session";

@@ -62,7 +62,7 @@ proptest! {
         let token = scene.token();
         let forged = format!("{}x", scene.token());
         let (_, mac) = scene.signed("/orgs");
-        let secret = [known, &mistyped, SESSION, &token, &forged, &mac][kind];
+        let secret = [known, &mistyped, scene.session.expose(), &token, &forged, &mac][kind];
         let words = words(&places, secret, json);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let told = match runtime.block_on(scene.run(&words)) {
@@ -93,7 +93,7 @@ async fn a_credential_that_stands_elsewhere_too_is_not_shown_there() {
 #[tokio::test]
 async fn of_cookies_that_are_left_nothing_is_shown() {
     let scene = Scene::new().await;
-    let cookie = format!("cookie: theme=dark; sid={SESSION}");
+    let cookie = format!("{}; theme=dark", scene.cookie());
     let (answer, exit) = scene.json(&["-H", &cookie, "https://api.test/scans"]).await;
     assert!(exit == Exit::Success);
     assert_eq!(answer["answer"]["set_headers"]["cookie"], "[redacted]");

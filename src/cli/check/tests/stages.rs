@@ -14,10 +14,9 @@ async fn an_allowed_request_is_told_in_nine_stages() {
     let expected = "\
 1 parse       passed
               method   GET
-              scheme   https
               host     api.test
               path     /scans/7
-              headers  authorization
+              headers  authorization, x-forwarded-proto
               body     none
 2 route       passed
               api         payments
@@ -67,21 +66,19 @@ Envoy is told: goes on
 #[tokio::test]
 async fn a_refusal_is_told_at_its_stage_and_those_after_it_are_not_reached() {
     let scene = Scene::new().await;
-    let bearer = scene.bearer();
-    let cases: [(&[&str], usize, &str); 9] = [
+    let (bearer, cookie) = (scene.bearer(), scene.cookie());
+    let cases: [(&[&str], usize, &str); 11] = [
         (&["-X", "get", "https://api.test/"], 1, "request_malformed"),
         (&["https://other.test/"], 2, "route_unknown"),
         (&["https://api.test/scans/../a"], 2, "request_malformed"),
         (&["https://api.test/nowhere"], 2, "route_unknown"),
+        (&["http://secure.test/"], 2, "transport_insecure"),
+        (&["https://secure.test/"], 3, "credential_missing"),
         (&["https://api.test/scans"], 3, "credential_missing"),
         (&["-H", "authorization: Bearer x", "https://api.test/scans"], 3, "credential_malformed"),
         (&["-H", &bearer, "--at", "2031-01-01", "https://api.test/scans"], 4, "credential_invalid"),
         (&["-H", &bearer, "-X", "POST", "https://api.test/scans"], 5, "scope_missing"),
-        (
-            &["-H", "cookie: sid=the-token-of-a-session", "-d", "", "https://api.test/orgs"],
-            5,
-            "origin_not_allowed",
-        ),
+        (&["-H", &cookie, "-d", "", "https://api.test/orgs"], 5, "origin_not_allowed"),
     ];
     for (words, at, reason) in cases {
         let (answer, exit) = scene.json(words).await;
@@ -138,7 +135,8 @@ async fn every_kind_of_credential_is_told_with_its_place() {
     let scene = Scene::new().await;
     let (signed, _) = scene.signed("/scans");
     let signed: Vec<&str> = signed.iter().map(String::as_str).collect();
-    let [bearer, token] = [scene.bearer(), format!("authorization: bearer {}", scene.token())];
+    let [bearer, cookie] = [scene.bearer(), scene.cookie()];
+    let token = format!("authorization: bearer {}", scene.token());
     let url = "https://api.test/scans";
     let cases: [(&[&str], Value, Value); 4] = [
         (
@@ -152,7 +150,7 @@ async fn every_kind_of_credential_is_told_with_its_place() {
             json!({ "principal": "user", "id": "ada", "organizations": "as the store knows" }),
         ),
         (
-            &["-H", "cookie: sid=the-token-of-a-session", url],
+            &["-H", &cookie, url],
             json!({ "credential": "session", "place": "cookie sid" }),
             json!({ "principal": "user", "id": "ada", "credential_id": "session_1", "organizations": "as the store knows" }),
         ),
@@ -222,8 +220,9 @@ async fn advice_says_what_to_do_next() {
     let mut scene = Scene::new().await;
     let unknown = PlainKey::generate(&"sk_live_".parse().expect("a prefix"), &mut StdRng::seed_from_u64(2));
     let unknown = format!("authorization: Bearer {}", unknown.expose());
-    let cases: [(&[&str], &str); 4] = [
-        (&["https://other.test/"], "The hosts that there are: api.test."),
+    let cases: [(&[&str], &str); 5] = [
+        (&["https://other.test/"], "The hosts that there are: api.test, secure.test."),
+        (&["http://secure.test/"], "The API refuses plain HTTP: let the URL begin with `https://`."),
         (
             &["-X", "PUT", "https://api.test/scans"],
             "This path has routes for other methods: DELETE, GET, POST.",
@@ -259,11 +258,9 @@ async fn nothing_is_changed() {
     let scene = Scene::new().await;
     let StoreLocation::Sqlite(path) = &scene.config.store;
     let before = fs::read(path).expect("the file");
-    let bearer = scene.bearer();
-    for words in [
-        &["-H", &bearer, "https://api.test/scans"][..],
-        &["-H", "cookie: sid=the-token-of-a-session", "https://api.test/scans"],
-    ] {
+    let (bearer, cookie) = (scene.bearer(), scene.cookie());
+    for words in [&["-H", &bearer, "https://api.test/scans"][..], &["-H", &cookie, "https://api.test/scans"]]
+    {
         assert_eq!(scene.verdict(words).await, "allowed");
     }
     assert_eq!(fs::read(path).expect("the file"), before);

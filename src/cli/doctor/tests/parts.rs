@@ -246,7 +246,7 @@ async fn certificates_are_told_with_their_end() {
 #[tokio::test]
 async fn issuers_are_told_with_their_keys() {
     let scene = Scene::new();
-    let jwk = json!({ "kty": "oct", "kid": "a", "k": "0".repeat(86) });
+    let jwk = json!({ "kty": "oct", "kid": "a", "k": "A".repeat(86) });
     let set = |keys: serde_json::Value| json!({ "keys": keys }).to_string();
     scene.file("good.json", &set(json!([jwk, { "kty": "none" }])));
     scene.file("bad.json", &set(json!([{ "kty": "none" }])));

@@ -152,11 +152,12 @@ fn an_issuer_is_granted_by_its_name_and_its_keys_by_their_scheme_host_and_port()
         ),
         ("urn:pay", jwks("https://other.test/jwks.json"), Some(keys("https://other.test"))),
         ("urn:pay", jwks("https://login.test.other.test/"), Some(keys("https://login.test.other.test"))),
-        ("urn:pay", jwks("https://login.test:password@other.test/"), Some(keys("https://other.test"))),
         ("urn:pay", jwks("https://login.test:8443/"), Some(keys("https://login.test:8443"))),
-        ("urn:pay", jwks("http://login.test/"), Some(keys("http://login.test"))),
-        ("urn:pay", jwks("urn:pay"), Some(keys("no address"))),
-        ("urn:pay", "{ discovery: 'https://other.test' }".to_owned(), Some(keys("https://other.test"))),
+        (
+            "urn:pay",
+            "{ discovery: 'https://other.test/.well-known/openid-configuration' }".to_owned(),
+            Some(keys("https://other.test")),
+        ),
     ];
     for (issuer, keys, expected) in cases {
         let expected: Vec<String> =
@@ -232,4 +233,36 @@ fn a_changed_secret_is_a_changed_configuration_and_so_is_one_that_appears() {
     let errors = team.try_load(&Fragments::default()).expect_err("there is no secret");
     let seen = errors.files().clone();
     assert!(seen.paths().any(|path| path.ends_with("secrets/main")), "{seen:?}");
+}
+
+#[test]
+fn a_signature_needs_the_sealing_of_the_main_file_and_its_risks_are_told_with_their_file() {
+    let signature = "apis:
+  - name: pay
+    hosts: [pay.test]
+    credentials: [{ signature: {
+        project: { header: x-project }, timestamp: { header: x-timestamp }, signature: { header: x-signature },
+        signed: '{timestamp}' } }]
+    routes: [{ match: / }]
+";
+    let team = team();
+    team.write("apis.d/pay.yaml", signature);
+    let need = "apis.d/pay.yaml:4:32: apis[0].credentials[0].signature: found a signature, expected `sealing` to be configured in the main file";
+    team.check_refused(&[need]);
+
+    team.write(
+        "doorward.yaml",
+        format!("sealing: {{ current: k1, keys: {{ k1: {{ file: k1.key }} }} }}\n{MAIN}"),
+    );
+    team.write("k1.key", "0".repeat(64));
+    let loaded = team.load(&Fragments::default());
+    let warnings: Vec<String> = loaded.warnings.lines().collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let expected =
+        "apis.d/pay.yaml:6:17: warning: apis[0].credentials[0].signature.signed: found no `{body}`";
+    assert!(warnings[0].contains(expected), "{warnings:?}");
+    assert!(
+        loaded.files.paths().any(|path| path.ends_with("k1.key")),
+        "a changed key is a changed configuration"
+    );
 }
