@@ -138,6 +138,11 @@ impl Implications {
         Ok(Self(closed))
     }
 
+    /// Every scope that implies another or is implied by one; some of them several times.
+    pub fn named(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter().flat_map(|(scope, implied)| std::iter::once(scope).chain(implied))
+    }
+
     /// Whether one of the scopes held is `required` or implies it.
     #[must_use]
     pub fn grants(&self, held: &ScopeSet, required: &Scope) -> bool {
