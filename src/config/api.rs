@@ -13,7 +13,7 @@ use crate::domain::{ApiName, HeaderName, Implications, Scope, folds_to};
 use super::{
     CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset,
     SecretOrigin, Shadow,
-    binding::{ApiBinding, RawBinding},
+    binding::{ApiBinding, ORGANIZATION, PROJECT, RawBinding},
     credential::{self, RawCredential},
     denials::RawDenials,
     origin::WebOrigin,
@@ -241,8 +241,8 @@ impl RawApi {
             self.principal_headers.check(&headers, &at.field("principal_headers"), report);
         check_claim_headers(&credentials, &principal_headers, &at.field("credentials"), report);
         let bindings = [
-            ApiBinding { word: "organization", of_api: self.organization.as_ref() },
-            ApiBinding { word: "project", of_api: self.project.as_ref() },
+            ApiBinding { word: ORGANIZATION, of_api: self.organization.as_ref() },
+            ApiBinding { word: PROJECT, of_api: self.project.as_ref() },
         ];
         Api {
             name: self.name.value.clone(),

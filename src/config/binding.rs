@@ -15,9 +15,9 @@ use super::{
 /// Where a request names an organization or a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Binding {
-    /// The places. Those that are filled must agree.
+    /// The places. Those that are filled must agree. Without any, the principal acts for its own.
     pub from: Vec<NamePlace>,
-    /// Whether a request that names none is refused.
+    /// Whether a request is refused that names none, or, where it cannot name any, whose principal has none.
     pub required: bool,
 }
 
@@ -34,13 +34,14 @@ pub enum NamePlace {
     Json(String),
 }
 
-/// Where a request names an organization or a project: `path` for the route's segment of that name, `none` where a
-/// route is free of what its API asks for, or a list of places.
+/// Where a request names an organization or a project: `path` for the route's segment of that name, `own` where the
+/// principal has to act for one that the request does not name, `none` where a route is free of what its API asks
+/// for, or a list of places.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(rename = "Binding")]
 pub(super) enum RawBinding {
-    /// `path` or `none`.
+    /// `path`, `own` or `none`.
     Short(RawShort),
     /// A list of places.
     Long(RawLong),
@@ -53,6 +54,9 @@ pub(super) enum RawBinding {
 pub(super) enum RawShort {
     /// The segment of the route's path that is called `{organization}` or `{project}`.
     Path,
+    /// Nowhere, but the principal has to act for one all the same: its only one, or the owner of the project that
+    /// the request names. For organizations only.
+    Own,
     /// Nowhere: what the API says does not hold for this route.
     None,
 }
@@ -89,6 +93,11 @@ enum RawNamePlace {
     Json(String),
 }
 
+/// The word for one of the two.
+pub(super) const ORGANIZATION: &str = "organization";
+/// The word for the other.
+pub(super) const PROJECT: &str = "project";
+
 /// What an API says of one of the two, and the word for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ApiBinding<'a> {
@@ -122,6 +131,11 @@ impl ApiBinding<'_> {
         let at = at.field(self.word);
         let (from, required): (Vec<NamePlace>, bool) = match raw {
             RawBinding::Short(RawShort::None) => return None,
+            RawBinding::Short(RawShort::Own) if self.word == PROJECT => {
+                report.add(&at, "found `own`, expected `path`, `none` or a list of places");
+                return None;
+            }
+            RawBinding::Short(RawShort::Own) => return Some(Binding { from: Vec::new(), required: true }),
             RawBinding::Short(RawShort::Path) => {
                 (segment(self.word, &at, report).into_iter().collect(), true)
             }

@@ -4,7 +4,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 
 use crate::door::{Call, Door, allowed};
 
-const CONFIG: &str = r#"
+const CONFIG: &str = r"
 apis:
   - name: live
     hosts: [live.example]
@@ -14,7 +14,7 @@ apis:
     routes:
       - { match: /a, scopes: [read] }
       - { match: /public, public: true }
-"#;
+";
 
 fn call(path: &str) -> Call {
     Call::new("GET", "live.example", path)

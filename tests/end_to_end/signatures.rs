@@ -1,6 +1,7 @@
 //! Signed requests, the whole way: what Envoy shows of a body decides what a signature over it is worth.
 
 use std::{
+    process::Command,
     slice,
     sync::{
         Arc,
@@ -19,12 +20,12 @@ use crate::harness::{
     client::{self, Http1, Http2, Request, Response},
     doorward::replace_file,
     envoy::{Envoy, NEWEST, OLDEST},
-    eventually, golden,
+    eventually, golden, part, process,
     recipe::Recipe,
-    run,
+    root, run,
     site::Site,
     table,
-    upstream::Upstream,
+    upstream::{Echo, Upstream},
     world::World,
 };
 
@@ -303,6 +304,48 @@ fn both_secrets_are_good_during_a_rotation_and_a_revoked_one_is_refused_within_a
         })
         .await;
         assert_eq!(send(&world, &new.post(b"after")).await.status, 200);
+    });
+}
+
+/// The example by which `docs/products.md` tells how to sign.
+fn example() -> String {
+    let page = std::fs::read_to_string(root().join("docs/products.md")).expect("the page");
+    let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let mut signing = blocks.map(|(block, _)| block).filter(|block| block.contains("openssl"));
+    let example = signing.next().expect("an example").to_owned();
+    assert!(signing.next().is_none(), "there are two");
+    example
+}
+
+#[test]
+fn a_shell_signs_as_the_documents_say() {
+    run(async {
+        let world = world().await;
+        for program in ["curl", "openssl"] {
+            part(&[program]).await;
+        }
+        let signer = Signer::new(&world.site, "shell");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("body"), b"{\"a\": 1}\n\x00\xff").expect("a file");
+        let port = world.envoy.address.port();
+        // Where the host is, in place of a name server.
+        let hosts = format!("resolve = \"ingest.test:{port}:127.0.0.1\"\nsilent\n");
+        std::fs::write(folder.path().join(".curlrc"), hosts).expect("a file");
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-euc", &example()])
+            .current_dir(folder.path())
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("CURL_HOME", folder.path())
+            .envs([("PROJECT", signer.project), ("SECRET", &signer.secret)])
+            .env("URL", format!("http://ingest.test:{port}/ingest"));
+        let output =
+            tokio::task::spawn_blocking(move || process::finish(&mut shell)).await.expect("no panic");
+        assert!(output.status.success(), "{}\n{output:?}", output.status);
+        let echo: Echo = serde_json::from_slice(&output.stdout).expect("what the upstream received");
+        assert_eq!(echo.body, b"{\"a\": 1}\n\x00\xff");
+        assert_eq!(echo.values("x-principal-id"), ["shell"]);
     });
 }
 

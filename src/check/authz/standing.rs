@@ -98,6 +98,9 @@ pub async fn stand<S: Lookups>(
     let project = find_project(principal, request, api, route, store).await?;
     let owner = project.as_ref().and_then(Project::owner);
     let membership = belong(principal, organization, owner, api, store).await?;
+    if membership.is_none() && route.organization.as_ref().is_some_and(|binding| binding.required) {
+        return Err(missing("the principal belongs to no organization, or to several"));
+    }
     standing.united = standing
         .principal
         .scopes()
@@ -118,9 +121,8 @@ fn name_organization(request: &InboundRequest<'_>, route: &Route) -> Result<Opti
         return Ok(None);
     };
     let named = named::named(binding, request)?;
-    if named.is_none() && binding.required {
-        let cause = "the request names no organization";
-        return Err(Refusal::denied(DenialReason::OrganizationMissing, cause));
+    if named.is_none() && binding.required && !binding.from.is_empty() {
+        return Err(missing("the request names no organization"));
     }
     Ok(named)
 }
@@ -158,6 +160,10 @@ async fn belong<S: Lookups>(
         (None, [only]) => Ok(Some(only.clone())),
         (None, _) => Ok(owner.and_then(to).cloned()),
     }
+}
+
+fn missing(cause: &'static str) -> Refusal {
+    Refusal::denied(DenialReason::OrganizationMissing, cause)
 }
 
 fn mismatch(named: &OrganizationId) -> Refusal {

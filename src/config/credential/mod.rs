@@ -29,7 +29,7 @@ pub enum CredentialRule {
     /// API keys.
     ApiKey(ApiKeyCredential),
     /// Tokens of one issuer.
-    Jwt(JwtCredential),
+    Jwt(Box<JwtCredential>),
     /// Signatures with the secret of a project.
     Signature(SignatureCredential),
     /// Sessions that the store keeps.
@@ -55,6 +55,17 @@ impl CredentialRule {
         let has_a_form = |rule: &Self| matches!(rule, Self::ApiKey(_) | Self::Jwt(_));
         has_a_form(self) && has_a_form(other)
     }
+}
+
+/// Whether keys, or tokens of sessions, need a checksum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumRule {
+    /// Without one they are refused without a look-up.
+    #[default]
+    Required,
+    /// Those made elsewhere are accepted as well.
+    Optional,
 }
 
 /// How keys begin, of all kinds of keys together.
@@ -107,7 +118,7 @@ pub(super) enum RawCredential {
     /// API keys.
     ApiKey(RawApiKey),
     /// Tokens (RFC 7519) of one issuer.
-    Jwt(RawJwt),
+    Jwt(Box<RawJwt>),
     /// Signatures made with the secret of a project.
     Signature(RawSignature),
     /// Sessions: opaque tokens in a cookie, kept in the store.
@@ -128,7 +139,7 @@ impl RawCredential {
     fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> CredentialRule {
         match self {
             Self::ApiKey(raw) => CredentialRule::ApiKey(raw.check(at, report)),
-            Self::Jwt(raw) => CredentialRule::Jwt(raw.check(at, report)),
+            Self::Jwt(raw) => CredentialRule::Jwt(raw.check(at, report).into()),
             Self::Signature(raw) => CredentialRule::Signature(raw.check(at, report)),
             Self::Session(raw) => CredentialRule::Session(raw.check(at, report)),
         }

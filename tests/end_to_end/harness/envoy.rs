@@ -1,10 +1,6 @@
 //! A real Envoy.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{net::SocketAddr, process::Command};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,10 +8,9 @@ use tempfile::TempDir;
 use super::{
     PATIENCE,
     client::{self, Http1},
-    eventually,
+    eventually, part,
     process::Process,
     recipe::Recipe,
-    root,
 };
 
 /// The newest Envoy that is supported.
@@ -36,7 +31,7 @@ impl Envoy {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [configuration, admin] = ["envoy.yaml", "admin"].map(|name| folder.path().join(name));
         recipe.write(&configuration);
-        let mut command = Command::new(binary(version).await);
+        let mut command = Command::new(part(&["envoy", version]).await);
         command
             .arg("--config-path")
             .arg(&configuration)
@@ -86,19 +81,4 @@ async fn listening(admin: SocketAddr) -> Option<SocketAddr> {
     let address = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
     let port = u16::try_from(address["port_value"].as_u64()?).ok()?;
     Some(SocketAddr::new(address["address"].as_str()?.parse().ok()?, port))
-}
-
-/// The binary, installed if need be. Without it the test fails: no test is skipped.
-async fn binary(version: &str) -> PathBuf {
-    let words = ["envoy".to_owned(), version.to_owned()];
-    let install = tokio::task::spawn_blocking(move || {
-        Command::new(root().join("tests/parts.sh"))
-            .args(words)
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("tests/parts.sh can be run")
-    });
-    let output = install.await.expect("no panic");
-    assert!(output.status.success(), "tests/parts.sh envoy {version}: {}", output.status);
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }

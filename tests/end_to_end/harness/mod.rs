@@ -19,6 +19,7 @@ pub(crate) mod world;
 
 use std::{
     path::PathBuf,
+    process::{Command, Stdio},
     sync::{Arc, LazyLock, Weak},
     time::Duration,
 };
@@ -42,6 +43,22 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The binary of a real part, installed if need be. Without it the test fails: no test is skipped.
+pub(crate) async fn part(words: &[&str]) -> PathBuf {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let name = words.join(" ");
+    let install = tokio::task::spawn_blocking(move || {
+        Command::new(root().join("tests/parts.sh"))
+            .args(words)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("tests/parts.sh can be run")
+    });
+    let output = install.await.expect("no panic");
+    assert!(output.status.success(), "tests/parts.sh {name}: {}", output.status);
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
 /// Polls until `attempt` gives something, and panics with what it said last when patience ends.

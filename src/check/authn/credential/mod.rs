@@ -45,12 +45,12 @@ pub enum Credential<'r> {
 pub struct PresentedKey<'r> {
     /// The whole key.
     pub(super) text: &'r str,
+    /// Where it stood.
+    pub(super) place: &'r CredentialPlace,
     /// The prefix rule that it falls under.
     pub(super) rule: &'r PrefixRule,
     /// Whether it needs a checksum.
     pub(super) checksum: ChecksumRule,
-    /// Where it stood.
-    place: &'r CredentialPlace,
 }
 
 /// A token as it was presented: three parts of base64url with dots between, of at most 8 KiB.
@@ -97,13 +97,13 @@ impl Credential<'_> {
     /// Whether it stood in a cookie, which browsers send along unasked.
     #[must_use]
     pub fn is_by_cookie(&self) -> bool {
-        let place = match self {
-            Self::Session(_) => return true,
-            Self::Anonymous | Self::Signature(_) => return false,
-            Self::ApiKey(key) => key.place,
-            Self::Jwt(token) => token.place,
-        };
-        matches!(place, CredentialPlace::Cookie { .. })
+        match self {
+            Self::Session(_) => true,
+            Self::ApiKey(PresentedKey { place, .. }) | Self::Jwt(PresentedToken { place, .. }) => {
+                matches!(place, CredentialPlace::Cookie { .. })
+            }
+            Self::Anonymous | Self::Signature(_) => false,
+        }
     }
 }
 
@@ -115,7 +115,7 @@ impl PresentedToken<'_> {
         api: &'a GuardedApi,
     ) -> impl Iterator<Item = (usize, &'a JwtCredential)> {
         api.config.credentials.iter().enumerate().filter_map(|(index, rule)| match rule {
-            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, jwt)),
+            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, &**jwt)),
             _ => None,
         })
     }
@@ -233,7 +233,7 @@ fn present<'r>(
         if !may_stand_in(place, rule) {
             return Err(malformed("keys of this environment may not stand in a query"));
         }
-        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum, place }));
+        return Ok(Credential::ApiKey(PresentedKey { text, place, rule, checksum: accepted.checksum }));
     }
     let mut sessions = rules().filter_map(|rule| match rule {
         CredentialRule::Session(session) => Some(session),
@@ -352,9 +352,9 @@ mod tests {
     #[test]
     fn a_presented_key_never_shows_itself() {
         let rule = PrefixRule { prefix: "sk_".parse().expect("a prefix"), environment: None, kind: None };
-        let place = CredentialPlace::Cookie { name: "k".to_owned() };
+        let place = CredentialPlace::Cookie { name: "key".to_owned() };
         let checksum = ChecksumRule::Required;
-        let key = PresentedKey { text: "sk_secret", rule: &rule, checksum, place: &place };
+        let key = PresentedKey { text: "sk_secret", place: &place, rule: &rule, checksum };
         assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod claims;
+mod https_url;
 mod keys;
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Claims};
 pub use keys::{JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys};
 
-pub(in crate::config) use keys::HttpsUrl;
+pub(in crate::config) use https_url::HttpsUrl;
 
 /// The longest issuer or audience, in bytes.
 const NAME_BYTES_MAX: usize = 1024;
@@ -189,7 +190,7 @@ mod tests {
     fn jwt(more: &[&str]) -> JwtCredential {
         let mut config = config(&with_jwt(&fields(more)));
         match config.apis.remove(0).credentials.remove(0) {
-            CredentialRule::Jwt(jwt) => jwt,
+            CredentialRule::Jwt(jwt) => *jwt,
             other => panic!("{other:?}"),
         }
     }

@@ -1,10 +1,5 @@
-//! The Wycheproof vectors for HMAC-SHA256, signed as projects sign: each key is the secret of a project of its own,
-//! each message a body. They are read from the folder that `DOORWARD_VECTORS` names, and are no part of this project
-//! (C2SP/wycheproof, `testvectors_v1/hmac_sha256_test.json`). Without the variable the run says that the suite was
-//! not run.
-
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
-#![expect(clippy::print_stderr, reason = "a suite that was not run must not look as if it had been")]
+//! The vectors for HMAC-SHA256, signed as projects sign: each key is the secret of a project of its own, each message
+//! a body.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -26,6 +21,8 @@ use envoy_types::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
+
+use crate::vectors;
 
 const CONFIG: &str = r#"
 sealing: { current: k1, keys: { k1: { env: SEALING_KEY } } }
@@ -142,13 +139,9 @@ async fn run(vectors: &Value) -> Vec<Case> {
 
 #[tokio::test]
 async fn every_vector_is_answered_as_it_says() {
-    let Some(folder) = std::env::var_os("DOORWARD_VECTORS") else {
-        eprintln!("NOT RUN: the Wycheproof vectors for HMAC-SHA256, since DOORWARD_VECTORS names no folder");
+    let Some(vectors) = vectors("hmac_sha256_test.json") else {
         return;
     };
-    let file = Path::new(&folder).join("hmac_sha256_test.json");
-    let file = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let vectors: Value = serde_json::from_str(&file).expect("JSON");
     let cases = run(&vectors).await;
     assert_eq!(Some(cases.len() as u64), vectors["numberOfTests"].as_u64(), "some vectors were not read");
     for Case { id, is_valid, tag_bits, verdict } in &cases {

@@ -1,0 +1,75 @@
+//! A signature is good once.
+
+use std::sync::Arc;
+
+use super::{APOLLO, Client, SECRET, Scene, changed, with_header};
+
+#[tokio::test]
+async fn a_signature_is_good_once_until_its_time_has_passed() {
+    let scene = Scene::with_apollo().await;
+    scene.secret("ingest", "gemini", SECRET, |_| ()).await;
+    scene.secret("eu", "apollo", SECRET, |_| ()).await;
+    let again =
+        "credential_invalid: project apollo: secret secret_ingest_apollo_30: the signature was used before";
+    let late = Client { skew: 300, ..APOLLO };
+    scene
+        .check(&[
+            ("once", APOLLO.sign(b"x"), "allowed"),
+            ("twice", APOLLO.sign(b"x"), again),
+            ("another body", APOLLO.sign(b"y"), "allowed"),
+            ("another time", Client { skew: 1, ..APOLLO }.sign(b"x"), "allowed"),
+            ("the same MAC of another project", Client { project: "gemini", ..APOLLO }.sign(b"x"), "allowed"),
+            (
+                "and of another API",
+                changed(APOLLO.sign(b"x"), |http| http.host = "eu.ingest.example".into()),
+                "allowed",
+            ),
+            ("signed ahead of time", late.sign(b"x"), "allowed"),
+        ])
+        .await;
+    scene.door.clock.advance(300);
+    scene.check(&[("at the very end", APOLLO.sign(b"x"), again), ("late", late.sign(b"x"), again)]).await;
+    scene.door.clock.advance(300);
+    scene
+        .check(&[
+            ("after the end", APOLLO.sign(b"x"), "credential_invalid: it was signed 600 s before our time"),
+            ("late, at its very end", late.sign(b"x"), again),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_for_another_reason_uses_no_signature_up() {
+    let scene = Scene::with_apollo().await;
+    let good = APOLLO.sign(b"x");
+    let cases = [
+        (
+            "another body under the MAC",
+            changed(good.clone(), |http| http.raw_body.push(1)),
+            "credential_invalid",
+        ),
+        ("no MAC", with_header(good.clone(), "x-signature", "sha256=00"), "credential_malformed"),
+        ("the MAC itself", good, "allowed"),
+    ];
+    scene.check(&cases).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_64_clients_that_replay_at_once_one_is_let_in() {
+    let scene = Arc::new(Scene::with_apollo().await);
+    for round in 0..8 {
+        let call = Client { skew: round, ..APOLLO }.sign(b"x");
+        let clients: Vec<_> = (0..64)
+            .map(|_| {
+                let (scene, call) = (Arc::clone(&scene), call.clone());
+                tokio::spawn(async move { scene.door.verdict(call).await })
+            })
+            .collect();
+        let mut verdicts = Vec::new();
+        for client in clients {
+            verdicts.push(client.await.expect("no panic"));
+        }
+        let count = |wanted: &str| verdicts.iter().filter(|verdict| *verdict == wanted).count();
+        assert_eq!((count("allowed"), count("credential_invalid")), (1, 63), "{verdicts:?}");
+    }
+}

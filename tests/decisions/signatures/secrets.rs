@@ -1,0 +1,135 @@
+//! Secrets: two of them, revoked, sealed, gone.
+
+use doorward::{
+    domain::{ApiName, ProjectId, SecretId, SecretOwner, Timestamp},
+    store::{SecretFilter, SecretStore},
+};
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::door::{NOW, denied, reason};
+
+use super::{APOLLO, Client, SECRET, Scene, keys};
+
+#[tokio::test]
+async fn two_secrets_of_a_project_are_good_while_both_are_active() {
+    let scene = Scene::new().await;
+    let overlap_ends = "2026-01-02T03:05:05Z".parse().ok();
+    let (old, new) = ("the old secret of the project", "the new secret of this project");
+    scene.secret("ingest", "apollo", old, |record| record.expires = overlap_ends).await;
+    scene.secret("ingest", "apollo", new, |_| ()).await;
+    let with = |secret, skew| Client { secret, skew, ..APOLLO }.sign(b"x");
+    let neither = "credential_invalid: project apollo: none of its active secrets made the signature";
+    scene
+        .check(&[
+            ("the old one", with(old, 0), "allowed"),
+            ("the new one", with(new, 0), "allowed"),
+            ("neither", with(SECRET, 0), neither),
+        ])
+        .await;
+    scene.door.clock.advance(59);
+    scene.check(&[("the old one, in the last second", with(old, 1), "allowed")]).await;
+    scene.door.clock.advance(1);
+    scene
+        .check(&[
+            ("the old one, after the overlap", with(old, 2), neither),
+            ("the new one", with(new, 2), "allowed"),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_revoked_secret_is_refused_though_it_was_remembered() {
+    let scene = Scene::with_apollo().await;
+    let id = "secret_ingest_apollo_30".parse().expect("an id");
+    assert_eq!(scene.door.verdict(APOLLO.sign(b"before")).await, "allowed");
+    scene.door.store.revoke_secret(&id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    let replays_as_well = APOLLO.sign(b"after");
+    scene.door.settles(replays_as_well.clone(), "credential_invalid").await;
+    let unknown = "credential_invalid: the project has no active secret for this API";
+    scene.check(&[("signed anew", Client { skew: 1, ..APOLLO }.sign(b"after"), unknown)]).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_signature_looks_alike() {
+    let scene = Scene::with_apollo().await;
+    scene.secret("ingest", "ended", SECRET, |record| record.expires = NOW.parse().ok()).await;
+    scene.secret("ingest", "revoked", SECRET, |record| record.revoked = NOW.parse().ok()).await;
+    assert_eq!(scene.door.verdict(APOLLO.sign(b"used")).await, "allowed");
+    let project = |project| Client { project, ..APOLLO }.sign(b"x");
+    let mut answers = Vec::new();
+    for (name, call) in [
+        ("unknown", project("soyuz")),
+        ("ended", project("ended")),
+        ("revoked", project("revoked")),
+        ("wrong", Client { secret: "another secret altogether", ..APOLLO }.sign(b"x")),
+        ("too old", Client { skew: -301, ..APOLLO }.sign(b"x")),
+        ("replayed", APOLLO.sign(b"used")),
+    ] {
+        let response = scene.door.knock(call).await;
+        assert_eq!(reason(&response), Some("credential_invalid"), "{name}");
+        answers.push(denied(&response).clone());
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_opened_is_an_outage_and_names_its_key() {
+    let scene = Scene::new().await;
+    let lost = keys("lost").seal(
+        SECRET.as_bytes(),
+        owner("lost", "secret_ingest_lost_30").as_owner(),
+        &mut StdRng::seed_from_u64(1),
+    );
+    let lost = lost.expect("sealed");
+    scene.secret("ingest", "lost", SECRET, |record| record.sealed = lost).await;
+    scene.secret("ingest", "damaged", SECRET, |record| record.sealed.bytes.truncate(40)).await;
+    scene.secret("ingest", "apollo", SECRET, |_| ()).await;
+    let apollo = SecretFilter { project: "apollo".parse().ok(), ..SecretFilter::default() };
+    let apollo = scene.door.store.secrets(&apollo).await.expect("its secrets");
+    let stolen = apollo[0].sealed.clone();
+    scene.secret("ingest", "thief", SECRET, |record| record.sealed = stolen).await;
+    scene.secret("ingest", "half", SECRET, |record| record.sealed.bytes.clear()).await;
+    scene.secret("ingest", "half", "a secret that can be opened", |_| ()).await;
+    let of = |project| Client { project, ..APOLLO }.sign(b"x");
+    scene
+        .check(&[
+            ("under a key that has gone", of("lost"), "unavailable: project lost: secret secret_ingest_lost_30: its sealing key `lost` is not configured"),
+            ("damaged", of("damaged"), "unavailable: project damaged: secret secret_ingest_damaged_30: its sealing key `k1` does not open it"),
+            ("in another's place", of("thief"), "unavailable: project thief: secret secret_ingest_thief_30: its sealing key `k1` does not open it"),
+            ("the other of two", Client { project: "half", secret: "a secret that can be opened", skew: 0 }.sign(b"x"), "allowed"),
+            ("it could have been that one", of("half"), "unavailable: project half"),
+        ])
+        .await;
+}
+
+/// The owner of a secret, to seal it by hand.
+struct Owner(ApiName, ProjectId, SecretId);
+
+fn owner(project: &str, id: &str) -> Owner {
+    Owner("ingest".parse().expect("a name"), project.parse().expect("an id"), id.parse().expect("an id"))
+}
+
+impl Owner {
+    fn as_owner(&self) -> SecretOwner<'_> {
+        SecretOwner { api: &self.0, project: &self.1, id: &self.2 }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_is_an_outage() {
+    let scene = Scene::with_apollo().await;
+    assert_eq!(scene.door.verdict(APOLLO.sign(b"x")).await, "allowed");
+    scene.door.store.close().await;
+    scene
+        .check(&[
+            ("remembered", APOLLO.sign(b"y"), "allowed"),
+            ("remembered and replayed", APOLLO.sign(b"y"), "credential_invalid"),
+            (
+                "not remembered",
+                Client { project: "gemini", ..APOLLO }.sign(b"x"),
+                "unavailable: the store is unavailable",
+            ),
+        ])
+        .await;
+}
