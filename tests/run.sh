@@ -19,8 +19,8 @@ lints, and runs all tests: units, properties, the store's contract, the command 
 real Envoys. Only loopback and temporary folders. The first build takes some minutes.
 
 The vectors of Project Wycheproof are no part of the project: DOORWARD_VECTORS names a folder with them
-(json_web_signature_test.json, json_web_key_test.json). Where it is not set, ../shared/vectors is taken if
-it is there; otherwise these tests are not run, and the last line says so.
+(json_web_signature_test.json, json_web_key_test.json, hmac_sha256_test.json). Where it is not set,
+../shared/vectors is taken if it is there; otherwise these tests are not run, and it says so at the end.
 END
     exit
     ;;

@@ -102,7 +102,7 @@ use self::{
 pub struct Config {
     /// Where it listens.
     pub listen: Listen,
-    /// Where keys are kept.
+    /// Where keys, organizations, sessions and secrets are kept.
     pub store: StoreLocation,
     /// How much of the store is remembered, and for how long.
     pub cache: CacheLimits,
@@ -140,7 +140,7 @@ struct RawConfig {
     /// Where Doorward can be reached.
     #[serde(default)]
     listen: RawListen,
-    /// Where keys are kept: `sqlite:PATH`, a file that is made if it is not there.
+    /// Where keys, organizations, sessions and secrets are kept: `sqlite:PATH`, a file that is made if it is not there.
     #[serde(default = "default_store")]
     store: Text<StoreLocation>,
     /// How much of the store is remembered, and for how long.

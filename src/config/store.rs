@@ -1,4 +1,4 @@
-//! `store`: where keys are kept.
+//! `store`: where keys, organizations, sessions and secrets are kept.
 
 use std::{
     fmt,
@@ -7,7 +7,7 @@ use std::{
 
 use super::text::Format;
 
-/// The place where keys are kept.
+/// The place where they are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreLocation {
     /// An SQLite file, made if it is not there: `sqlite:PATH`.
@@ -48,7 +48,7 @@ impl Format for StoreLocation {
                 Ok(Self::Sqlite(PathBuf::from(path)))
             }
             _ => Err(
-                "expected `sqlite:PATH`, such as `sqlite:doorward.db` or `sqlite:/var/lib/doorward/keys.db`"
+                "expected `sqlite:PATH`, such as `sqlite:doorward.db` or `sqlite:/var/lib/doorward/doorward.db`"
                     .to_owned(),
             ),
         }

@@ -33,7 +33,7 @@ pub use probe::{Probed, probe_check, probe_telemetry};
 pub use reload::ConfigSource;
 pub use tls::{CertificateEnd, TlsError, certificate_ends};
 
-/// How often the change table is read: well within the second after which a revoked key is refused.
+/// How often the change table is read: well within the second after which what was revoked or ended is refused.
 const CHANGES_POLL: Duration = Duration::from_millis(250);
 /// How often the uses of sessions are written: what one server sees, the others know about as much later.
 const TOUCHES_WRITE: Duration = Duration::from_secs(1);

@@ -46,7 +46,10 @@ pub(super) struct Errors(Counter);
 
 impl Errors {
     pub(super) fn new() -> Self {
-        describe_counter!(ERRORS, "What the store could not do: look-ups and polls that failed.");
+        describe_counter!(
+            ERRORS,
+            "What the store could not do: look-ups, polls and notes of uses that failed."
+        );
         Self(counter!(ERRORS))
     }
 

@@ -1,4 +1,4 @@
-//! Contox, line by line of its table. Its limits are not configured yet.
+//! Contox, line by line of its table. Its limits are not configured yet, and when a key was used last is not kept yet.
 
 use std::{sync::Arc, time::Duration};
 

@@ -7,36 +7,29 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     PATIENCE, Shared,
-    client::{self, Request, Response},
-    envoy::NEWEST,
-    eventually, root, run,
-    site::{Key, Site},
-    world::World,
+    client::{Request, Response},
+    eventually, run,
+    site::Key,
 };
 
-async fn product() -> Arc<World> {
-    static SHARED: Shared<World> = Shared::new();
-    let start = async || {
-        let example = std::fs::read_to_string(root().join("examples/cortex-edr.yaml")).expect("the example");
-        {
-            let site = Site::with_environment(&example, &[("DOORWARD_BUDGET", "5s")]);
-            World::start(NEWEST, site, |recipe| recipe).await
-        }
-    };
-    SHARED.get(start).await
+use super::{Product, caller};
+
+async fn start(changes: &[(&str, &str)]) -> Product {
+    Product::start("cortex-edr", "api.cortex-edr.com", changes, |_| ()).await
 }
 
-fn create(world: &World, words: &[&str]) -> Key {
-    world.site.create(&[&["--api", "cortex-edr"], words].concat())
+async fn product() -> Arc<Product> {
+    static SHARED: Shared<Product> = Shared::new();
+    SHARED.get(async || start(&[]).await).await
 }
 
-async fn ask(world: &World, method: &str, target: &str, key: Option<&str>) -> Response {
-    let request = Request::new(method, "api.cortex-edr.com", target);
-    let request = match key {
-        Some(key) => request.bearer(key),
-        None => request,
-    };
-    client::send(world.envoy.address, &request).await
+fn create(product: &Product, words: &[&str]) -> Key {
+    product.site().create(&[&["--api", "cortex-edr"], words].concat())
+}
+
+async fn ask(product: &Product, method: &str, target: &str, key: Option<&str>) -> Response {
+    let request = product.request(method, target);
+    product.send(&key.into_iter().fold(request, Request::bearer)).await
 }
 
 /// The `error` of a refusal.
@@ -48,10 +41,10 @@ fn error(response: &Response) -> Value {
 #[test]
 fn line_api_key_a_live_key_as_bearer_is_let_in() {
     run(async {
-        let world = product().await;
-        let key = create(&world, &["--scope", "read"]);
+        let product = product().await;
+        let key = create(&product, &["--scope", "read"]);
         assert!(key.key.starts_with("sk_live_"), "the product's own prefix");
-        let echo = ask(&world, "GET", "/v1/scans/7", Some(&key.key)).await.echo();
+        let echo = ask(&product, "GET", "/v1/scans/7", Some(&key.key)).await.echo();
         assert_eq!(echo.values("x-principal-id"), [&key.id]);
         assert!(echo.values("authorization").is_empty());
     });
@@ -60,22 +53,22 @@ fn line_api_key_a_live_key_as_bearer_is_let_in() {
 #[test]
 fn line_query_form_only_a_test_key_is_let_in_and_the_parameter_is_taken_out() {
     run(async {
-        let world = product().await;
-        let test = create(&world, &["--scope", "read", "--environment", "test"]).key;
-        let live = create(&world, &["--scope", "read"]).key;
+        let product = product().await;
+        let test = create(&product, &["--scope", "read", "--environment", "test"]).key;
+        let live = create(&product, &["--scope", "read"]).key;
         let target = format!("/v1/scans?a=1&api_key={test}&b=2");
-        let echo = ask(&world, "GET", &target, None).await.echo();
+        let echo = ask(&product, "GET", &target, None).await.echo();
         assert_eq!(echo.target, "/v1/scans?a=1&b=2");
-        let refused = ask(&world, "GET", &format!("/v1/scans?api_key={live}"), None).await;
+        let refused = ask(&product, "GET", &format!("/v1/scans?api_key={live}"), None).await;
         assert_eq!(refused.status, 401);
-        world.assert_no_secret().await;
+        product.world.assert_no_secret().await;
     });
 }
 
 #[test]
 fn line_permissions_admin_implies_write_implies_read() {
     run(async {
-        let world = product().await;
+        let product = product().await;
         let calls = [
             ("GET", "/v1/scans/7"),
             ("GET", "/v1/reports/7"),
@@ -88,9 +81,9 @@ fn line_permissions_admin_implies_write_implies_read() {
             ("write", [200, 200, 200, 403, 403]),
             ("admin", [200, 200, 200, 200, 200]),
         ] {
-            let key = create(&world, &["--scope", scope]).key;
+            let key = create(&product, &["--scope", scope]).key;
             for ((method, target), status) in calls.into_iter().zip(statuses) {
-                let found = ask(&world, method, target, Some(&key)).await.status;
+                let found = ask(&product, method, target, Some(&key)).await.status;
                 assert_eq!(found, status, "{method} {target} with {scope}");
             }
         }
@@ -100,11 +93,11 @@ fn line_permissions_admin_implies_write_implies_read() {
 #[test]
 fn line_expiry_an_expired_key_is_refused_with_401() {
     run(async {
-        let world = product().await;
-        let key = create(&world, &["--scope", "read", "--expires", "2s"]).key;
-        assert_eq!(ask(&world, "GET", "/v1/scans", Some(&key)).await.status, 200, "before");
+        let product = product().await;
+        let key = create(&product, &["--scope", "read", "--expires", "2s"]).key;
+        assert_eq!(ask(&product, "GET", "/v1/scans", Some(&key)).await.status, 200, "before");
         eventually("the expiry", PATIENCE, async || {
-            match ask(&world, "GET", "/v1/scans", Some(&key)).await.status {
+            match ask(&product, "GET", "/v1/scans", Some(&key)).await.status {
                 401 => Ok(()),
                 status => Err(format!("it is answered {status}")),
             }
@@ -116,11 +109,11 @@ fn line_expiry_an_expired_key_is_refused_with_401() {
 #[test]
 fn line_environments_the_upstream_learns_whether_a_key_is_live_or_for_tests() {
     run(async {
-        let world = product().await;
+        let product = product().await;
         for environment in ["live", "test"] {
-            let key = create(&world, &["--scope", "read", "--environment", environment]).key;
+            let key = create(&product, &["--scope", "read", "--environment", environment]).key;
             assert!(key.starts_with(&format!("sk_{environment}_")));
-            let echo = ask(&world, "GET", "/v1/scans", Some(&key)).await.echo();
+            let echo = ask(&product, "GET", "/v1/scans", Some(&key)).await.echo();
             assert_eq!(echo.values("x-principal-environment"), [environment]);
         }
     });
@@ -129,14 +122,14 @@ fn line_environments_the_upstream_learns_whether_a_key_is_live_or_for_tests() {
 #[test]
 fn line_statuses_401_for_a_missing_or_invalid_key_and_403_for_missing_permissions() {
     run(async {
-        let world = product().await;
-        let reader = create(&world, &["--scope", "read"]).key;
+        let product = product().await;
+        let reader = create(&product, &["--scope", "read"]).key;
         for (method, key, status, code) in [
             ("GET", None, 401, "UNAUTHORIZED"),
             ("GET", Some("sk_live_invented"), 401, "UNAUTHORIZED"),
             ("POST", Some(reader.as_str()), 403, "FORBIDDEN"),
         ] {
-            let response = ask(&world, method, "/v1/scans", key).await;
+            let response = ask(&product, method, "/v1/scans", key).await;
             assert_eq!((response.status, &error(&response)["code"]), (status, &json!(code)));
         }
     });
@@ -145,8 +138,8 @@ fn line_statuses_401_for_a_missing_or_invalid_key_and_403_for_missing_permission
 #[test]
 fn line_error_body_is_the_one_of_the_products_pages() {
     run(async {
-        let world = product().await;
-        let response = ask(&world, "GET", "/v1/scans", Some("sk_live_invented")).await;
+        let product = product().await;
+        let response = ask(&product, "GET", "/v1/scans", Some("sk_live_invented")).await;
         let page = r#"{"error":{"code":"UNAUTHORIZED","message":"Invalid API key provided","details":{"required_permissions":["read"],"provided_permissions":[]}}}"#;
         assert_eq!(response.text(), page);
         assert_eq!(response.header("content-type"), Some("application/json"));
@@ -156,35 +149,35 @@ fn line_error_body_is_the_one_of_the_products_pages() {
 #[test]
 fn line_rotation_the_old_and_the_new_key_work_during_the_overlap() {
     run(async {
-        let world = product().await;
-        let old = create(&world, &["--scope", "read"]);
-        assert_eq!(ask(&world, "GET", "/v1/scans", Some(&old.key)).await.status, 200, "before");
-        let new = world.site.rotate(&old.id, "3s");
+        let product = product().await;
+        let old = create(&product, &["--scope", "read"]);
+        assert_eq!(ask(&product, "GET", "/v1/scans", Some(&old.key)).await.status, 200, "before");
+        let new = product.site().rotate(&old.id, "3s");
         for key in [&old.key, &new.key] {
-            assert_eq!(ask(&world, "GET", "/v1/scans", Some(key)).await.status, 200, "in the overlap");
+            assert_eq!(ask(&product, "GET", "/v1/scans", Some(key)).await.status, 200, "in the overlap");
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
         eventually("the end of the overlap", Duration::from_secs(2), async || {
-            match ask(&world, "GET", "/v1/scans", Some(&old.key)).await.status {
+            match ask(&product, "GET", "/v1/scans", Some(&old.key)).await.status {
                 401 => Ok(()),
                 status => Err(format!("the old key is answered {status}")),
             }
         })
         .await;
-        assert_eq!(ask(&world, "GET", "/v1/scans", Some(&new.key)).await.status, 200, "after");
+        assert_eq!(ask(&product, "GET", "/v1/scans", Some(&new.key)).await.status, 200, "after");
     });
 }
 
 #[test]
 fn line_audit_an_authentication_failure_is_logged() {
     run(async {
-        let world = product().await;
-        let revoked = create(&world, &["--scope", "read"]);
-        world.site.revoke(&revoked.id);
+        let product = product().await;
+        let revoked = create(&product, &["--scope", "read"]);
+        product.site().revoke(&revoked.id);
         let target = "/v1/scans/the-one-that-is-audited";
-        assert_eq!(ask(&world, "GET", target, Some(&revoked.key)).await.status, 401);
+        assert_eq!(ask(&product, "GET", target, Some(&revoked.key)).await.status, 401);
         let line: Value = eventually("the audit line", PATIENCE, async || {
-            let log = world.doorward.process.log();
+            let log = product.world.doorward.process.log();
             let line = log.lines().find(|line| line.contains(target));
             line.and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| "there is none".to_owned())
         })
@@ -195,6 +188,68 @@ fn line_audit_an_authentication_failure_is_logged() {
         assert_eq!(line["peer"], "127.0.0.1", "{line}");
         let cause = line["cause"].as_str().unwrap_or_default();
         assert!(cause.contains("revoked") && cause.contains(&revoked.id), "{line}");
-        world.assert_no_secret().await;
+        product.world.assert_no_secret().await;
+    });
+}
+
+#[test]
+fn line_rotation_keys_past_an_age_are_listed() {
+    run(async {
+        let product = product().await;
+        let key = create(&product, &["--scope", "read"]);
+        let listed =
+            |age: &str| product.site().json(&["keys", "list", "--older-than", age])["keys"].to_string();
+        assert!(!listed("90d").contains(&key.id));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(listed("1ms").contains(&key.id));
+    });
+}
+
+#[test]
+fn line_transport_a_key_over_plain_http_is_refused_by_a_switch() {
+    run(async {
+        let product = start(&[("DOORWARD_APIS__0__GUARDS", "{ plain_http: refuse }")]).await;
+        let key = create(&product, &["--scope", "read"]).key;
+        assert_eq!(ask(&product, "GET", "/v1/scans", Some(&key)).await.status, 403);
+        assert_eq!(ask(&product, "GET", "/v1/status", None).await.status, 200, "what is public needs no key");
+    });
+}
+
+#[test]
+fn everybody_gets_the_golden_decision_on_every_route() {
+    run(async {
+        let product = start(&[]).await;
+        let [reader, writer, admin] =
+            ["read", "write", "admin"].map(|scope| create(&product, &["--scope", scope]).key);
+        let test = create(&product, &["--scope", "read", "--environment", "test"]).key;
+        let revoked = create(&product, &["--scope", "admin"]);
+        product.site().revoke(&revoked.id);
+        let in_query = |key: String| {
+            move |request: Request| {
+                let target = format!("{}?api_key={key}", String::from_utf8_lossy(&request.target));
+                Request { target: target.into(), ..request }
+            }
+        };
+        let callers = [
+            caller("nobody", |request| request),
+            caller("a reader", |request| request.bearer(&reader)),
+            caller("a writer", |request| request.bearer(&writer)),
+            caller("an administrator", |request| request.bearer(&admin)),
+            caller("a test key", |request| request.bearer(&test)),
+            caller("a test key in the query", in_query(test.clone())),
+            caller("a live key in the query", in_query(reader.clone())),
+            caller("a revoked key", |request| request.bearer(&revoked.key)),
+        ];
+        let calls = [
+            ("GET", "/v1/status"),
+            ("GET", "/v1/scans"),
+            ("GET", "/v1/scans/7"),
+            ("GET", "/v1/reports/7"),
+            ("POST", "/v1/scans"),
+            ("GET", "/v1/users"),
+            ("DELETE", "/v1/users/7"),
+            ("GET", "/v2/scans"),
+        ];
+        product.check_matrix(&callers, &calls).await;
     });
 }

@@ -225,7 +225,8 @@ fn line_tenant_scoped_key_touches_every_project_of_its_tenant_and_no_other() {
 fn line_resource_scopes_narrow_a_key_and_a_key_without_a_list_is_not_narrowed() {
     run(async {
         let cortex = cortex().await;
-        let families = ["sessions", "messages", "plugins", "plugin-endpoints", "gatherings", "functions"];
+        let families =
+            ["sessions", "messages", "plugins", "plugin-endpoints", "gatherings", "functions", "webhooks"];
         let narrow = cortex.key("tenant_a", &["--scope", "sessions", "--scope", "messages"]).key;
         let wide = cortex.key("tenant_a", &[]).key;
         for family in families {
