@@ -101,7 +101,7 @@ impl<S: Lookups> Checker<S> {
             policy: ArcSwap::from_pointee(policy),
             store,
             touches: Touches::default(),
-            replays: Replays::new(),
+            replays: Replays::default(),
             clock,
         }
     }

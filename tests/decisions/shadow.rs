@@ -4,7 +4,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 
 use crate::door::{Call, Door, allowed};
 
-const CONFIG: &str = r#"
+const CONFIG: &str = r"
 apis:
   - name: live
     hosts: [live.example]
@@ -15,7 +15,7 @@ apis:
       - { match: /a, scopes: [read] }
       - { match: /enforced, scopes: [read], shadow: { until: 2026-01-01 } }
       - { match: /public, public: true }
-"#;
+";
 
 fn call(path: &str) -> Call {
     Call::new("GET", "live.example", path)

@@ -52,7 +52,7 @@ pub(super) enum Noted {
     Full,
 }
 
-/// Remembers uses in this process. Clones would not share it, so there are none.
+/// Remembers uses in this process, from none on. Clones would not share it, so there are none.
 pub struct Replays {
     shards: [Mutex<Shard>; SHARDS],
     shard_uses_max: usize,
@@ -74,13 +74,13 @@ struct Shard {
     by_end: BTreeMap<i64, Vec<Use>>,
 }
 
-impl Replays {
-    /// An empty memory.
-    #[must_use]
-    pub fn new() -> Self {
+impl Default for Replays {
+    fn default() -> Self {
         Self::with_room_for(SHARD_USES_MAX)
     }
+}
 
+impl Replays {
     fn with_room_for(shard_uses_max: usize) -> Self {
         Self { shards: Default::default(), shard_uses_max }
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_use_is_one_of_its_api_and_project_only() {
-        let replays = Replays::new();
+        let replays = Replays::default();
         let note = |used| replays.note(used, second(300), second(0));
         for other in [
             used("notes", "apollo", b"mac"),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_use_is_forgotten_when_it_could_not_be_repeated_and_not_before() {
-        let replays = Replays::new();
+        let replays = Replays::default();
         let note = |now| replays.note(numbered(1), second(300), second(now));
         assert_eq!(note(0), Noted::First);
         for now in [0, 299, 300, 301, 300 + CLOCK_STEP_SECONDS] {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_a_little_brings_nothing_back() {
-        let replays = Replays::new();
+        let replays = Replays::default();
         assert_eq!(replays.note(numbered(1), second(300), second(300)), Noted::First);
         assert_eq!(replays.note(numbered(2), second(700), second(300 + CLOCK_STEP_SECONDS)), Noted::First);
         assert_eq!(replays.note(numbered(1), second(300), second(300)), Noted::Again);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_gives_its_memory_back() {
-        let replays = Replays::new();
+        let replays = Replays::default();
         for number in 0..10_000 {
             assert_eq!(replays.note(numbered(number), second(300), second(0)), Noted::First);
         }
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn of_many_at_once_one_is_the_first() {
-        let replays = Arc::new(Replays::new());
+        let replays = Arc::new(Replays::default());
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let replays = Arc::clone(&replays);

@@ -130,10 +130,7 @@ impl SignedHole {
 impl SignedText {
     /// The holes, in their order.
     pub fn holes(&self) -> impl Iterator<Item = &SignedHole> {
-        self.parts.iter().filter_map(|part| match part {
-            SignedPart::Hole(hole) => Some(hole),
-            SignedPart::Literal(_) => None,
-        })
+        self.parts.iter().filter_map(SignedPart::hole)
     }
 
     /// The same, where `{header:NAME}` of one of these headers is the hole beside it.
@@ -160,41 +157,39 @@ impl SignedText {
     /// Read from the left, each hole ends where its length or the text that follows says so, and likewise from the
     /// right; where both readings stop at the same hole, it is what remains.
     pub(super) fn ambiguous_holes(&self) -> Option<(String, String)> {
-        let from_left = self.parts.iter().enumerate();
-        let left = from_left
-            .filter_map(|(at, part)| {
-                self.stops_at(part, self.parts.get(at + 1), first).map(|hole| (at, hole))
-            })
-            .next()?;
-        let from_right = self.parts.iter().enumerate().rev();
-        let right = from_right
-            .filter_map(|(at, part)| {
-                let before = at.checked_sub(1).and_then(|at| self.parts.get(at));
-                self.stops_at(part, before, last).map(|hole| (at, hole))
-            })
-            .next()?;
-        (left.0 < right.0).then(|| {
-            let next = self.parts.iter().skip(left.0 + 1).find_map(|part| match part {
-                SignedPart::Hole(hole) => Some(hole),
-                SignedPart::Literal(_) => None,
-            });
-            (left.1.as_written(), next.unwrap_or(right.1).as_written())
-        })
+        let beside = |at: Option<usize>| at.and_then(|at| self.parts.get(at));
+        let mut parts = self.parts.iter().enumerate();
+        let (left, one) = parts.clone().find_map(|(at, part)| {
+            let after = beside(at.checked_add(1)).and_then(first);
+            part.unbounded(after).map(|hole| (at, hole))
+        })?;
+        let right = parts.clone().rev().find_map(|(at, part)| {
+            let before = beside(at.checked_sub(1)).and_then(last);
+            part.unbounded(before).map(|_| at)
+        })?;
+        if left >= right {
+            return None;
+        }
+        let two = parts.find_map(|(at, part)| part.hole().filter(|_| at > left))?;
+        Some((one.as_written(), two.as_written()))
+    }
+}
+
+impl SignedPart {
+    /// The hole, if it is one.
+    fn hole(&self) -> Option<&SignedHole> {
+        match self {
+            Self::Hole(hole) => Some(hole),
+            Self::Literal(_) => None,
+        }
     }
 
-    /// The hole at `part`, if neither its length nor `beside`, whose character next to it is told by `edge`, says
-    /// where it ends.
-    fn stops_at<'p>(
-        &self,
-        part: &'p SignedPart,
-        beside: Option<&SignedPart>,
-        edge: fn(&SignedPart) -> Option<char>,
-    ) -> Option<&'p SignedHole> {
-        let SignedPart::Hole(hole) = part else {
-            return None;
+    /// The hole, if neither its length nor the character that is always beside it says where it ends.
+    fn unbounded(&self, beside: Option<char>) -> Option<&SignedHole> {
+        let is_bounded = |hole: &&SignedHole| {
+            hole.has_one_length() || beside.is_some_and(|character| !hole.may_hold(character))
         };
-        let is_delimited = beside.and_then(edge).is_some_and(|edge| !hole.may_hold(edge));
-        (!hole.has_one_length() && !is_delimited).then_some(hole)
+        self.hole().filter(|hole| !is_bounded(hole))
     }
 }
 

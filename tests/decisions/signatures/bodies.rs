@@ -32,7 +32,7 @@ async fn a_body_that_is_not_there_is_told_with_what_to_change_in_envoy() {
         (
             "none, and the method has none",
             changed(Client { skew: 1, ..APOLLO }.ingest(b"", |mac| format!("sha256={mac}")), |http| {
-                http.method = "GET".into()
+                http.method = "GET".into();
             }),
             "allowed",
         ),

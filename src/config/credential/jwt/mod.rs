@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod claims;
+mod https_url;
 mod keys;
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Claims};
 pub use keys::{JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys};
 
-pub(in crate::config) use keys::HttpsUrl;
+pub(in crate::config) use https_url::HttpsUrl;
 
 /// The longest issuer or audience, in bytes.
 const NAME_BYTES_MAX: usize = 1024;
