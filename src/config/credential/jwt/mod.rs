@@ -76,7 +76,7 @@ pub(in crate::config) struct RawJwt {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<Text<Scope>>,
     /// Where a token may stand: a header or a cookie.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 16))]
     from: Vec<RawCredentialPlace>,
     /// Which claims make the principal.
     #[serde(default)]
