@@ -277,10 +277,10 @@ async fn a_token_in_a_cookie_needs_an_origin_where_it_may_change_something() {
     assert_eq!(door.verdict(with_cookie("POST")).await, "origin_not_allowed");
     let here = with_cookie("POST").header("origin", "https://notes.example");
     let response = door.knock(here).await;
-    let cookie = allowed(&response).headers.iter().filter_map(|option| option.header.as_ref());
-    let cookie: Vec<&str> =
-        cookie.filter(|header| header.key == "cookie").map(|header| &*header.value).collect();
-    assert_eq!(cookie, ["a=b; c=d"]);
+    let set = allowed(&response).headers.iter().filter_map(|option| option.header.as_ref());
+    let cookies: Vec<&str> =
+        set.filter(|header| header.key == "cookie").map(|header| header.value.as_str()).collect();
+    assert_eq!(cookies, ["a=b; c=d"]);
     // In the header it is no cookie, although it is the same token.
     let header = Call::new("POST", "notes.example", "/notes").bearer(&token);
     assert_eq!(door.verdict(header).await, "allowed");
