@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/store/migrations");
 
     let mut builder = tonic_prost_build::configure().build_client(false).build_server(false);
-    for message in ["Key", "Organization", "Project", "Member", "Secret"] {
+    for message in ["Key", "Organization", "Project", "Member", "Secret", "Session", "Session.Membership"] {
         builder = builder.message_attribute(message, "#[derive(serde::Serialize)]");
     }
     for (field, function) in [
@@ -25,6 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("Secret.created", "message::time"),
         ("Secret.expires", "message::time"),
         ("Secret.revoked", "message::time"),
+        ("Session.status", "sessions::message::status"),
+        ("Session.created", "message::time"),
+        ("Session.expires", "message::time"),
+        ("Session.idle", "sessions::message::span"),
+        ("Session.used", "message::time"),
+        ("Session.ended", "message::time"),
     ] {
         let attribute = format!("#[serde(serialize_with = \"crate::admin::{function}\")]");
         builder = builder.field_attribute(field, attribute);
@@ -41,6 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Secret.expires",
         "Secret.revoked",
         "Secret.rotated_from",
+        "Session.idle",
+        "Session.used",
+        "Session.ended",
     ] {
         builder = builder.field_attribute(field, "#[serde(skip_serializing_if = \"Option::is_none\")]");
     }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "a bench says what went wrong by ending")]
 
+mod request;
+
 use std::{hint::black_box, path::Path, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -13,54 +15,12 @@ use doorward::{
     domain::{KeyKind, SystemClock},
     store::{CachedStore, SqliteStore},
 };
-use envoy_types::{
-    ext_authz::v3::pb::{CheckRequest, HttpResponse},
-    pb::envoy::service::auth::v3::{
-        AttributeContext,
-        attribute_context::{HttpRequest, Request},
-    },
-};
+use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
 use prost::Message;
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::runtime::Runtime;
 
-/// A request as a browser's or an SDK's comes through Envoy: 19 headers, about 950 bytes.
-fn call(key: Option<&str>) -> CheckRequest {
-    let mut headers: Vec<(&str, String)> = vec![
-        (":authority", "api.cortex-edr.com".into()),
-        (":path", "/v1/scans?page=2&per_page=50".into()),
-        (":method", "GET".into()),
-        (":scheme", "https".into()),
-        ("accept", "application/json".into()),
-        ("accept-encoding", "gzip, deflate, br".into()),
-        ("accept-language", "en-GB,en;q=0.9".into()),
-        ("cache-control", "no-cache".into()),
-        ("content-type", "application/json".into()),
-        ("pragma", "no-cache".into()),
-        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
-        ("user-agent", "example-sdk/3.2.1 (linux; x86_64) http/2".into()),
-        ("x-client-version", "3.2.1".into()),
-        ("x-envoy-expected-rq-timeout-ms", "15000".into()),
-        ("x-forwarded-for", "203.0.113.7".into()),
-        ("x-forwarded-proto", "https".into()),
-        ("x-request-id", "6f1c2f0e-93c5-4f6e-8b1d-0d5f1c0a7e55".into()),
-        ("x-session", "c2Vzc2lvbi1vZi1hLWNsaWVudA".into()),
-    ];
-    headers.extend(key.map(|key| ("authorization", format!("Bearer {key}"))));
-    let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let http = HttpRequest {
-        id: "1234567890123456789".into(),
-        method: "GET".into(),
-        headers,
-        path: "/v1/scans?page=2&per_page=50".into(),
-        host: "api.cortex-edr.com".into(),
-        scheme: "https".into(),
-        protocol: "HTTP/2".into(),
-        ..Default::default()
-    };
-    let request = Request { http: Some(http), ..Default::default() };
-    CheckRequest { attributes: Some(AttributeContext { request: Some(request), ..Default::default() }) }
-}
+use request::call;
 
 /// A checker with the example's configuration, and a key that may read.
 async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
@@ -91,7 +51,7 @@ fn decide(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (checker, key) = runtime.block_on(prepare(folder.path()));
-    let (with_key, without) = (call(Some(&key)), call(None));
+    let (with_key, without) = (call(&[("authorization", format!("Bearer {key}"))], ""), call(&[], ""));
     let (request, answer) = runtime.block_on(async {
         let decision = checker.check(&with_key).await.expect("no outage");
         assert!(matches!(decision.http_response, Some(HttpResponse::OkResponse(_))), "the key is allowed");

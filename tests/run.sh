@@ -17,6 +17,10 @@ Usage: tests/run.sh
 Installs what is missing (a C compiler, the Envoys ${envoys[*]}), then checks the formatting, runs the
 lints, and runs all tests: units, properties, the store's contract, the command line, and Doorward behind
 real Envoys. Only loopback and temporary folders. The first build takes some minutes.
+
+The vectors of Project Wycheproof are no part of the project: DOORWARD_VECTORS names a folder with them
+(json_web_signature_test.json, json_web_key_test.json). Where it is not set, ../shared/vectors is taken if
+it is there; otherwise these tests are not run, and the last line says so.
 END
     exit
     ;;
@@ -38,4 +42,12 @@ say "lints"
 cargo clippy --locked --all-targets -- -D warnings
 
 say "tests"
+vectors=../shared/vectors
+if [[ ! ${DOORWARD_VECTORS:-} && -d $vectors ]]; then
+  DOORWARD_VECTORS=$(cd "$vectors" && pwd)
+  export DOORWARD_VECTORS
+fi
 cargo test --locked --no-fail-fast
+if [[ ! ${DOORWARD_VECTORS:-} ]]; then
+  say "NOT RUN: the vectors of Project Wycheproof, since DOORWARD_VECTORS names no folder with them"
+fi

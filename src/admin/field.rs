@@ -1,10 +1,13 @@
-//! What fields are held to that keys, secrets and organizations have alike.
+//! What fields are held to that keys, secrets, organizations and sessions have alike.
 
 use std::time::Duration;
 
 use crate::{
     config::Api,
-    domain::{ApiName, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key, to_the_millisecond},
+    domain::{
+        ApiName, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key, is_well_formed_session_token,
+        to_the_millisecond,
+    },
 };
 
 use super::problem::{Problem, named, quoted};
@@ -66,18 +69,24 @@ pub(super) fn scope_set(scopes: Vec<Scope>) -> Result<ScopeSet, Problem> {
     })
 }
 
-/// The fields in which a key stands by mistake; it would be stored and shown in clear.
-pub(super) fn keys_in_clear<'f>(
+/// The fields in which a key or a session's token stands by mistake; it would be stored and shown in clear.
+pub(super) fn secrets_in_clear<'f>(
     configured: &[Api],
     fields: impl IntoIterator<Item = (&'static str, &'f str)>,
 ) -> impl Iterator<Item = Problem> {
     let is_key = |text: &str| {
         configured.iter().flat_map(Api::prefix_rules).any(|rule| is_well_formed_key(text, &rule.prefix))
     };
-    fields
-        .into_iter()
-        .filter(move |(_, text)| is_key(text))
-        .map(|(field, _)| Problem::new(field, "a key in clear", "expected no secret"))
+    fields.into_iter().filter_map(move |(field, text)| {
+        let found = if is_key(text) {
+            "a key in clear"
+        } else if is_well_formed_session_token(text) {
+            "a session's token in clear"
+        } else {
+            return None;
+        };
+        Some(Problem::new(field, found, "expected no secret"))
+    })
 }
 
 /// What is wrong with the moment from which on something is refused.

@@ -15,7 +15,9 @@ apis:
   - name: games
     hosts: [games.example]
     client_address: peer
-    credentials: &games [{ api_key: { prefix: gm_, from: [{ header: { name: x-key } }] } }]
+    credentials: &games
+      - api_key: { prefix: gm_, from: [{ header: { name: x-key } }] }
+      - session: { cookie: sid }
     routes: [{ match: /** }]
   - name: games-eu
     hosts: [eu.games.example]
@@ -41,9 +43,9 @@ apis:
     routes: [{ match: /** }]
 ";
 
-/// `payments` has the environments `live` and `test`; `games` and `games-eu` have none, and know the client's
-/// address; `library` has a prefix of its own; `open` accepts no keys; `ingest` accepts signatures, whose secrets are
-/// sealed under `k1`.
+/// `payments` has the environments `live` and `test`; `games` and `games-eu` have none, know the client's address
+/// and accept sessions; `library` has a prefix of its own; `open` accepts no keys; `ingest` accepts signatures, whose
+/// secrets are sealed under `k1`.
 pub(crate) fn config() -> Config {
     config_sealing_under("k1")
 }

@@ -1,4 +1,4 @@
-//! The control plane: who may do what to keys, organizations and secrets, whichever way they ask.
+//! The control plane: who may do what to keys, organizations, secrets and sessions, whichever way they ask.
 
 mod field;
 #[cfg(test)]
@@ -8,11 +8,13 @@ mod message;
 mod organizations;
 mod problem;
 mod secrets;
+mod sessions;
 
 pub use keys::{Issued, KeyError, Keys, NewKey, parse_network};
 pub use organizations::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations};
 pub use problem::Problem;
 pub use secrets::{IssuedSecret, NewSecret, Resealed, SecretError, Secrets};
+pub use sessions::{IssuedSession, NewSession, SessionError, Sessions};
 
 /// The messages of the admin API, made from `proto/doorward/admin/v1/admin.proto`.
 #[expect(clippy::pedantic, reason = "it is generated")]

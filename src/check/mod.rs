@@ -24,7 +24,7 @@ pub mod request;
 pub mod response;
 pub mod route;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
@@ -34,11 +34,11 @@ use tonic::Status;
 use crate::{
     config::{Config, Outage},
     domain::{Clock, SealingKeys},
-    store::{CachedStore, Lookups},
+    store::{CachedStore, Lookups, SessionStore, StoreError},
 };
 
 use self::{
-    authn::{Issuers, Replays, Tokens, Witnesses},
+    authn::{Issuers, Replays, Tokens, Touches, Witnesses},
     decision::{Decision, Seen},
     record::Recorder,
     route::Doors,
@@ -89,6 +89,7 @@ impl Policy {
 pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
+    touches: Touches,
     replays: Replays,
     clock: Arc<dyn Clock>,
 }
@@ -96,7 +97,13 @@ pub struct Checker<S> {
 impl<S: Lookups> Checker<S> {
     /// A checker under `policy` that asks `store` who is asking.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { policy: ArcSwap::from_pointee(policy), store, replays: Replays::default(), clock }
+        Self {
+            policy: ArcSwap::from_pointee(policy),
+            store,
+            touches: Touches::default(),
+            replays: Replays::default(),
+            clock,
+        }
     }
 
     /// Puts another configuration in force from the next Check on; running ones end under the policy they began
@@ -136,6 +143,7 @@ impl<S: Lookups> Checker<S> {
             let credential = authn::extract(&request, api, matched)?;
             let witnesses = Witnesses {
                 store: &self.store,
+                touches: &self.touches,
                 tokens: &policy.tokens,
                 sealing: policy.sealing.as_ref(),
                 replays: &self.replays,
@@ -148,5 +156,21 @@ impl<S: Lookups> Checker<S> {
         }
         .await;
         decision::conclude(seen, judged, now)
+    }
+}
+
+impl<S: Lookups + SessionStore> Checker<S> {
+    /// Writes every so often, for ever, which sessions were used.
+    pub async fn keep_writing_touches(&self, every: Duration) {
+        self.touches.keep_writing(&self.store, every).await;
+    }
+
+    /// Writes which sessions were used until now.
+    ///
+    /// # Errors
+    ///
+    /// What the store could not do.
+    pub async fn write_touches(&self) -> Result<(), Arc<StoreError>> {
+        self.touches.write(&self.store).await
     }
 }

@@ -6,6 +6,7 @@ mod moments;
 mod organizations;
 mod secrets;
 mod serve;
+mod sessions;
 mod store;
 mod table;
 
@@ -121,6 +122,8 @@ enum Command {
     Organizations(organizations::OrganizationsCommand),
     /// Create, list, rotate and revoke the secrets with which projects sign.
     Secrets(secrets::SecretsCommand),
+    /// Create, list and end sessions.
+    Sessions(sessions::SessionsCommand),
 }
 
 /// `--config FILE`, as every command has it that needs a configuration.
@@ -192,6 +195,7 @@ pub fn run(
         Command::Keys(command) => keys::run(command, &env),
         Command::Organizations(command) => organizations::run(command, &env),
         Command::Secrets(command) => secrets::run(command, &env),
+        Command::Sessions(command) => sessions::run(command, &env),
     };
     done.unwrap_or_else(|failure| {
         // Nothing is left to do if standard error is closed, too.

@@ -1,4 +1,4 @@
-//! When something ends, as it is written on the command line.
+//! Spans and moments, as they are written on the command line.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Expiry {
 }
 
 /// Reads a duration.
-pub(super) fn parse_overlap(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 24h")
 }
 

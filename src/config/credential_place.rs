@@ -139,7 +139,8 @@ impl CredentialPlace {
     /// Whether one request could fill both places with one and the same text.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Query { name: one, .. }, Self::Query { name: two, .. }) => one == two,
+            (Self::Query { name: one, .. }, Self::Query { name: two, .. })
+            | (Self::Cookie { name: one }, Self::Cookie { name: two }) => one == two,
             (
                 Self::Header { name: one, scheme: scheme_one },
                 Self::Header { name: two, scheme: scheme_two },
@@ -150,7 +151,6 @@ impl CredentialPlace {
                 };
                 one == two && same_scheme
             }
-            (Self::Cookie { name: one }, Self::Cookie { name: two }) => one == two,
             _ => false,
         }
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
-    /// Requests that came over plain HTTP, on all routes that are not public. Whether TLS ends at Envoy or
-    /// before it, only the operator knows, so it is allowed unless this says otherwise.
+    /// Requests that came over plain HTTP, on all routes that are not public: those whose `x-forwarded-proto`
+    /// is not `https`. Envoy has to see to it that the header is true, so this is allowed unless it is said.
     pub plain_http: Guard,
     /// API keys that a browser sends. A key is for back ends: what is in a page is no secret.
     pub browser_keys: Guard,

@@ -56,8 +56,8 @@ pub use api::{Ambiguity, Api, ClientAddress};
 pub use binding::{Binding, NamePlace};
 pub use cache::CacheLimits;
 pub use credential::{
-    CredentialRule,
-    api_key::{ApiKeyCredential, ChecksumRule, PrefixRule},
+    ChecksumRule, CredentialRule,
+    api_key::{ApiKeyCredential, PrefixRule},
     jwt::{Algorithm, ClaimPath, Claims, JwtCredential, JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys},
     session::SessionCredential,
     signature::{Encoding, SignatureCredential},

@@ -63,12 +63,7 @@ impl PlainKey {
     /// Makes a new key.
     #[must_use]
     pub fn generate(prefix: &KeyPrefix, rng: &mut impl CryptoRng) -> Self {
-        let mut key = String::with_capacity(prefix.0.len() + RANDOM_LEN + CHECKSUM_LEN);
-        key.push_str(&prefix.0);
-        key.extend(random_base62(RANDOM_LEN, rng));
-        let checksum = checksum(&key);
-        key.extend(checksum);
-        Self(key.into())
+        Self(generate(&prefix.0, rng))
     }
 
     /// The key in clear.
@@ -94,13 +89,28 @@ impl PlainKey {
 /// Whether `key` is `prefix`, 32 characters of base62, and their checksum.
 #[must_use]
 pub fn is_well_formed_key(key: &str, prefix: &KeyPrefix) -> bool {
-    let Some(rest) = key.strip_prefix(&prefix.0) else {
+    is_well_formed(key, &prefix.0)
+}
+
+/// A new credential of this form.
+pub(super) fn generate(prefix: &str, rng: &mut impl CryptoRng) -> SecretString {
+    let mut text = String::with_capacity(prefix.len() + RANDOM_LEN + CHECKSUM_LEN);
+    text.push_str(prefix);
+    text.extend(random_base62(RANDOM_LEN, rng));
+    let checksum = checksum(&text);
+    text.extend(checksum);
+    text.into()
+}
+
+/// Whether `text` has this form.
+pub(super) fn is_well_formed(text: &str, prefix: &str) -> bool {
+    let Some(rest) = text.strip_prefix(prefix) else {
         return false;
     };
     if rest.len() != RANDOM_LEN + CHECKSUM_LEN || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return false;
     }
-    let (body, presented) = key.split_at(key.len() - CHECKSUM_LEN);
+    let (body, presented) = text.split_at(text.len() - CHECKSUM_LEN);
     presented.chars().eq(checksum(body))
 }
 

@@ -16,6 +16,7 @@ mod route_pattern;
 mod scope;
 mod sealing;
 mod session;
+mod session_token;
 
 pub use api_key::{
     CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
@@ -38,3 +39,4 @@ pub use sealing::{
     OpenError, SealError, SealedSecret, SealingKey, SealingKeyError, SealingKeys, SecretOwner,
 };
 pub use session::{SessionRecord, SessionStatus};
+pub use session_token::{SessionToken, is_well_formed_session_token};

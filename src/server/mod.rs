@@ -16,13 +16,13 @@ use std::{
 };
 
 use tokio::{sync::watch, task::JoinSet};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     check::{Checker, Policy},
     config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
     domain::SystemClock,
-    store::{CachedStore, SqliteStore, StoreError},
+    store::{CachedStore, Lookups, SessionStore, SqliteStore, StoreError},
     telemetry,
 };
 
@@ -32,6 +32,10 @@ pub use reload::ConfigSource;
 
 /// How often the change table is read: well within the second after which a revoked key is refused.
 const CHANGES_POLL: Duration = Duration::from_millis(250);
+/// How often the uses of sessions are written: what one server sees, the others know about as much later.
+const TOUCHES_WRITE: Duration = Duration::from_secs(1);
+/// How long writing the last of them may take when the server ends.
+const LAST_TOUCHES_TIME: Duration = Duration::from_secs(2);
 
 /// How long the first keys of issuers are waited for.
 const KEYS_PATIENCE: Duration = Duration::from_secs(5);
@@ -107,14 +111,32 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     }
     beside.spawn(telemetry::keep_up(metrics));
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
+    beside.spawn({
+        let checker = Arc::clone(&checker);
+        async move { checker.keep_writing_touches(TOUCHES_WRITE).await }
+    });
     let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
     let Shutdown { drain, deadline } = config.shutdown;
     // Without keys every token of an issuer would be turned away. Should they not come, what else there is goes on.
     let _ = tokio::time::timeout(KEYS_PATIENCE, checker.policy().first_fetches()).await;
     health.set_ready(true).await;
     announce(config);
-    beside.spawn(reload::follow(source, loaded, checker, certificates, signals.hangup));
-    shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await
+    let following = reload::follow(source, loaded, Arc::clone(&checker), certificates, signals.hangup);
+    beside.spawn(following);
+    let ended = shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await;
+    write_last_touches(&checker).await;
+    ended
+}
+
+/// Writes which sessions were used in the last second.
+async fn write_last_touches<S: Lookups + SessionStore>(checker: &Checker<S>) {
+    let written = tokio::time::timeout(LAST_TOUCHES_TIME, checker.write_touches()).await;
+    let problem = match written {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("not within {} s", LAST_TOUCHES_TIME.as_secs()),
+    };
+    warn!(problem, "the last uses of sessions could not be written");
 }
 
 fn announce(config: &Config) {

@@ -43,12 +43,11 @@ pub trait SessionStore: Finds<SessionRecord> + Changes {
         at: Timestamp,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Notes that the session with this hash was used, unless a later use is noted, or it is gone. It writes no
-    /// change: what is remembered elsewhere stays as good as it was.
+    /// Notes when the sessions with these hashes were used, unless a later use is noted, or they are gone: all
+    /// of them, or none. It writes no change: what is remembered elsewhere stays as good as it was.
     fn touch(
         &self,
-        hash: &CredentialHash,
-        at: Timestamp,
+        uses: &[(CredentialHash, Timestamp)],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes the sessions that were ended or expired before a moment. Returns how many. It writes no changes:

@@ -5,8 +5,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 use doorward::{
     check::{Checker, Policy, decision::Verdict},
     config::Config,
-    domain::{CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, Timestamp},
-    store::{CachedStore, Changes, KeyStore, SqliteStore},
+    domain::{
+        Clock, CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, SessionRecord,
+        SessionToken, Timestamp,
+    },
+    store::{CachedStore, Changes, KeyStore, SessionStore, SqliteStore},
 };
 use envoy_types::{
     ext_authz::v3::pb::{
@@ -21,6 +24,7 @@ use envoy_types::{
     },
 };
 use rand::{SeedableRng, rngs::StdRng};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 const CONFIG: &str = r#"
@@ -73,7 +77,7 @@ pub(crate) struct Door {
     pub cached: CachedStore<SqliteStore>,
     pub clock: Arc<ManualClock>,
     pub store: SqliteStore,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Door {
@@ -96,7 +100,7 @@ impl Door {
         let cached = CachedStore::new(store.clone(), config.cache, Duration::from_secs(5));
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
         let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
-        Self { checker, cached, clock, store, _folder: folder }
+        Self { checker, cached, clock, store, folder }
     }
 
     /// Puts a key into the store, changed as the test wants it, and returns it in clear.
@@ -130,6 +134,44 @@ impl Door {
         };
         edit(&mut record);
         self.store.insert(&[record]).await.expect("a new key");
+    }
+
+    /// Puts a session into the store that began now and lives for a day, changed as the test wants it, and returns
+    /// its token.
+    pub(crate) async fn session(&self, edit: impl FnOnce(&mut SessionRecord)) -> String {
+        let token = unknown_session(self.store.version().await.expect("a version").0);
+        self.session_record(&token, edit).await;
+        token
+    }
+
+    /// Puts the record of the session with this token into the store.
+    pub(crate) async fn session_record(&self, token: &str, edit: impl FnOnce(&mut SessionRecord)) {
+        let number = self.store.version().await.expect("a version").0;
+        let now = self.clock.now();
+        let mut record = SessionRecord {
+            id: format!("session_{number}").parse().expect("an id"),
+            hash: CredentialHash::of(token),
+            apis: vec!["notes".parse().expect("a name")],
+            user: "ada".parse().expect("an id"),
+            memberships: Arc::default(),
+            scopes: scopes(&[]),
+            created: now,
+            expires: now.checked_add(Duration::from_hours(24)).expect("a moment"),
+            idle: None,
+            used: now,
+            ended: None,
+        };
+        edit(&mut record);
+        self.store.insert_session(&record).await.expect("a new session");
+    }
+
+    /// Renames a table of the store, so that all who read it fail, or no longer do.
+    pub(crate) async fn rename_table(&self, from: &str, to: &str) {
+        let file = SqliteConnectOptions::new().filename(self.folder.path().join("keys.db"));
+        let mut connection = SqliteConnection::connect_with(&file).await.expect("the store");
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await;
+        done.expect("the table can be renamed");
     }
 
     /// Knocks, and tells what Envoy is told.
@@ -201,9 +243,9 @@ pub(crate) fn unknown_key(prefix: &str, seed: u64) -> String {
     PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(seed)).expose().to_owned()
 }
 
-/// The token of a session that is in no store yet.
+/// The well-formed token of a session that is in no store yet.
 pub(crate) fn unknown_session(seed: u64) -> String {
-    unknown_key("session_", seed)
+    SessionToken::generate(&mut StdRng::seed_from_u64(seed)).expose().to_owned()
 }
 
 pub(crate) fn scopes(names: &[&str]) -> ScopeSet {
@@ -264,6 +306,10 @@ impl Call {
 
     pub(crate) fn json(self, body: &str) -> Self {
         self.body(body.as_bytes()).header("content-type", "application/json")
+    }
+
+    pub(crate) fn cookie(self, name: &str, value: &str) -> Self {
+        self.header("cookie", format!("{name}={value}"))
     }
 
     pub(crate) fn peer(mut self, address: &str) -> Self {

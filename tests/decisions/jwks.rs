@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{runtime::Builder, task::JoinSet};
 
 use crate::{
     door::{Call, Door, cause, now_or_soon},
@@ -284,5 +285,30 @@ async fn metadata_lead_to_the_keys_of_their_issuer_only() {
                 assert!(found.contains(expected), "{metadata}: {found}");
             }
         }
+    }
+}
+
+#[test]
+fn fetches_are_counted_by_issuer_and_the_age_of_keys_is_told() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let (server, signer) = (Server::start().await, Signer::new("k"));
+            server.publishes(&[&signer]);
+            let door = door(&server.keys("refresh: 1s, refetch: 100ms")).await;
+            server.says("/jwks", Reply::HangUp);
+            let unknown = Signer::new("unknown");
+            now_or_soon(&door, &with(&unknown), "unavailable").await;
+        });
+    });
+    let told = metrics.render();
+    for begin in [
+        "doorward_jwks_fetches_total{issuer=\"https://login.example\",result=\"ok\"} 1",
+        "doorward_jwks_fetches_total{issuer=\"https://login.example\",result=\"failed\"} ",
+        "doorward_jwks_age_seconds{issuer=\"https://login.example\"} 0.",
+    ] {
+        assert!(told.lines().any(|line| line.starts_with(begin)), "{begin} is not in\n{told}");
     }
 }

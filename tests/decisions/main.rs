@@ -1,19 +1,28 @@
 //! The data plane as a library: Checks in, answers out, with a real store and a clock that stands still.
 //! What Envoy makes of the answers is tested in `end_to_end`.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
 #![expect(clippy::large_stack_arrays, reason = "tables of cases are long")]
 
 mod allowed;
+mod cookies;
 mod credentials;
 mod door;
 mod flood;
 mod fragments;
+mod guards;
 mod issuer;
 mod jwks;
+mod origins;
 mod properties;
 mod recorded;
 mod refusals;
+mod sessions;
 mod shadow;
 mod signatures;
 mod tenancy;

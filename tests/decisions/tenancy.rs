@@ -1,14 +1,9 @@
 //! For whom a principal acts: organizations, projects, memberships, entitlements.
 
-use std::sync::Arc;
-
 use doorward::{
-    domain::{
-        CredentialHash, KeyRecord, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp,
-    },
+    domain::{KeyRecord, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp},
     store::{
-        Changes, Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore, SessionFilter,
-        SessionStore,
+        Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore, SessionFilter, SessionStore,
     },
 };
 
@@ -80,28 +75,15 @@ impl Studio {
 
     /// The cookie of a person who belongs to these organizations, with these scopes in each.
     async fn person(&self, memberships: &[(&str, &[&str])]) -> String {
-        let number = self.0.store.version().await.expect("a version").0;
-        let token = crate::door::unknown_session(number);
         let membership = |(organization, held): &(&str, &[&str])| Membership {
             organization: organization.parse().expect("an id"),
             scopes: scopes(held),
         };
-        let now: Timestamp = crate::door::NOW.parse().expect("a moment");
-        let record = SessionRecord {
-            id: format!("session_{number}").parse().expect("an id"),
-            hash: CredentialHash::of(&token),
-            apis: vec!["studio".parse().expect("a name")],
-            user: format!("user_{number}").parse().expect("an id"),
-            memberships: Arc::from_iter(memberships.iter().map(membership)),
-            scopes: scopes(&[]),
-            created: Timestamp::UNIX_EPOCH,
-            expires: now.checked_add(std::time::Duration::from_secs(3600)).expect("a moment"),
-            idle: None,
-            used: now,
-            ended: None,
+        let edit = |record: &mut SessionRecord| {
+            record.apis = vec!["studio".parse().expect("a name")];
+            record.memberships = memberships.iter().map(membership).collect();
         };
-        self.0.store.insert_session(&record).await.expect("a new session");
-        token
+        self.0.session(edit).await
     }
 }
 

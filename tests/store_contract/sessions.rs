@@ -96,12 +96,16 @@ pub(super) async fn a_use_is_noted_and_told_to_nobody(place: impl Place) {
     let store = with_sessions(&place, &[session(1), session(2)]).await;
     let before = store.version().await.expect("a version");
     for (second, used) in [(50, 50), (40, 50), (60, 60)] {
-        store.touch(&session(1).hash, at(second)).await.expect("noted");
+        store.touch(&[(session(1).hash, at(second))]).await.expect("noted");
         let found = find::<SessionRecord>(&store, &session(1).hash).await.record;
         assert_eq!(found, Some(SessionRecord { used: at(used), ..session(1) }));
     }
-    store.touch(&session(9).hash, at(50)).await.expect("whoever is gone is no error");
     assert_eq!(store.session(&session(2).id).await.expect("it is there"), session(2));
+    let together = [9, 1, 2].map(|number| (session(number).hash, at(70)));
+    store.touch(&together).await.expect("whoever is gone is no error");
+    let used = [1, 2].map(|number| SessionRecord { used: at(70), ..session(number) });
+    assert_eq!(list(&store, SessionFilter::default()).await, used);
+    store.touch(&[]).await.expect("nothing to do");
     assert_eq!(store.version().await.expect("a version"), before);
 }
 

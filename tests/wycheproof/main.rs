@@ -4,7 +4,12 @@
 //! its claims, an invalid one before. Then claims are signed with the same keys: they pass, and with the
 //! edit that made the case invalid they do not.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
 
 mod edits;
 mod hmac;
@@ -32,7 +37,8 @@ use crate::{
     signing::PrivateKey,
 };
 
-const FILES: [&str; 2] = ["json_web_signature_test.json", "json_web_key_test.json"];
+const JWS: &str = "json_web_signature_test.json";
+const JWK: &str = "json_web_key_test.json";
 const NOW: &str = "2026-01-02T03:04:05Z";
 
 /// The file of this name, or `None` where the vectors are not at hand.
@@ -64,7 +70,7 @@ apis:
     let loaded = Config::parse(text, "doorward.yaml".as_ref(), &[]);
     let mut config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
     match config.apis.remove(0).credentials.remove(0) {
-        CredentialRule::Jwt(jwt) => jwt,
+        CredentialRule::Jwt(jwt) => *jwt,
         other => panic!("{other:?}"),
     }
 }
@@ -81,6 +87,14 @@ struct Case {
     private: Value,
     /// A token of its group that is valid, with the same payload if there is one.
     valid: Option<String>,
+}
+
+impl Case {
+    /// Whether it is called invalid but is, to the letter, one that is valid: 367 and 370 lost the padding that they are
+    /// about on the way into the file.
+    fn is_valid_after_all(&self) -> bool {
+        self.valid.as_ref() == Some(&self.token)
+    }
 }
 
 fn cases(file: &Value) -> Vec<Case> {
@@ -144,26 +158,22 @@ fn verify(token: &str, keys: &Value) -> Result<String, Cause> {
 
 /// Why the case has to be refused, its payload being no set of claims.
 fn expected(file: &str, case: &Case) -> &'static str {
-    let is_signature = file.contains("signature");
-    match (is_signature, case.id) {
-        // Valid, but the key says another algorithm, has a curve that is not offered, or the text holds characters
-        // that base64url does not have.
-        (true, 346 | 350) => return "Token(Key(AlgorithmOfAnother(PS384)))",
-        (true, 347 | 351) => return "Keys(Empty(Some(Type)))",
-        (true, 372) => return "Token(Form(Encoding(Header)))",
-        (true, 373) => return "Token(Form(Encoding(Payload)))",
-        // Called invalid, but the same text as the valid 357: the padding was lost on the way into the file.
-        (true, 367 | 370) => return "Token(Claims(Object))",
-        (true, 332) => return "Token(Key(AlgorithmOfAnother(RS256)))",
-        (true, 334) => return "Token(Key(AlgorithmOfAnother(RS384)))",
-        (true, 336) => return "Token(Key(AlgorithmOfAnother(RS512)))",
-        (true, 338) => return "Token(Key(AlgorithmOfAnother(PS256)))",
-        (true, 340) => return "Token(Key(AlgorithmOfAnother(PS384)))",
-        (false, 21) => return "Keys(Empty(Some(Purpose)))",
-        (false, 22 | 23) => return "Keys(Empty(Some(Numbers)))",
-        (false, 24) => return "Keys(Empty(Some(Form)))",
-        (false, 10) => return "Keys(Empty(Some(Numbers)))",
-        _ if case.is_valid => return "Token(Claims(Object))",
+    match (file, case.id) {
+        // 346 and 350 are valid, but their key says another algorithm.
+        (JWS, 340 | 346 | 350) => return "Token(Key(AlgorithmOfAnother(PS384)))",
+        (JWS, 332) => return "Token(Key(AlgorithmOfAnother(RS256)))",
+        (JWS, 334) => return "Token(Key(AlgorithmOfAnother(RS384)))",
+        (JWS, 336) => return "Token(Key(AlgorithmOfAnother(RS512)))",
+        (JWS, 338) => return "Token(Key(AlgorithmOfAnother(PS256)))",
+        // Valid, but on a curve that is not offered.
+        (JWS, 347 | 351) => return "Keys(Empty(Some(Type)))",
+        // Valid to those who pass over characters that base64url does not have.
+        (JWS, 372) => return "Token(Form(Encoding(Header)))",
+        (JWS, 373) => return "Token(Form(Encoding(Payload)))",
+        (JWK, 21) => return "Keys(Empty(Some(Purpose)))",
+        (JWK, 10 | 22 | 23) => return "Keys(Empty(Some(Numbers)))",
+        (JWK, 24) => return "Keys(Empty(Some(Form)))",
+        _ if case.is_valid || case.is_valid_after_all() => return "Token(Claims(Object))",
         _ => {}
     }
     match case.comment.as_str() {
@@ -201,9 +211,12 @@ fn expected(file: &str, case: &Case) -> &'static str {
 
 #[test]
 fn each_case_is_refused_for_its_own_reason() {
-    for name in FILES {
+    for name in [JWS, JWK] {
         let Some(file) = vectors(name) else { return };
         let cases = cases(&file);
+        let after_all = cases.iter().filter(|case| !case.is_valid && case.is_valid_after_all());
+        let after_all: Vec<u64> = after_all.map(|case| case.id).collect();
+        assert_eq!(after_all, if name == JWS { vec![367, 370] } else { Vec::new() });
         for case in &cases {
             let cause = verify(&case.token, &case.keys).expect_err("no payload is a set of claims");
             assert_eq!(format!("{cause:?}"), expected(name, case), "{name} {} {}", case.id, case.comment);
@@ -230,7 +243,7 @@ fn algorithm(header: &str) -> String {
 
 #[test]
 fn claims_signed_with_the_same_keys_pass_and_with_the_same_edits_do_not() {
-    let Some(file) = vectors(FILES[0]) else { return };
+    let Some(file) = vectors(JWS) else { return };
     let (mut passed, mut refused) = (0, 0);
     for case in cases(&file) {
         let (Some(valid), Some(key)) = (&case.valid, PrivateKey::of_jwk(&case.private)) else { continue };
@@ -292,11 +305,11 @@ fn mended(keys: &Value) -> Value {
 #[test]
 fn keys_that_are_not_for_signatures_or_not_to_be_told_apart_verify_nothing() {
     let (mut passed, mut as_mended) = (Vec::new(), Vec::new());
-    for name in FILES {
+    for name in [JWS, JWK] {
         let Some(file) = vectors(name) else { return };
         for case in cases(&file) {
             // Of the signatures, only the cases that are about the key.
-            let is_about_keys = name == FILES[1] || (353..=356).contains(&case.id);
+            let is_about_keys = name == JWK || (353..=356).contains(&case.id);
             let (true, Some(key)) = (is_about_keys, PrivateKey::of_jwk(&case.private)) else { continue };
             let header = case.token.split('.').next().expect("a header");
             let ours =

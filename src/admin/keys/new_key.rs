@@ -48,7 +48,7 @@ impl NewKey {
     pub(super) fn problems(&self, configured: &[Api], now: Timestamp) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(field::name_problem(&self.name));
-        problems.extend(self.keys_in_clear(configured));
+        problems.extend(self.secrets_in_clear(configured));
         problems.extend(field::api_problems(configured, &self.apis));
         for api in configured.iter().filter(|api| self.apis.contains(&api.name)) {
             problems.extend(prefix(api, self.kind, self.environment.as_ref()).err());
@@ -61,11 +61,11 @@ impl NewKey {
     }
 
     /// The fields in which a key stands by mistake.
-    fn keys_in_clear(&self, configured: &[Api]) -> impl Iterator<Item = Problem> {
+    fn secrets_in_clear(&self, configured: &[Api]) -> impl Iterator<Item = Problem> {
         let scopes = self.scopes.iter().map(|scope| ("scopes", scope.as_str()));
         let project = self.project.as_ref().map(|project| ("project", project.as_str()));
         let fields = [("name", self.name.as_str()), ("organization", self.organization.as_str())];
-        field::keys_in_clear(configured, fields.into_iter().chain(project).chain(scopes))
+        field::secrets_in_clear(configured, fields.into_iter().chain(project).chain(scopes))
     }
 
     /// What the key may do: the scopes named, and those of the preset.

@@ -33,7 +33,7 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
         let fields = std::iter::once(("user", wanted.user.as_str())).chain(scopes);
         let mut problems = Vec::new();
         problems.extend(field::api_problems(self.apis, &wanted.apis));
-        problems.extend(field::keys_in_clear(self.apis, fields));
+        problems.extend(field::secrets_in_clear(self.apis, fields));
         refuse(problems)?;
         let member = Member {
             user: wanted.user,

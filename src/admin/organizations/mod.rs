@@ -89,7 +89,7 @@ impl<S: OrganizationStore> Organizations<'_, S> {
         let mut problems = Vec::new();
         problems.extend(field::name_problem(&wanted.name));
         problems.extend(field::api_problems(self.apis, &wanted.apis));
-        problems.extend(field::keys_in_clear(self.apis, fields.into_iter().chain(entitlements)));
+        problems.extend(field::secrets_in_clear(self.apis, fields.into_iter().chain(entitlements)));
         refuse(problems)?;
         let record = OrganizationRecord {
             id: wanted.id,
@@ -142,13 +142,13 @@ impl<S: OrganizationStore> Organizations<'_, S> {
             match edit {
                 OrganizationEdit::Name(name) => {
                     problems.extend(field::name_problem(name));
-                    problems.extend(field::keys_in_clear(self.apis, [("name", name.as_str())]));
+                    problems.extend(field::secrets_in_clear(self.apis, [("name", name.as_str())]));
                 }
                 OrganizationEdit::Apis(apis) => problems.extend(field::api_problems(self.apis, apis)),
                 OrganizationEdit::Entitlements(entitlements) => {
                     let fields =
                         entitlements.iter().map(|entitlement| ("entitlements", entitlement.as_str()));
-                    problems.extend(field::keys_in_clear(self.apis, fields));
+                    problems.extend(field::secrets_in_clear(self.apis, fields));
                     *entitlements = in_order(std::mem::take(entitlements));
                 }
                 OrganizationEdit::Plan(_) => {}

@@ -33,7 +33,7 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
         problems.extend(field::name_problem(&wanted.name));
         problems.extend(field::api_problems(self.apis, &wanted.apis));
         let fields = [("id", wanted.id.as_str()), ("name", &wanted.name)];
-        problems.extend(field::keys_in_clear(self.apis, fields));
+        problems.extend(field::secrets_in_clear(self.apis, fields));
         refuse(problems)?;
         let record = ProjectRecord {
             id: wanted.id,

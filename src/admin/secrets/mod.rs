@@ -88,7 +88,7 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         let mut problems = Vec::new();
         problems.extend(self.api_problem(&wanted.api));
         let fields = [("project", wanted.project.as_str()), ("organization", wanted.organization.as_str())];
-        problems.extend(field::keys_in_clear(self.apis, fields));
+        problems.extend(field::secrets_in_clear(self.apis, fields));
         problems.extend(secrets_in_clear(&wanted, fields));
         problems.extend(field::expiry_problem(wanted.expires, now));
         problems.extend(self.owner_problem(&wanted).await?);

@@ -26,12 +26,15 @@ pub use jwks::Issuers;
 pub use jwt::Tokens;
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
 pub use replay::Replays;
+pub use session::Touches;
 
 /// What verification asks beside the request itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Witnesses<'a, S> {
     /// What is known of keys, sessions and secrets.
     pub store: &'a CachedStore<S>,
+    /// Where the use of a session is noted.
+    pub touches: &'a Touches,
     /// The keys under which secrets are sealed.
     pub sealing: Option<&'a SealingKeys>,
     /// The signatures that were used.

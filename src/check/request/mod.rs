@@ -34,8 +34,6 @@ pub struct InboundRequest<'r> {
     pub method: &'r str,
     /// The `:authority`, as it came.
     pub host: &'r str,
-    /// The scheme under which it came, as Envoy tells it.
-    pub scheme: &'r str,
     /// Path and query, as they came.
     pub target: &'r str,
     /// The path, as it came: without query and without percent-decoding.
@@ -117,7 +115,6 @@ fn read<'r>(context: &'r AttributeContext, http: &'r HttpRequest) -> InboundRequ
     InboundRequest {
         method: &http.method,
         host: &http.host,
-        scheme: &http.scheme,
         target: &http.path,
         path,
         query,

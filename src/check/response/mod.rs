@@ -128,20 +128,11 @@ fn refusal(seen: &Seen<'_>, kind: RefusalKind, status: u16) -> DeniedHttpRespons
 }
 
 /// A header that replaces whatever stands there. Both fields are needed: Envoy up to 1.40 looks at the older
-/// `append` alone, its successors at `append_action` alone.
-fn set_header(name: &str, value: String) -> HeaderValueOption {
-    replace_header(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() })
-}
-
-/// The same with a value that need not be text.
-fn set_raw_header(name: &str, raw_value: Vec<u8>) -> HeaderValueOption {
-    replace_header(HeaderValue { key: name.to_owned(), value: String::new(), raw_value })
-}
-
+/// `append` alone, its successors at `append_action` alone. It reads no `raw_value` (measured on 1.36 to 1.40).
 #[expect(deprecated, reason = "every released Envoy reads the older field")]
-fn replace_header(header: HeaderValue) -> HeaderValueOption {
+fn set_header(name: &str, value: String) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(header),
+        header: Some(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() }),
         append: Some(BoolValue { value: false }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
         keep_empty_value: false,

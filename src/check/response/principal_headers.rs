@@ -20,7 +20,7 @@ use crate::{
     domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope, folds_to},
 };
 
-use super::{set_header, set_raw_header};
+use super::set_header;
 
 /// Headers by which a framework may take the request for another than was decided upon.
 const OVERRIDES: [&str; 5] =
@@ -156,6 +156,6 @@ fn cut_cookies(request: &InboundRequest<'_>, api: &GuardedApi, changes: &mut Cha
     match without_cookies(request, &names) {
         None => {}
         Some(left) if left.is_empty() => changes.remove.push("cookie".to_owned()),
-        Some(left) => changes.set.push(set_raw_header("cookie", left)),
+        Some(left) => changes.set.push(set_header("cookie", left)),
     }
 }

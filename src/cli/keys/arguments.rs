@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::{
     admin::parse_network,
     cli::{
-        moments::{Expiry, parse_expiry, parse_overlap},
+        moments::{Expiry, parse_duration, parse_expiry},
         store::StoreArguments,
     },
     domain::{ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope},
@@ -98,7 +98,7 @@ pub(super) enum Action {
         /// The key's id.
         id: KeyId,
         /// How long the old key goes on working, such as `24h`.
-        #[arg(long, value_parser = parse_overlap, value_name = "DURATION")]
+        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
         overlap: Duration,
     },
     /// Take a key back, at once and for ever.

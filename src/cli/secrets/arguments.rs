@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     cli::{
-        moments::{Expiry, parse_expiry, parse_overlap},
+        moments::{Expiry, parse_duration, parse_expiry},
         store::StoreArguments,
     },
     domain::{ApiName, OrganizationId, ProjectId, SecretId},
@@ -98,7 +98,7 @@ pub(super) enum Action {
         /// The secret's id.
         id: SecretId,
         /// How long the old secret goes on being good, such as `24h`.
-        #[arg(long, value_parser = parse_overlap, value_name = "DURATION")]
+        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
         overlap: Duration,
     },
     /// Take a secret back, at once and for ever.

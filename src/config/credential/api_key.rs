@@ -15,6 +15,8 @@ use crate::{
     domain::{Environment, KeyKind, KeyPrefix},
 };
 
+use super::ChecksumRule;
+
 /// The form of an API's keys and where they stand in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyCredential {
@@ -35,17 +37,6 @@ pub struct PrefixRule {
     pub environment: Option<Environment>,
     /// What its keys stand for; `None` where the prefix does not tell.
     pub kind: Option<KeyKind>,
-}
-
-/// Whether keys need a checksum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ChecksumRule {
-    /// A key without one is refused without a look-up.
-    #[default]
-    Required,
-    /// Keys made elsewhere are accepted as well.
-    Optional,
 }
 
 /// The form of an API's keys and where they stand in a request.

@@ -15,13 +15,15 @@ use crate::{
     domain::{Scope, ScopeSet},
 };
 
-use super::check_scopes;
+use super::{ChecksumRule, check_scopes};
 
 /// Sessions that the store keeps.
 #[derive(Debug, Clone)]
 pub struct SessionCredential {
     /// The cookie with the token.
     pub cookie: CredentialPlace,
+    /// Whether tokens without checksum are looked up, too.
+    pub checksum: ChecksumRule,
     /// What everyone may do who has a session, beside what the session itself says.
     pub scopes: ScopeSet,
 }
@@ -41,6 +43,9 @@ impl SessionCredential {
 pub(in crate::config) struct RawSession {
     /// The name of the cookie.
     cookie: Text<CookieName>,
+    /// Whether tokens made elsewhere, without Doorward's checksum, are accepted.
+    #[serde(default)]
+    checksum: ChecksumRule,
     /// What everyone may do who has a session, beside what the session itself says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<Text<Scope>>,
@@ -50,6 +55,7 @@ impl RawSession {
     pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> SessionCredential {
         SessionCredential {
             cookie: CredentialPlace::Cookie { name: self.cookie.value.as_str().to_owned() },
+            checksum: self.checksum,
             scopes: check_scopes(&self.scopes, &at.field("scopes"), report),
         }
     }

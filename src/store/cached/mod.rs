@@ -15,9 +15,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::config::CacheLimits;
+use crate::{
+    config::CacheLimits,
+    domain::{CredentialHash, SessionRecord, Timestamp},
+};
 
-use super::{Finds, Kept, Lookups, StoreError};
+use super::{Finds, Kept, Lookups, SessionStore, StoreError};
 
 use self::{
     fences::Fences,
@@ -106,6 +109,24 @@ impl<S: Lookups> CachedStore<S> {
         self.load(name).await
     }
 
+    /// Reads what is remembered under this name again. Until it is read, and if it cannot be, what is remembered
+    /// is served on.
+    async fn refresh<R: Kept>(&self, name: &R::Name) -> Result<(), Arc<StoreError>>
+    where
+        S: Finds<R>,
+    {
+        let known = &R::memory(&self.shared.memories).known;
+        if !known.contains_key(name) {
+            return Ok(());
+        }
+        match self.shared.read(name).await {
+            Ok(fresh) => known.insert(name.clone(), fresh).await,
+            Err(NotLoaded::Unknown(_)) => known.invalidate(name).await,
+            Err(NotLoaded::Failed(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
     async fn load<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
     where
         S: Finds<R>,
@@ -120,6 +141,25 @@ impl<S: Lookups> CachedStore<S> {
             Ok(Err(panicked)) => Err(unavailable(panicked.to_string())),
             Err(_) => Err(Arc::new(too_slow(shared.load_timeout))),
         }
+    }
+}
+
+impl<S: Lookups + SessionStore> CachedStore<S> {
+    /// Notes in the store when these sessions were used, and reads again what is remembered of them. That needs
+    /// no load on the path of a Check.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store could not do. Then some uses may be noted and others not.
+    pub async fn touch(&self, uses: &[(CredentialHash, Timestamp)]) -> Result<(), Arc<StoreError>> {
+        self.shared.store.touch(uses).await.map_err(|error| {
+            self.shared.errors.count();
+            Arc::new(error)
+        })?;
+        for (hash, _) in uses {
+            self.refresh::<SessionRecord>(hash).await?;
+        }
+        Ok(())
     }
 }
 

@@ -157,12 +157,14 @@ impl SessionStore for SqliteStore {
         Ok(ended)
     }
 
-    async fn touch(&self, hash: &CredentialHash, at: Timestamp) -> Result<(), StoreError> {
-        let touching = sqlx::query("UPDATE sessions SET used = ?2 WHERE hash = ?1 AND used < ?2")
-            .bind(hash.as_bytes().as_slice())
-            .bind(at.as_millisecond());
+    async fn touch(&self, uses: &[(CredentialHash, Timestamp)]) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
-        self.run(touching, &mut change).await?;
+        for (hash, at) in uses {
+            let touching = sqlx::query("UPDATE sessions SET used = ?2 WHERE hash = ?1 AND used < ?2")
+                .bind(hash.as_bytes().as_slice())
+                .bind(at.as_millisecond());
+            self.run(touching, &mut change).await?;
+        }
         self.commit(change).await
     }
 

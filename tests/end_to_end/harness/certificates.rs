@@ -9,7 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName},
 };
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 
 /// Who issues certificates.
@@ -41,7 +41,21 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A connection by TLS to `host` at this address, whose certificate has to come from this authority.
+    /// A connection by TLS to `host` at this address that speaks this protocol (its name in ALPN).
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        host: &str,
+        protocol: &[u8],
+    ) -> TlsStream<TcpStream> {
+        let mut config = self.client(None);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let name = ServerName::try_from(host.to_owned()).expect("a host name");
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake")
+    }
+
+    /// A channel by TLS to `host` at this address, whose certificate has to come from this authority.
     pub(crate) async fn channel(
         &self,
         address: SocketAddr,

@@ -14,10 +14,11 @@ use http_body_util::BodyExt;
 use hyper::{
     body::{Body, Bytes, Frame},
     client::conn::http2::SendRequest,
+    ext::Protocol,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
@@ -34,7 +35,7 @@ pub(crate) struct Request {
     pub(crate) target: Vec<u8>,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
-    is_streamed: bool,
+    pub(crate) is_streamed: bool,
 }
 
 impl Request {
@@ -76,6 +77,19 @@ impl Request {
     /// With a body of JSON.
     pub(crate) fn json(self, body: &serde_json::Value) -> Self {
         self.with("content-type", "application/json").body(body.to_string())
+    }
+
+    fn over_http2(&self, scheme: &str) -> hyper::Request<Exactly> {
+        let target = std::str::from_utf8(&self.target).expect("a target of ASCII");
+        let mut builder = hyper::Request::builder()
+            .method(self.method.as_str())
+            .uri(format!("{scheme}://{}{target}", self.host));
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value.as_slice());
+        }
+        let has_body = self.is_streamed || !self.body.is_empty();
+        let body = Exactly(has_body.then(|| self.body.clone().into()));
+        builder.body(body).expect("a request that HTTP/2 can carry")
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -169,14 +183,30 @@ impl Http1 {
             Some(stream) => stream,
             None => BufReader::new(TcpStream::connect(self.address).await?),
         };
-        stream.write_all(bytes).await?;
-        let response = read_response(&mut stream, is_head).await?;
+        let response = exchange(&mut stream, bytes, is_head).await?;
         self.stream = Some(stream);
         Ok(response)
     }
 }
 
-async fn read_response(stream: &mut BufReader<TcpStream>, is_head: bool) -> io::Result<Response> {
+/// Sends one request over a connection that is there already, such as one by TLS.
+pub(crate) async fn send_over(stream: impl AsyncRead + AsyncWrite + Unpin, request: &Request) -> Response {
+    let (mut stream, bytes) = (BufReader::new(stream), request.to_bytes());
+    let exchange = exchange(&mut stream, &bytes, request.method == "HEAD");
+    let answer = tokio::time::timeout(ANSWER_TIME, exchange).await.expect("an answer in time");
+    answer.unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    bytes: &[u8],
+    is_head: bool,
+) -> io::Result<Response> {
+    stream.write_all(bytes).await?;
+    read_response(stream, is_head).await
+}
+
+async fn read_response(stream: &mut (impl AsyncBufRead + Unpin), is_head: bool) -> io::Result<Response> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let status_line = read_line(stream).await?;
     let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -205,7 +235,7 @@ async fn read_response(stream: &mut BufReader<TcpStream>, is_head: bool) -> io::
     Ok(response)
 }
 
-async fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+async fn read_chunks(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let line = read_line(stream).await?;
@@ -221,7 +251,7 @@ async fn read_chunks(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     }
 }
 
-async fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     let mut line = Vec::new();
     stream.read_until(b'\n', &mut line).await?;
     if line.pop() != Some(b'\n') {
@@ -265,7 +295,11 @@ impl Body for Exactly {
 
 impl Http2 {
     pub(crate) async fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over(TcpStream::connect(address).await.expect("a connection")).await
+    }
+
+    /// Over a connection that is there already, such as one by TLS.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let (sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
                 .await
@@ -275,16 +309,24 @@ impl Http2 {
     }
 
     pub(crate) async fn send(&mut self, request: &Request) -> Response {
-        let target = std::str::from_utf8(&request.target).expect("a target of ASCII");
-        let mut builder = hyper::Request::builder()
-            .method(request.method.as_str())
-            .uri(format!("http://{}{target}", request.host));
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value.as_slice());
-        }
-        let has_body = request.is_streamed || !request.body.is_empty();
-        let body = Exactly(has_body.then(|| request.body.clone().into()));
-        let request = builder.body(body).expect("a request that HTTP/2 can carry");
+        self.send_as("http", request).await
+    }
+
+    /// The same with this scheme, which a client is free to choose.
+    pub(crate) async fn send_as(&mut self, scheme: &str, request: &Request) -> Response {
+        self.exchange(request.over_http2(scheme)).await
+    }
+
+    /// Asks for a WebSocket (RFC 8441, section 5), which has to be refused: nothing is said over it.
+    pub(crate) async fn web_socket(&mut self, request: &Request) -> Response {
+        // The answer to any request proves that the other side has said whether it can do this.
+        self.send(&Request::get(&request.host, "/")).await;
+        let mut request = Request { method: "CONNECT".to_owned(), ..request.clone() }.over_http2("http");
+        request.extensions_mut().insert(Protocol::from_static("websocket"));
+        self.exchange(request).await
+    }
+
+    async fn exchange(&mut self, request: hyper::Request<Exactly>) -> Response {
         let answer = async {
             let (head, body) = self.0.send_request(request).await?.into_parts();
             Ok::<_, hyper::Error>((head, body.collect().await?.to_bytes()))

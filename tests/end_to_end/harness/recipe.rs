@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::root;
+use super::{certificates::Identity, root};
 
 /// Where the recipe expects Doorward.
 const DOORWARD: &str =
@@ -55,6 +55,42 @@ impl Recipe {
     /// With requests let through when Doorward cannot answer.
     pub(crate) fn failing_open(self) -> Self {
         self.with("failure_mode_allow: false", "failure_mode_allow: true")
+    }
+
+    /// With TLS towards the client.
+    pub(crate) fn over_tls(self, identity: &Identity) -> Self {
+        let inline = |pem: String| format!("{{ inline_string: {} }}", serde_json::json!(pem));
+        let socket = format!(
+            "      filter_chains:
+        - transport_socket:
+            name: envoy.transport_sockets.tls
+            typed_config:
+              \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+              common_tls_context:
+                alpn_protocols: [h2, http/1.1]
+                tls_certificates: [{{ certificate_chain: {}, private_key: {} }}]
+          filters:",
+            inline(identity.certificate_pem()),
+            inline(identity.key_pem())
+        );
+        self.with("      filter_chains:\n        - filters:", &socket)
+    }
+
+    /// Behind one proxy that Envoy trusts.
+    pub(crate) fn behind_a_proxy(self) -> Self {
+        self.with_option("xff_num_trusted_hops: 1")
+    }
+
+    /// With WebSocket over HTTP/1 and HTTP/2.
+    pub(crate) fn with_web_sockets(self) -> Self {
+        self.with_option("upgrade_configs: [{ upgrade_type: websocket }]")
+            .with_option("http2_protocol_options: { allow_connect: true }")
+    }
+
+    /// With one more option of the connection manager.
+    fn with_option(self, option: &str) -> Self {
+        let anchor = "                use_remote_address: true\n";
+        self.with(anchor, &format!("{anchor}                {option}\n"))
     }
 
     /// Replaces a text that stands there, and stands there once.

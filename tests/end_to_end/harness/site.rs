@@ -24,6 +24,13 @@ pub(crate) struct Key {
     pub(crate) key: String,
 }
 
+/// A session as its creation showed it.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
 pub(crate) struct Site {
     folder: TempDir,
     environment: Vec<(String, String)>,
@@ -114,6 +121,14 @@ impl Site {
         self.json(&["keys", "revoke", id]);
     }
 
+    /// Begins a session of the user `ada` that lives for an hour.
+    pub(crate) fn sign_in(&self, words: &[&str]) -> Session {
+        let answer =
+            self.json(&[&["sessions", "create", "--user", "ada", "--lifetime", "1h"], words].concat());
+        let Key { id, key: token } = self.issued(&answer, "token");
+        Session { id, token }
+    }
+
     /// A well-formed key that no store has.
     pub(crate) fn invent(&self, prefix: &str) -> String {
         let prefix = prefix.parse().expect("a prefix");
@@ -135,8 +150,13 @@ impl Site {
     }
 
     fn key(&self, answer: &Value) -> Key {
+        self.issued(answer, "key")
+    }
+
+    /// What an answer shows once, under this name.
+    fn issued(&self, answer: &Value, name: &str) -> Key {
         let member = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("no {name} in {answer}"));
-        let key = Key { id: member("id").to_owned(), key: member("key").to_owned() };
+        let key = Key { id: member("id").to_owned(), key: member(name).to_owned() };
         self.note_secret(&key.key);
         key
     }

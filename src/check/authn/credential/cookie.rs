@@ -53,21 +53,23 @@ fn value<'p>(pair: &'p [u8], name: &str) -> &'p [u8] {
 }
 
 /// The `cookie` header without the cookies that have one of these names: `None` if there is nothing to cut, an
-/// empty one if nothing is left.
+/// empty one if nothing is left. Cookies that are not UTF-8 are left out as well: Envoy takes no others from us.
 #[must_use]
-pub fn without_cookies(request: &InboundRequest<'_>, names: &[&str]) -> Option<Vec<u8>> {
-    let mut kept: Vec<&[u8]> = Vec::new();
+pub fn without_cookies(request: &InboundRequest<'_>, names: &[&str]) -> Option<String> {
+    let mut kept: Vec<&str> = Vec::new();
     let mut has_cut = false;
     for header in request.headers.values("cookie") {
         for pair in pairs(header) {
             if names.iter().any(|name| is_named(pair, name) || hidden(pair, name) > 0) {
                 has_cut = true;
-            } else if !pair.is_empty() {
-                kept.push(pair);
+            } else if let Ok(text) = std::str::from_utf8(pair)
+                && !text.is_empty()
+            {
+                kept.push(text);
             }
         }
     }
-    has_cut.then(|| kept.join(b"; ".as_slice()))
+    has_cut.then(|| kept.join("; "))
 }
 
 #[cfg(test)]
@@ -88,10 +90,10 @@ mod tests {
     use super::*;
     use crate::check::request;
 
-    fn with<T>(headers: &[&str], test: impl FnOnce(&InboundRequest<'_>) -> T) -> T {
-        let value = |text: &&str| HeaderValue {
+    fn with<T>(headers: &[impl AsRef<[u8]>], test: impl FnOnce(&InboundRequest<'_>) -> T) -> T {
+        let value = |value| HeaderValue {
             key: "cookie".into(),
-            raw_value: text.as_bytes().to_vec(),
+            raw_value: AsRef::<[u8]>::as_ref(value).to_vec(),
             ..Default::default()
         };
         let http = HttpRequest {
@@ -150,11 +152,19 @@ mod tests {
             (&["s=1"], Some("")),
             (&["s=1; s=2; t=3,s=evil; u=4"], Some("u=4")),
             (&["a=b", "s=1", "c=d"], Some("a=b; c=d")),
+            (&["a=\"b\";s=1;;c = ü ;"], Some("a=\"b\"; c = ü")),
             (&["a=b; c=d"], None),
             (&[], None),
         ] {
             let cut = with(headers, |request| without_cookies(request, &["s"]));
-            assert_eq!(cut.as_deref(), left.map(str::as_bytes), "{headers:?}");
+            assert_eq!(cut.as_deref(), left, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_cookie_that_envoy_would_not_take_goes_with_the_one_that_is_cut() {
+        let cut = |header: &[u8]| with(&[header], |request| without_cookies(request, &["s"]));
+        assert_eq!(cut(b"a=1; b=\xff; s=1; c=3").as_deref(), Some("a=1; c=3"));
+        assert_eq!(cut(b"a=1; b=\xff; c=3"), None, "what needs no change is not touched");
     }
 }

@@ -45,6 +45,8 @@ pub enum Credential<'r> {
 pub struct PresentedKey<'r> {
     /// The whole key.
     pub(super) text: &'r str,
+    /// Where it stood.
+    pub(super) place: &'r CredentialPlace,
     /// The prefix rule that it falls under.
     pub(super) rule: &'r PrefixRule,
     /// Whether it needs a checksum.
@@ -97,8 +99,10 @@ impl Credential<'_> {
     pub fn is_by_cookie(&self) -> bool {
         match self {
             Self::Session(_) => true,
-            Self::Jwt(token) => matches!(token.place, CredentialPlace::Cookie { .. }),
-            Self::Anonymous | Self::ApiKey(_) | Self::Signature(_) => false,
+            Self::ApiKey(PresentedKey { place, .. }) | Self::Jwt(PresentedToken { place, .. }) => {
+                matches!(place, CredentialPlace::Cookie { .. })
+            }
+            Self::Anonymous | Self::Signature(_) => false,
         }
     }
 }
@@ -111,7 +115,7 @@ impl PresentedToken<'_> {
         api: &'a GuardedApi,
     ) -> impl Iterator<Item = (usize, &'a JwtCredential)> {
         api.config.credentials.iter().enumerate().filter_map(|(index, rule)| match rule {
-            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, jwt)),
+            CredentialRule::Jwt(jwt) if jwt.from.contains(self.place) => Some((index, &**jwt)),
             _ => None,
         })
     }
@@ -229,7 +233,7 @@ fn present<'r>(
         if !may_stand_in(place, rule) {
             return Err(malformed("keys of this environment may not stand in a query"));
         }
-        return Ok(Credential::ApiKey(PresentedKey { text, rule, checksum: accepted.checksum }));
+        return Ok(Credential::ApiKey(PresentedKey { text, place, rule, checksum: accepted.checksum }));
     }
     let mut sessions = rules().filter_map(|rule| match rule {
         CredentialRule::Session(session) => Some(session),
@@ -348,7 +352,9 @@ mod tests {
     #[test]
     fn a_presented_key_never_shows_itself() {
         let rule = PrefixRule { prefix: "sk_".parse().expect("a prefix"), environment: None, kind: None };
-        let key = PresentedKey { text: "sk_secret", rule: &rule, checksum: ChecksumRule::Required };
+        let place = CredentialPlace::Cookie { name: "key".to_owned() };
+        let checksum = ChecksumRule::Required;
+        let key = PresentedKey { text: "sk_secret", place: &place, rule: &rule, checksum };
         assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
     }
 }

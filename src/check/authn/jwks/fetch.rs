@@ -68,7 +68,7 @@ pub(super) async fn jwks(keys: &RemoteKeys) -> Result<KeySet, FetchFault> {
     Ok(KeySet::published(&get(&client, &keys.url, keys.private_addresses).await?)?)
 }
 
-/// Fetches the metadata at the configured address, which have to be those of `issuer` (OpenID Connect Discovery 1.0,
+/// Fetches the metadata at the configured address, which have to be those of `issuer` (`OpenID` Connect Discovery 1.0,
 /// section 4.3), and the set that they name.
 pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<KeySet, FetchFault> {
     let client = client(keys).await?;

@@ -106,9 +106,9 @@ mod tests {
     use super::*;
 
     const TIMING: KeyTiming = KeyTiming {
-        refresh: Duration::from_secs(300),
+        refresh: Duration::from_mins(5),
         refetch: Duration::from_secs(10),
-        stale: Duration::from_secs(3600),
+        stale: Duration::from_hours(1),
     };
 
     /// A source that is told what its fetches brought, at times counted in seconds.

@@ -30,7 +30,7 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on the curve P-384 with SHA-384.
     ES384,
-    /// EdDSA on the curve Ed25519.
+    /// `EdDSA` on the curve Ed25519.
     EdDSA,
 }
 

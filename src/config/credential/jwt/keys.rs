@@ -24,7 +24,7 @@ use super::Algorithm;
 const URL_BYTES_MAX: usize = 2048;
 /// The shortest shared secret, in bytes.
 const SECRET_BYTES_MIN: usize = 32;
-/// What the addresses of metadata have in common (RFC 8615; OpenID Connect Discovery 1.0, section 4; RFC 8414).
+/// What the addresses of metadata have in common (RFC 8615; `OpenID` Connect Discovery 1.0, section 4; RFC 8414).
 const WELL_KNOWN: &str = "/.well-known/";
 
 /// Where the keys of an issuer come from.

@@ -189,7 +189,7 @@ mod tests {
     fn jwt(more: &[&str]) -> JwtCredential {
         let mut config = config(&with_jwt(&fields(more)));
         match config.apis.remove(0).credentials.remove(0) {
-            CredentialRule::Jwt(jwt) => jwt,
+            CredentialRule::Jwt(jwt) => *jwt,
             other => panic!("{other:?}"),
         }
     }

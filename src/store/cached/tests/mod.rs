@@ -67,6 +67,7 @@ with_every_kind!(
     sixty_four_at_once_load_once
     an_error_is_not_remembered
     what_is_read_anew_is_read_once_and_remembered
+    what_is_refreshed_is_served_on_until_it_is_read
     an_absence_is_remembered_for_long_only_where_no_stranger_names_it
 );
 
@@ -160,6 +161,36 @@ async fn what_is_read_anew_is_read_once_and_remembered<R: Sample>() {
         assert_eq!(read.as_deref(), Some(&now));
         assert_eq!(found::<R>(&cached, number).await.as_deref(), Some(&now));
     }
+    assert_eq!(store.loads(), 4);
+}
+
+async fn what_is_refreshed_is_served_on_until_it_is_read<R: Sample>() {
+    let store = Scripted::default();
+    store.put(R::sample(1));
+    let cached = cached(&store);
+    cached.refresh::<R>(&name::<R>(1)).await.expect("no error");
+    assert_eq!(store.loads(), 0, "nothing is remembered of it");
+    assert!(found::<R>(&cached, 1).await.is_some());
+    store.put_unnoted(R::sample(1).restricted());
+
+    store.fail(true);
+    cached.refresh::<R>(&name::<R>(1)).await.expect_err("it fails");
+    store.fail(false);
+    store.close_gate();
+    let refreshing = tokio::spawn({
+        let cached = cached.clone();
+        async move { cached.refresh::<R>(&name::<R>(1)).await }
+    });
+    store.loads_begun(3).await;
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)), "nobody waits for it");
+    store.open_gate();
+    refreshing.await.expect("no panic").expect("no error");
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted()));
+    assert_eq!(store.loads(), 3);
+
+    store.remove::<R>(&name::<R>(1));
+    cached.refresh::<R>(&name::<R>(1)).await.expect("no error");
+    assert!(found::<R>(&cached, 1).await.is_none());
     assert_eq!(store.loads(), 4);
 }
 
