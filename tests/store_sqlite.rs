@@ -154,6 +154,37 @@ async fn a_schema_of_a_newer_version_asks_for_an_upgrade() {
 }
 
 #[tokio::test]
+async fn what_is_opened_as_it_is_stays_as_it_is() {
+    let scene = Scene::new();
+    let refused = async |expected: &str| {
+        let error = SqliteStore::open_as_it_is(&scene.path(), PATIENCE).await.expect_err("it cannot be used");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    refused("keys.db: it is not there yet: `doorward serve`").await;
+    assert!(!scene.path().exists());
+
+    std::fs::write(scene.path(), "").expect("an empty file");
+    refused("its schema is not that of this version").await;
+    assert_eq!(std::fs::metadata(scene.path()).expect("the file").len(), 0);
+    std::fs::remove_file(scene.path()).expect("removed");
+
+    let store = scene.open().await;
+    store.insert(&[record(1)]).await.expect("inserted");
+    let other = SqliteStore::open_as_it_is(&scene.path(), PATIENCE).await.expect("it opens");
+    assert!(find(&other, 1).await.expect("found").record.is_some());
+    other.try_to_write().await.expect("it could be written to");
+    let lock = scene.tamper("BEGIN IMMEDIATE").await;
+    let error = other.try_to_write().await.expect_err("somebody else writes");
+    assert!(error.to_string().contains("another process holds a lock"), "{error}");
+    drop(lock);
+    store.close().await;
+    other.close().await;
+
+    scene.tamper("INSERT INTO _sqlx_migrations VALUES (999, 'later', 0, 1, x'00', 0)").await;
+    refused("a newer version of this program has written it").await;
+}
+
+#[tokio::test]
 async fn a_database_of_another_program_is_left_alone() {
     let scene = Scene::new();
     scene.tamper("CREATE TABLE keys (id INTEGER); INSERT INTO keys VALUES (1)").await;

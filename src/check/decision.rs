@@ -1,12 +1,14 @@
 //! Stage 7, conclude: what was seen and judged → [`Decision`].
 
+use std::borrow::Cow;
+
 use crate::{
-    config::Route,
+    config::{Route, Shadow},
     domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
 };
 
 use super::{
-    authn::{Belonging, Principal},
+    authn::{Belonging, Credential, Principal},
     authz::Standing,
     rate_limit::Admission,
     refusal::Refusal,
@@ -22,8 +24,10 @@ pub struct Seen<'r> {
     pub request: Option<InboundRequest<'r>>,
     /// The API that stage 2 found.
     pub api: Option<&'r GuardedApi>,
-    /// The route that stage 2 found.
-    pub route: Option<&'r Route>,
+    /// The route that stage 2 found, and whether it needs a credential.
+    pub matched: Option<Matched<'r>>,
+    /// What stage 3 found.
+    pub credential: Option<Credential<'r>>,
     /// Whom stage 4 proved.
     pub principal: Option<Principal>,
     /// For whom it acts, as stage 5 found.
@@ -39,9 +43,12 @@ impl<'r> Seen<'r> {
         self.api.insert(api)
     }
 
-    pub(super) fn route(&mut self, matched: Matched<'r>) -> Matched<'r> {
-        self.route = Some(matched.route);
-        matched
+    pub(super) fn matched(&mut self, matched: Matched<'r>) -> Matched<'r> {
+        *self.matched.insert(matched)
+    }
+
+    pub(super) fn credential(&mut self, credential: Credential<'r>) -> Credential<'r> {
+        *self.credential.insert(credential)
     }
 
     pub(super) fn principal(&mut self, principal: Principal) -> Principal {
@@ -50,6 +57,24 @@ impl<'r> Seen<'r> {
 
     pub(super) fn standing(&mut self, standing: Standing) -> Standing {
         self.standing.insert(standing).clone()
+    }
+
+    /// The route that stage 2 found.
+    #[must_use]
+    pub fn route(&self) -> Option<&'r Route> {
+        self.matched.map(|matched| matched.route)
+    }
+
+    /// Until when refusals are not enforced, or were: by the route's word, else by its API's.
+    #[must_use]
+    pub fn shadow(&self) -> Option<Shadow> {
+        self.route().and_then(|route| route.shadow).or(self.api?.config.shadow)
+    }
+
+    /// The text, without the credential should it stand in it.
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.credential.map_or(Cow::Borrowed(text), |credential| credential.redact(text))
     }
 
     /// The organization that the principal acts for, as far as it is known.
@@ -85,6 +110,9 @@ pub struct Decision<'r> {
     /// Whether refusals are not enforced at this time: then the credential stays in the request, for whoever
     /// enforces them now.
     pub in_shadow: bool,
+    /// Whether headers by which the application may take the request for another stay in it: nothing that it could
+    /// become is enforced at this time either.
+    pub leaves_overrides: bool,
 }
 
 /// Allowed, refused, or refused and waived: there is nothing else, and "allowed" takes an [`Admission`]. A refusal
@@ -122,12 +150,15 @@ impl<'r> Waiver<'r> {
 }
 
 impl<'r> Seen<'r> {
-    /// The waiver for what stages 2 to 6 refuse, where the route or its API stands in the shadow.
+    /// The waiver for what stages 2 to 6 refuse, where the route or its API stands in the shadow. What could be a
+    /// request to a route whose refusals are enforced already has none.
     #[must_use]
     pub fn waiver(&self, now: Timestamp) -> Option<Waiver<'r>> {
         let (request, api) = (self.request?, self.api?);
-        let shadow = self.route.and_then(|route| route.shadow).or(api.config.shadow)?;
-        (now < shadow.until).then_some(Waiver { request, api })
+        let shadow = self.shadow()?;
+        // What no route matches could still reach one that is enforced already.
+        let is_enforced = self.route().is_none() && api.could_enforce(&request, now);
+        (!is_enforced && now < shadow.until).then_some(Waiver { request, api })
     }
 }
 
@@ -136,10 +167,11 @@ impl<'r> Seen<'r> {
 pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>, now: Timestamp) -> Decision<'r> {
     let waiver = seen.waiver(now);
     let in_shadow = waiver.is_some();
+    let leaves_overrides = waiver.as_ref().is_some_and(|waiver| !waiver.api.enforces(now));
     let verdict = match (judged, waiver) {
         (Ok(admission), _) => Verdict::Allowed(admission),
         (Err(refusal), Some(waiver)) => Verdict::Waived(waiver, refusal),
         (Err(refusal), None) => Verdict::Refused(refusal),
     };
-    Decision { seen, verdict, in_shadow }
+    Decision { seen, verdict, in_shadow, leaves_overrides }
 }

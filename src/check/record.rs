@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Counts Checks by API, decision and reason.
-const CHECKS: &str = "doorward_checks_total";
+pub const CHECKS: &str = "doorward_checks_total";
 /// Measures how long Checks take, in seconds.
 const CHECK_SECONDS: &str = "doorward_check_duration_seconds";
 
@@ -122,12 +122,12 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
     tracing::info!(
         target: "doorward::audit",
         reason = refusal.kind.code(),
-        cause = &*refusal.cause,
+        cause = &*seen.redact(&refusal.cause),
         api = seen.api.map(|api| api.config.name.as_str()),
-        route = seen.route.map(|route| tracing::field::display(&route.pattern)),
+        route = seen.route().map(|route| tracing::field::display(&route.pattern)),
         method = seen.request.map(|request| shown(request.method)),
         host = seen.request.map(|request| shown(request.host)),
-        path = seen.request.map(|request| shown(request.path)),
+        path = seen.request.map(|request| seen.redact(request.path)).as_deref().map(shown),
         peer = seen.request.and_then(|request| request.peer).map(tracing::field::display),
         principal = principal.and_then(Principal::id),
         organization = seen.organization().map(OrganizationId::as_str),

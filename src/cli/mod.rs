@@ -1,6 +1,8 @@
 //! The command line: argv → command → exit code.
 
+mod check;
 mod config;
+mod doctor;
 mod keys;
 mod moments;
 mod organizations;
@@ -97,6 +99,7 @@ Examples:
   doorward config check doorward.yaml
   doorward serve --config doorward.yaml
   doorward keys create --api payments --name CI --organization acme --scope read
+  doorward check -H \"authorization: Bearer $KEY\" https://api.example.com/v1/scans
 
 Exit codes:
   0   done
@@ -116,6 +119,10 @@ enum Command {
     /// Check, describe and show the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Explain what would be decided about a request, stage by stage.
+    Check(check::CheckCommand),
+    /// Look whether everything is well: files, store, listeners, clocks, and what the configuration says.
+    Doctor(doctor::DoctorCommand),
     /// Create, list, rotate and revoke API keys in the store of the configuration.
     Keys(keys::KeysCommand),
     /// Create, list, change and suspend organizations, with their projects and members.
@@ -192,6 +199,8 @@ pub fn run(
     let done = match command {
         Command::Serve(command) => serve::run(&command, env),
         Command::Config(command) => config::run(&command, &env),
+        Command::Check(command) => check::run(&command, &env),
+        Command::Doctor(command) => doctor::run(&command, &env),
         Command::Keys(command) => keys::run(command, &env),
         Command::Organizations(command) => organizations::run(command, &env),
         Command::Secrets(command) => secrets::run(command, &env),

@@ -27,6 +27,9 @@ use super::{
     text::{Format, Text, names},
 };
 
+/// The most scopes that can be named where it is said which of them imply which.
+const IMPLICATIONS_MAX: usize = 1024;
+
 /// One product guarded.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -104,6 +107,10 @@ pub enum Ambiguity {
     PathParameter,
     /// `%3f` or `%23`: does the query or the fragment begin?
     EncodedDelimiter,
+    /// Another case of letters than in a route that would match otherwise: is it that route?
+    LetterCase,
+    /// A trailing slash, or none, otherwise than in a route that would match: is it that route?
+    TrailingSlash,
 }
 
 /// One product guarded.
@@ -124,6 +131,7 @@ pub(super) struct RawApi {
     ambiguous_paths: RawAmbiguousPaths,
     /// What proves who is asking. An API without any can have public routes only.
     #[serde(default)]
+    #[schemars(length(max = 32))]
     credentials: Vec<RawCredential>,
     /// What a key without any scope may do.
     #[serde(default)]
@@ -266,6 +274,12 @@ impl RawApi {
             let implied = implied.iter().map(|scope| scope.value.clone()).collect();
             (scope.value.clone(), implied)
         });
+        // What a chain implies grows with the square of its length.
+        let count = self.scopes.len() + self.scopes.values().map(Vec::len).sum::<usize>();
+        if count > IMPLICATIONS_MAX {
+            report.add(at, format!("found {count} scopes, expected {IMPLICATIONS_MAX} at most"));
+            return Implications::default();
+        }
         Implications::close(&direct.collect()).unwrap_or_else(|scope| {
             let message = format!("found that `{scope}` implies itself, expected no circle");
             report.add(&at.field(scope.as_str()), message);
@@ -374,6 +388,12 @@ mod tests {
             &api(&["scopes: { a: [b], b: [c], c: [a] }"]),
             &["6:18 apis[0].scopes.a: found that `a` implies itself, expected no circle"],
         );
+        let chain = |length: usize| {
+            let links: Vec<String> = (0..length).map(|link| format!("s{link}: [s{}]", link + 1)).collect();
+            api(&[&format!("scopes: {{ {} }}", links.join(", "))])
+        };
+        check(&chain(512), &[]);
+        check(&chain(513), &["6:13 apis[0].scopes: found 1026 scopes, expected 1024 at most"]);
         check(
             &api(&["scopes: { 'a b': [], c: ['d e'] }"]),
             &[

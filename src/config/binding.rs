@@ -67,7 +67,7 @@ pub(super) enum RawShort {
 #[schemars(rename = "LongBinding")]
 pub(super) struct RawLong {
     /// The places. Where several are filled, they must agree.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 16))]
     from: Vec<RawNamePlace>,
     /// Whether a request that names none is refused.
     #[serde(default = "yes")]

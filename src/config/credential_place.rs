@@ -1,5 +1,7 @@
 //! `credentials[].….from`: where in a request a credential may stand.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +154,18 @@ impl CredentialPlace {
                 one == two && same_scheme
             }
             _ => false,
+        }
+    }
+}
+
+/// Says where, in a few words: `header authorization (Bearer)`, `query api_key`, `cookie session`.
+impl fmt::Display for CredentialPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header { name, scheme: Some(scheme) } => write!(f, "header {name} ({scheme})"),
+            Self::Header { name, scheme: None } => write!(f, "header {name}"),
+            Self::Query { name, .. } => write!(f, "query {name}"),
+            Self::Cookie { name } => write!(f, "cookie {name}"),
         }
     }
 }

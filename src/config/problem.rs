@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use super::{Fingerprint, grants::Grant, place::Place, tree::Node};
 
+/// The most problems of one file that are told.
+const PROBLEMS_MAX: usize = 100;
+
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
@@ -65,6 +68,14 @@ impl Problem {
     /// The part of the configuration in which it lies: a section, or one of the APIs (`apis[0]`).
     pub(super) fn part(&self) -> &str {
         self.path.split('.').next().unwrap_or_default()
+    }
+}
+
+/// Notes a problem, unless there are more than anybody will read: a file with mistakes by the hundred thousand must
+/// not fill memory and log with them.
+pub(super) fn note(problems: &mut Vec<Problem>, problem: impl FnOnce() -> Problem) {
+    if problems.len() < PROBLEMS_MAX {
+        problems.push(problem());
     }
 }
 
@@ -133,14 +144,14 @@ impl<'a> Report<'a> {
     /// Notes a problem of the value at `place`; where a default stands there, the line is that of what is
     /// around it.
     pub(super) fn add(&mut self, place: &Place<'_>, message: impl Into<String>) {
-        let origin = self.origin_of(place);
-        self.findings.problems.push(Problem::new(origin, place, message));
+        let root = self.root;
+        note(&mut self.findings.problems, || Problem::new(origin_in(root, place), place, message));
     }
 
     /// Notes a risk of the value at `place`, which is good otherwise.
     pub(super) fn warn(&mut self, place: &Place<'_>, message: impl Into<String>) {
-        let origin = self.origin_of(place);
-        self.findings.warnings.push(Problem::new(origin, place, message));
+        let root = self.root;
+        note(&mut self.findings.warnings, || Problem::new(origin_in(root, place), place, message));
     }
 
     /// Whether anything was written at `place`.
@@ -150,14 +161,18 @@ impl<'a> Report<'a> {
 
     /// Where `place` was written.
     pub(super) fn origin_of(&self, place: &Place<'_>) -> &'a Origin {
-        let (Ok(node) | Err(node)) = self.root.locate(place);
-        &node.origin
+        origin_in(self.root, place)
     }
 
     /// What was found.
     pub(super) fn finish(self) -> Findings {
         self.findings
     }
+}
+
+fn origin_in<'r>(root: &'r Node, place: &Place<'_>) -> &'r Origin {
+    let (Ok(node) | Err(node)) = root.locate(place);
+    &node.origin
 }
 
 /// Everything that is wrong with a configuration, file by file, each in its order; what came from the environment
@@ -195,6 +210,10 @@ impl InFile {
     fn all(file: &Path, severity: Severity, mut problems: Vec<Problem>) -> Vec<Self> {
         problems.sort_unstable();
         problems.dedup();
+        if problems.len() >= PROBLEMS_MAX {
+            problems.truncate(PROBLEMS_MAX);
+            problems.push(Problem::of_file(format!("found so much that only {PROBLEMS_MAX} of it is told")));
+        }
         let in_file = |problem| Self { file: file.to_owned(), severity, problem };
         problems.into_iter().map(in_file).collect()
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     place::Place,
-    problem::Problem,
+    problem::{Problem, note},
     schema::{admits, allowed_values, properties, required, rule_of},
     tree::{Content, Member, Node},
     wording::{any_of, did_you_mean, found, nearest, unknown_field, written, wrong_type},
@@ -54,8 +54,12 @@ impl<'a> Walk<'a> {
 
     fn inside(&mut self, node: &Node, shape: &'a Value, at: &Place<'_>) {
         match &node.content {
-            Content::Mapping(members) => self.members(node, members, shape, at),
+            Content::Mapping(members) => {
+                self.at_most(node, members.len(), shape.get("maxProperties"), at);
+                self.members(node, members, shape, at);
+            }
             Content::List(items) => {
+                self.at_most(node, items.len(), shape.get("maxItems"), at);
                 if items.is_empty() && shape.get("minItems").is_some() {
                     self.add(node, at, "found an empty list, expected at least one entry".to_owned());
                 }
@@ -68,6 +72,12 @@ impl<'a> Walk<'a> {
             Content::Text(text) => self.text(node, text, shape, at),
             Content::Integer(value) => self.range(node, *value, shape, at),
             Content::Null | Content::Boolean(_) | Content::Float(_) => {}
+        }
+    }
+
+    fn at_most(&mut self, node: &Node, count: usize, most: Option<&Value>, at: &Place<'_>) {
+        if let Some(most) = most.and_then(Value::as_u64).filter(|most| count as u64 > *most) {
+            self.add(node, at, format!("found {count} entries, expected {most} at most"));
         }
     }
 
@@ -88,14 +98,14 @@ impl<'a> Walk<'a> {
                     // A needed field that is misspelt is one mistake, not two.
                     missing.retain(|name| meant != Some(*name));
                     let message = unknown_field(&known, meant);
-                    self.problems.push(Problem::new(&member.origin, &at, message));
+                    note(&mut self.problems, || Problem::new(&member.origin, &at, message));
                 }
                 Some(schema) => {
                     let fault =
                         rule_of(shape.get("propertyNames")).and_then(|rule| (rule.fault)(&member.key));
                     if let Some(fault) = fault {
                         let message = format!("found the name {:?}, {fault}", member.key);
-                        self.problems.push(Problem::new(&member.origin, &at, message));
+                        note(&mut self.problems, || Problem::new(&member.origin, &at, message));
                     }
                     self.node(&member.node, schema, &at);
                 }
@@ -149,7 +159,7 @@ impl<'a> Walk<'a> {
             (None, _, Some(member)) => {
                 let message = unknown_field(&tags, nearest(&member.key, &tags));
                 let at = at.field(&member.key);
-                self.problems.push(Problem::new(&member.origin, &at, message));
+                note(&mut self.problems, || Problem::new(&member.origin, &at, message));
             }
             (found, ..) => {
                 let found = if found.is_some() { "several" } else { "none" };
@@ -161,7 +171,7 @@ impl<'a> Walk<'a> {
     }
 
     fn add(&mut self, node: &Node, at: &Place<'_>, message: String) {
-        self.problems.push(Problem::new(&node.origin, at, message));
+        note(&mut self.problems, || Problem::new(&node.origin, at, message));
     }
 }
 
@@ -202,6 +212,42 @@ mod tests {
         );
         check(&api(&["routes: []"]), &["5:13 apis[0].routes: found an empty list"]);
         check(&(api(&[]) + "listen: { check: [] }"), &["6:18 listen.check: found an empty list"]);
+    }
+
+    #[test]
+    fn a_list_or_mapping_that_every_check_goes_through_is_short() {
+        let listed = |count: usize, entry: &dyn Fn(usize) -> String| {
+            (0..count).map(entry).collect::<Vec<_>>().join(", ")
+        };
+        let key = |fields: &str| format!("credentials: [{{ api_key: {{ {fields} }} }}]");
+        let places = |count| listed(count, &|number| format!("{{ cookie: c{number} }}"));
+        let prefixes = |count| listed(count, &|number| format!("e{number}: k{number}_"));
+        let keys = |count| {
+            listed(count, &|number| {
+                format!("{{ api_key: {{ prefix: k{number}_, from: [{{ cookie: c }}] }} }}")
+            })
+        };
+        let at = "apis[0].credentials";
+        let cases = [
+            (key(&format!("prefix: k, from: [{}]", places(16))), None),
+            (
+                key(&format!("prefix: k, from: [{}]", places(17))),
+                Some(format!("4:49 {at}[0].api_key.from: found 17 entries, expected 16 at most")),
+            ),
+            (key(&format!("prefixes: {{ {} }}, from: [{{ cookie: c }}]", prefixes(64))), None),
+            (
+                key(&format!("prefixes: {{ {} }}, from: [{{ cookie: c }}]", prefixes(65))),
+                Some(format!("4:42 {at}[0].api_key.prefixes: found 65 entries, expected 64 at most")),
+            ),
+            (format!("credentials: [{}]", keys(32)), None),
+            (
+                format!("credentials: [{}]", keys(33)),
+                Some(format!("4:18 {at}: found 33 entries, expected 32 at most")),
+            ),
+        ];
+        for (field, expected) in cases {
+            check(&api(&[&field]), expected.as_deref().as_slice());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     RawConfig,
     api::RawApi,
     place::Place,
-    problem::Problem,
+    problem::{Problem, note},
     tree::{Content, Member, Node},
 };
 
@@ -59,7 +59,9 @@ impl<'a> Sound<'a> {
 
     fn read<T: DeserializeOwned>(&mut self, json: Value, node: &Node, at: &Place<'_>) -> Option<T> {
         let read = serde_json::from_value(json);
-        let fault = |error| Problem::new(&node.origin, at, format!("cannot be understood: {error}"));
-        read.map_err(|error| self.problems.push(fault(error))).ok()
+        let fault = |error: serde_json::Error| {
+            Problem::new(&node.origin, at, format!("cannot be understood: {error}"))
+        };
+        read.map_err(|error| note(self.problems, || fault(error))).ok()
     }
 }

@@ -13,14 +13,14 @@ use saphyr_parser::{Event, Marker, Parser, ScanError, Span};
 
 use super::{
     place::Place,
-    problem::{Origin, Problem},
+    problem::{Origin, Problem, note},
     tree::{Content, Member, Node},
 };
 
 /// The deepest nesting of lists and mappings.
 const DEPTH_MAX: usize = 32;
-/// The most nodes that aliases may add.
-const ALIAS_NODES_MAX: usize = 50_000;
+/// The most nodes that anchors and aliases may add: each anchor keeps a copy of what stands there.
+const COPIED_NODES_MAX: usize = 50_000;
 
 /// Reads the one document that `text` holds, null where it holds none; `None` if it cannot be read, which
 /// is noted in `problems`. All nodes come from `variable` if there is one, and from their lines otherwise.
@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, variable: Option<&str>, problems: &mut Vec<Proble
         problems,
         open: Vec::new(),
         anchors: BTreeMap::new(),
-        alias_nodes: 0,
+        copied_nodes: 0,
         root: None,
     };
     builder.run(text)
@@ -69,7 +69,7 @@ struct Builder<'a> {
     problems: &'a mut Vec<Problem>,
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
-    alias_nodes: usize,
+    copied_nodes: usize,
     root: Option<Node>,
 }
 
@@ -118,15 +118,14 @@ impl Builder<'_> {
                         Items::Mapping { members, .. } => Content::Mapping(members),
                     };
                     let origin = open.origin;
-                    self.place(Node { origin, content }, open.anchor);
+                    self.place(Node { origin, content }, open.anchor, span.start)?;
                 }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let content = self.scalar(&text, style, tag.as_deref(), span.start)?;
                 let origin = self.origin(span.start);
-                self.place(Node { origin, content }, anchor);
-                Ok(())
+                self.place(Node { origin, content }, anchor, span.start)
             }
             Event::Alias(anchor) => self.alias(anchor, span.start),
         }
@@ -175,20 +174,27 @@ impl Builder<'_> {
             return self
                 .fail(mark, "found an alias (`*…`) within its own anchor, expected one of something before");
         };
-        self.alias_nodes = self.alias_nodes.saturating_add(count(node));
-        if self.alias_nodes > ALIAS_NODES_MAX {
-            return self.fail(
-                mark,
-                &format!(
-                    "found aliases that add more than {ALIAS_NODES_MAX} values, expected that many at most"
-                ),
-            );
+        let (nodes, levels) = (count(node), depth(node));
+        self.check_copy(nodes, mark)?;
+        self.check_depth(levels, mark)?;
+        let origin = self.origin(mark);
+        if let Some(node) = self.anchors.get(&anchor) {
+            let content = node.content.clone();
+            self.place(Node { origin, content }, 0, mark)?;
         }
-        let mut node = node.clone();
-        self.check_depth(depth(&node), mark)?;
-        node.origin = self.origin(mark);
-        self.place(node, 0);
         Ok(())
+    }
+
+    /// Whether so many nodes may be copied.
+    fn check_copy(&mut self, nodes: usize, mark: Marker) -> Result<(), Unreadable> {
+        self.copied_nodes = self.copied_nodes.saturating_add(nodes);
+        if self.copied_nodes <= COPIED_NODES_MAX {
+            return Ok(());
+        }
+        let message = format!(
+            "found anchors and aliases that add more than {COPIED_NODES_MAX} values, expected that many at most"
+        );
+        self.fail(mark, &message)
     }
 
     fn check_tag(&mut self, tag: Option<&Tag>, mark: Marker) -> Result<(), Unreadable> {
@@ -210,8 +216,9 @@ impl Builder<'_> {
     }
 
     /// Puts a complete node where it belongs.
-    fn place(&mut self, node: Node, anchor: usize) {
+    fn place(&mut self, node: Node, anchor: usize, mark: Marker) -> Result<(), Unreadable> {
         if anchor > 0 {
+            self.check_copy(count(&node), mark)?;
             self.anchors.insert(anchor, node.clone());
         }
         let origin = node.origin.clone();
@@ -225,13 +232,14 @@ impl Builder<'_> {
                     *next = match key(node, seen) {
                         Ok(key) => Next::Value { key, origin },
                         Err(message) => {
-                            self.problems.push(Problem::new(&origin, &Place::Root, message));
+                            note(self.problems, || Problem::new(&origin, &Place::Root, message));
                             Next::Nothing
                         }
                     };
                 }
             },
         }
+        Ok(())
     }
 
     fn origin(&self, mark: Marker) -> Origin {
@@ -298,7 +306,12 @@ fn depth(node: &Node) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::{api, check};
+    use std::path::Path;
+
+    use crate::config::{
+        Config,
+        tests::{api, check},
+    };
 
     #[test]
     fn what_is_no_single_mapping_in_yaml_is_refused_with_its_line() {
@@ -348,6 +361,18 @@ mod tests {
             format!("a{level}: &a{level} [{}]\n", [entry.as_str(); 10].join(", "))
         };
         let text: String = (0..10).map(level).collect();
-        check(&text, &["5:25 : found aliases that add more than 50000 values"]);
+        check(&text, &["5:20 : found anchors and aliases that add more than 50000 values"]);
+        // Anchors within anchors, each of which holds a long list.
+        let text = format!("a: {}{}{}", "&a [".repeat(20), "1, ".repeat(3_000), "]".repeat(20));
+        check(&text, &["1:9100 : found anchors and aliases that add more than 50000 values"]);
+    }
+
+    #[test]
+    fn of_very_many_mistakes_only_some_are_told() {
+        let text = format!("apis: [{}]", "1, ".repeat(100_000));
+        let errors = Config::parse(&text, Path::new("doorward.yaml"), &[]).expect_err("it is wrong");
+        let text = errors.to_string();
+        assert_eq!(text.lines().count(), 102, "{text}");
+        assert!(text.contains("doorward.yaml: found so much that only 100 of it is told"), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of an API key.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -91,5 +91,12 @@ impl KeyRecord {
     #[must_use]
     pub fn status(&self, now: Timestamp) -> CredentialStatus {
         CredentialStatus::at(now, self.expires, self.revoked)
+    }
+
+    /// Whether the key works at `now` and was made `age` ago or earlier, so that it is time to rotate it.
+    #[must_use]
+    pub fn is_past(&self, age: Duration, now: Timestamp) -> bool {
+        let due = self.created.checked_add(age);
+        self.status(now) == CredentialStatus::Active && due.is_ok_and(|due| due <= now)
     }
 }

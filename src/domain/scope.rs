@@ -1,6 +1,11 @@
 //! Scopes: what a principal may do, and which scope implies which.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    sync::Arc,
+};
 
 /// The longest scope, in bytes.
 const SCOPE_BYTES_MAX: usize = 64;
@@ -121,21 +126,24 @@ impl Implications {
     pub fn close(direct: &BTreeMap<Scope, Vec<Scope>>) -> Result<Self, Scope> {
         let mut closed = BTreeMap::new();
         for scope in direct.keys() {
-            let mut reached: Vec<Scope> = Vec::new();
+            let mut reached: BTreeSet<&Scope> = BTreeSet::new();
             let mut pending: Vec<&Scope> = direct.get(scope).into_iter().flatten().collect();
             while let Some(next) = pending.pop() {
                 if next == scope {
                     return Err(scope.clone());
                 }
-                if !reached.contains(next) {
-                    reached.push(next.clone());
+                if reached.insert(next) {
                     pending.extend(direct.get(next).into_iter().flatten());
                 }
             }
-            reached.sort_unstable();
-            closed.insert(scope.clone(), reached);
+            closed.insert(scope.clone(), reached.into_iter().cloned().collect());
         }
         Ok(Self(closed))
+    }
+
+    /// Every scope that implies another or is implied by one; some of them several times.
+    pub fn named(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter().flat_map(|(scope, implied)| std::iter::once(scope).chain(implied))
     }
 
     /// Whether one of the scopes held is `required` or implies it.

@@ -22,8 +22,10 @@ use tonic_health::{
 
 use super::ServeError;
 
+/// The service that Envoy calls.
+pub(super) const ENVOY_SERVICE: &str = "envoy.service.auth.v3.Authorization";
 /// The services whose health is told: the server as a whole, and the one that Envoy calls.
-const SERVICES: [&str; 2] = ["", "envoy.service.auth.v3.Authorization"];
+const SERVICES: [&str; 2] = ["", ENVOY_SERVICE];
 
 /// Whether this process may be asked.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 mod connection;
 mod health;
 mod listener;
+mod probe;
 mod reload;
 mod service;
 mod shutdown;
@@ -28,7 +29,9 @@ use crate::{
 
 use self::{health::Health, shutdown::Signals};
 
+pub use probe::{Probed, probe_check, probe_telemetry};
 pub use reload::ConfigSource;
+pub use tls::{CertificateEnd, TlsError, certificate_ends};
 
 /// How often the change table is read: well within the second after which a revoked key is refused.
 const CHANGES_POLL: Duration = Duration::from_millis(250);
@@ -61,7 +64,7 @@ pub enum ServeError {
     },
     /// The certificate or key of a listener cannot be used.
     #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+    Tls(#[from] TlsError),
     /// Metrics cannot be collected.
     #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),

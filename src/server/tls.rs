@@ -5,18 +5,22 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use rustls::{
-    RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    CertificateError, Error, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
     server::WebPkiClientVerifier,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::config::{CheckListener, Transport};
+use crate::{
+    config::{CheckListener, Transport},
+    domain::Timestamp,
+};
 
 /// The protocol that gRPC speaks, for ALPN (RFC 9113, section 3.2).
 const HTTP2: &[u8] = b"h2";
@@ -150,4 +154,71 @@ fn read(transport: &Transport) -> Result<Option<ServerConfig>, TlsError> {
         .map_err(|error| certificate.failed(error))?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(Some(config))
+}
+
+/// When a certificate of a listener ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEnd {
+    /// The file that it stands in.
+    pub path: PathBuf,
+    /// From then on it proves nothing.
+    pub ends: Timestamp,
+}
+
+/// Reads the files of a transport as serving does, and tells when each of their certificates ends.
+///
+/// # Errors
+///
+/// The first file that cannot be used.
+pub fn certificate_ends(transport: &Transport) -> Result<Vec<CertificateEnd>, TlsError> {
+    let Transport::MutualTls { certificate, client_ca, .. } = transport else {
+        return Ok(Vec::new());
+    };
+    read(transport)?;
+    let mut ends = Vec::new();
+    for file in [
+        PemFile { field: "certificate", path: certificate, expected: "a certificate chain" },
+        PemFile { field: "client_ca", path: client_ca, expected: "certificates of authorities" },
+    ] {
+        for certificate in file.certificates()? {
+            let end = end(&certificate).map_err(|error| file.failed(error))?;
+            ends.push(CertificateEnd { path: file.path.to_owned(), ends: end });
+        }
+    }
+    Ok(ends)
+}
+
+/// When a certificate ends. Verifying looks at the time first, and tells it where it is over; so the certificate is
+/// verified as of a time at which each one has ended.
+fn end(certificate: &CertificateDer<'static>) -> Result<Timestamp, Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone())?;
+    let verifier = WebPkiClientVerifier::builder(roots.into()).build();
+    let verifier = verifier.map_err(|error| Error::General(error.to_string()))?;
+    let at_the_end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+    match verifier.verify_client_cert(certificate, &[], at_the_end_of_time) {
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            let seconds = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
+            Ok(Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX))
+        }
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::General("it never ends".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_tells_when_it_ends() {
+        let mut params = CertificateParams::new(vec!["doorward.test".to_owned()]).expect("a name");
+        params.not_after = date_time_ymd(2031, 2, 3);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        assert_eq!(end(certificate.der()).expect("an end").to_string(), "2031-02-03T00:00:00Z");
+        assert!(end(&CertificateDer::from(vec![1, 2, 3])).is_err());
+    }
 }

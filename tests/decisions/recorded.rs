@@ -115,7 +115,7 @@ async fn knock_in_every_way() -> Vec<String> {
     for call in [
         Call::get("/notes/1").bearer(&key),
         Call::get("/notes/1"),
-        Call::get("/notes/1").bearer(&unknown),
+        Call::get(&format!("/notes/{unknown}")).bearer(&unknown),
         Call::get("/notes/1").bearer(&revoked),
         post.bearer(&key),
         Call::new("GET", "unknown.example", "/").bearer(&key),

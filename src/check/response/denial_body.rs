@@ -60,7 +60,7 @@ impl Filling<'_> {
             // No stage can give a refusal that knows when to come back.
             Hole::RetryAfter => None,
             Hole::RequiredScopes => {
-                Some(self.seen.route.map(|route| names(&route.scopes)).unwrap_or_default().into())
+                Some(self.seen.route().map(|route| names(&route.scopes)).unwrap_or_default().into())
             }
             Hole::ProvidedScopes => Some(self.seen.scopes().map(names).unwrap_or_default().into()),
             Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),

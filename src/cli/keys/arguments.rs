@@ -34,7 +34,8 @@ Examples:
 const LIST_EXAMPLES: &str = "\
 Examples:
   doorward keys list
-  doorward keys list --api payments --output json";
+  doorward keys list --api payments --output json
+  doorward keys list --older-than 90d";
 
 const ROTATE_EXAMPLES: &str = "\
 The new key has the rights and the end of the old one. Both work for the time of the overlap,
@@ -86,6 +87,9 @@ pub(super) enum Action {
         /// Only the keys that serve this API.
         #[arg(long, value_name = "NAME")]
         api: Option<ApiName>,
+        /// Only keys that work and were made so long ago or earlier: those that it is time to rotate.
+        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+        older_than: Option<Duration>,
     },
     /// Show one key.
     Get {

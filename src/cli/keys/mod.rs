@@ -79,7 +79,11 @@ async fn carry_out<S: KeyStore>(
             let Issued { key, record } = keys.create(wanted(arguments, now)?, rng).await?;
             Answer::Issued { key, record, old_ends: None }
         }
-        Action::List { api } => Answer::List(keys.list(&KeyFilter { api }).await?),
+        Action::List { api, older_than } => {
+            let mut records = keys.list(&KeyFilter { api }).await?;
+            records.retain(|record| older_than.is_none_or(|age| record.is_past(age, now)));
+            Answer::List(records)
+        }
         Action::Get { id } => Answer::Key(keys.get(&id).await?),
         Action::Rotate { id, overlap } => {
             let Issued { key, record } = keys.rotate(&id, overlap, rng).await?;

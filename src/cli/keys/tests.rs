@@ -156,6 +156,23 @@ async fn a_list_is_a_table_that_nothing_breaks() {
 }
 
 #[tokio::test]
+async fn keys_past_an_age_are_listed() {
+    let mut scene = Scene::new();
+    let old = text(&scene.create().await["id"]);
+    let revoked = text(&scene.create().await["id"]);
+    scene.run(&["revoke", &revoked]).await.expect("revoked");
+    scene.clock.advance(90 * 86_400 - 1);
+    let young = text(&scene.create().await["id"]);
+    let mut past = async |age: &str| {
+        let listed = scene.json(&["list", "--older-than", age]).await;
+        listed["keys"].as_array().expect("a list").iter().map(|key| text(&key["id"])).collect::<Vec<_>>()
+    };
+    assert_eq!(past("90d").await, Vec::<String>::new());
+    assert_eq!(past("89d").await, [old.as_str()]);
+    assert_eq!(past("0s").await, [old.as_str(), young.as_str()]);
+}
+
+#[tokio::test]
 async fn one_key_is_shown_line_by_line() {
     let mut scene = Scene::new();
     let id = text(&scene.create().await["id"]);
@@ -232,6 +249,7 @@ async fn a_failure_says_whose_it_is() {
         with(&["--source", "10.0.0.0/8"]),
         vec!["create", "--api", "payments"],
         vec!["list", "--api", "nowhere"],
+        vec!["list", "--older-than", "90"],
         vec!["rotate", &id, "--overlap", "91d"],
         vec!["rotate", &id, "--overlap", "24"],
         vec!["rotate", &id],

@@ -49,7 +49,7 @@ pub(in crate::config) struct RawApiKey {
     prefix: Option<Text<KeyPrefix>>,
     /// How keys begin, by environment. Either this or `prefix`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("propertyNames" = names::<Environment>()))]
+    #[schemars(extend("propertyNames" = names::<Environment>(), "maxProperties" = 64))]
     prefixes: BTreeMap<Text<Environment>, Text<KeyPrefix>>,
     /// What these keys stand for, where their prefix tells it; otherwise each key says so itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ pub(in crate::config) struct RawApiKey {
     #[serde(default)]
     checksum: ChecksumRule,
     /// Where a key may stand. Where several are filled, they must agree.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 16))]
     from: Vec<RawCredentialPlace>,
 }
 

@@ -242,13 +242,13 @@ pub(super) fn check_environments<'e>(
     report: &mut Report<'_>,
 ) -> Vec<Environment> {
     let known: Vec<&Environment> = known.collect();
+    let names: Vec<&str> = known.iter().map(|environment| environment.as_str()).collect();
+    let expected = match names.as_slice() {
+        [] => "no environment, since `prefixes` names none".to_owned(),
+        names => format!("{}, which `prefixes` names", one_of(names)),
+    };
     for (index, environment) in listed.iter().enumerate() {
         if !known.contains(&&environment.value) {
-            let names: Vec<&str> = known.iter().map(|environment| environment.as_str()).collect();
-            let expected = match names.as_slice() {
-                [] => "no environment, since `prefixes` names none".to_owned(),
-                names => format!("{}, which `prefixes` names", one_of(names)),
-            };
             let message = format!("found `{}`, expected {expected}", environment.value);
             report.add(&at.item(index), message);
         }

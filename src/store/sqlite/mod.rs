@@ -73,11 +73,39 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`], naming the file: the folder is missing, the file is no database, damaged,
     /// read-only, locked for longer than `patience`, or of a newer version of this program.
     pub async fn open(path: &Path, patience: Duration) -> Result<Self, StoreError> {
-        let path = Arc::from(path);
-        match open::open(&path, patience).await {
-            Ok(open::Pools { all: pool, changes }) => Ok(Self { pool, changes, path }),
-            Err(failure) => Err(failure.of(&path)),
+        Self::opened(path, open::open(path, patience).await)
+    }
+
+    /// Opens the file without changing anything: it has to be there, and its schema to be that of this program.
+    /// Waits as [`SqliteStore::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open`]; also a file that is missing or was written by an older version of this program.
+    pub async fn open_as_it_is(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+        Self::opened(path, open::open_as_it_is(path, patience).await)
+    }
+
+    fn opened(path: &Path, opened: Result<open::Pools, failure::Failure>) -> Result<Self, StoreError> {
+        match opened {
+            Ok(open::Pools { all: pool, changes }) => Ok(Self { pool, changes, path: path.into() }),
+            Err(failure) => Err(failure.of(path)),
         }
+    }
+
+    /// The number of the schema that this program reads and writes.
+    #[must_use]
+    pub fn schema_version() -> i64 {
+        open::newest().unwrap_or_default()
+    }
+
+    /// Whether anything could be changed now: takes the right to write, and gives it back.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`], naming the file: it is read-only, or locked for too long.
+    pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        self.begin().await?.rollback().await.map_err(|error| self.failed(error))
     }
 
     /// Closes all connections; the last one of all processes folds the write-ahead log into the file.

@@ -34,11 +34,45 @@ pub(super) async fn open(path: &Path, patience: Duration) -> Result<Pools, Failu
         return Err(Failure::new("it is a folder, where a file was expected"));
     }
     create_private(path)?;
-    let identity = Arc::new(Identity::of(path));
-    let all = connect(path, patience, CONNECTIONS_MAX, &identity).await?;
-    migrate(&all).await?;
-    let changes = connect(path, patience, 1, &identity).await?;
-    Ok(Pools { all, changes })
+    let file = options(path, patience).journal_mode(SqliteJournalMode::Wal);
+    let pools = Pools::connect(path, file, patience).await?;
+    migrate(&pools.all).await?;
+    Ok(pools)
+}
+
+/// Opens the file as it is: it has to be there, and its schema to be ours.
+pub(super) async fn open_as_it_is(path: &Path, patience: Duration) -> Result<Pools, Failure> {
+    if !path.exists() {
+        return Err(Failure::new("it is not there yet: `doorward serve` and `doorward keys create` make it"));
+    }
+    let pools = Pools::connect(path, options(path, patience), patience).await?;
+    if examine(&pools.all).await? {
+        return Ok(pools);
+    }
+    Err(Failure::new(
+        "its schema is not that of this version: `doorward serve` and `doorward keys list` bring it up to date",
+    ))
+}
+
+impl Pools {
+    async fn connect(
+        path: &Path,
+        file: SqliteConnectOptions,
+        patience: Duration,
+    ) -> Result<Self, sqlx::Error> {
+        let identity = Arc::new(Identity::of(path));
+        let all = connect(&file, patience, CONNECTIONS_MAX, &identity).await?;
+        let changes = connect(&file, patience, 1, &identity).await?;
+        Ok(Self { all, changes })
+    }
+}
+
+fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(patience)
 }
 
 /// Makes the file where it is missing. SQLite gives its write-ahead log the mode of the file.
@@ -55,17 +89,11 @@ fn create_private(path: &Path) -> io::Result<()> {
 
 /// Connects. SQLite does not wait for a lock while it switches a fresh file to WAL, so that is tried again.
 async fn connect(
-    path: &Path,
+    file: &SqliteConnectOptions,
     patience: Duration,
     connections_max: u32,
     identity: &Arc<Identity>,
 ) -> Result<SqlitePool, sqlx::Error> {
-    let file = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(patience);
     let pool = SqlitePoolOptions::new()
         .max_connections(connections_max)
         // Longer than the wait for a lock, so that a lock is told as such.
@@ -95,12 +123,7 @@ async fn connect(
 /// Brings the schema up to date under the write lock, so that of several processes one does it and the
 /// others find it done. With nothing to do there is no lock: a long import keeps no server from starting.
 async fn migrate(pool: &SqlitePool) -> Result<(), Failure> {
-    let ours = MIGRATOR.iter().map(|migration| migration.version).max();
-    let found = schema_version(pool).await?;
-    if found > ours {
-        return Err(Failure::new("a newer version of this program has written it: upgrade this program"));
-    }
-    if found == ours {
+    if examine(pool).await? {
         return Ok(());
     }
     let mut change = pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -108,6 +131,20 @@ async fn migrate(pool: &SqlitePool) -> Result<(), Failure> {
     MIGRATOR.run_direct(None, &mut *change, false).await?;
     change.commit().await?;
     Ok(())
+}
+
+/// Whether the schema of the file is up to date. One of a newer program is none that this one can use.
+async fn examine(pool: &SqlitePool) -> Result<bool, Failure> {
+    let found = schema_version(pool).await?;
+    if found > newest() {
+        return Err(Failure::new("a newer version of this program has written it: upgrade this program"));
+    }
+    Ok(found == newest())
+}
+
+/// The number of the last migration that this program knows.
+pub(super) fn newest() -> Option<i64> {
+    MIGRATOR.iter().map(|migration| migration.version).max()
 }
 
 /// The number of the last migration that the file has seen; `None` for a fresh one.

@@ -69,9 +69,9 @@ impl Product {
         let names: Vec<&str> = callers.iter().map(|(name, _)| *name).collect();
         let columns: Vec<String> =
             calls.iter().map(|(method, target)| format!("{method} {target}")).collect();
-        let cells: Vec<Vec<String>> =
+        let decisions: Vec<Vec<String>> =
             lines.chunks(calls.len()).map(|row| row.iter().map(table::decision).collect()).collect();
-        let text = table::render(self.name, &names, &columns, &cells);
+        let text = table::render(self.name, &names, &columns, &decisions);
         golden::check(&format!("{}.txt", self.name), &text);
         self.world.assert_no_secret().await;
     }

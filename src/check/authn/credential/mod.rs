@@ -5,6 +5,7 @@
 
 mod cookie;
 mod header;
+mod told;
 
 use std::{borrow::Cow, fmt};
 
@@ -26,8 +27,8 @@ use crate::{
 
 pub use cookie::without_cookies;
 
-/// What the request presents, unproven.
-#[derive(Debug)]
+/// What the request presents, unproven. It borrows from the request; `Debug` shows nothing of it.
+#[derive(Debug, Clone, Copy)]
 pub enum Credential<'r> {
     /// Nothing, or nothing that counts; only where the route allows that.
     Anonymous,
@@ -42,6 +43,7 @@ pub enum Credential<'r> {
 }
 
 /// An API key as it was presented: it has one of the API's prefixes and only characters that a key can have.
+#[derive(Clone, Copy)]
 pub struct PresentedKey<'r> {
     /// The whole key.
     pub(super) text: &'r str,
@@ -54,6 +56,7 @@ pub struct PresentedKey<'r> {
 }
 
 /// A token as it was presented: three parts of base64url with dots between, of at most 8 KiB.
+#[derive(Clone, Copy)]
 pub struct PresentedToken<'r> {
     /// The whole token.
     pub(super) text: &'r str,
@@ -62,6 +65,7 @@ pub struct PresentedToken<'r> {
 }
 
 /// A signature as it was presented. Each of its headers was sent once.
+#[derive(Clone, Copy)]
 pub struct PresentedSignature<'r> {
     /// The rule that it falls under.
     pub(super) rule: &'r SignatureCredential,
@@ -74,6 +78,7 @@ pub struct PresentedSignature<'r> {
 }
 
 /// The token of a session as it was presented: only characters that a token can have.
+#[derive(Clone, Copy)]
 pub struct PresentedSession<'r> {
     /// The token.
     pub(super) text: &'r str,
@@ -355,6 +360,9 @@ mod tests {
         let place = CredentialPlace::Cookie { name: "key".to_owned() };
         let checksum = ChecksumRule::Required;
         let key = PresentedKey { text: "sk_secret", place: &place, rule: &rule, checksum };
-        assert!(!format!("{:?}", Credential::ApiKey(key)).contains("secret"));
+        let credential = Credential::ApiKey(key);
+        assert!(!format!("{credential:?}").contains("secret"));
+        assert_eq!(credential.redact("it is \"sk_secret\""), "it is \"[redacted]\"");
+        assert_eq!(Credential::Anonymous.redact("a"), "a");
     }
 }

@@ -9,9 +9,11 @@ use std::{
     time::Duration,
 };
 
+use jiff::fmt::rfc2822;
 use reqwest::{
     Certificate, Client, StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
+    header::DATE,
     redirect,
 };
 use serde_json::Value;
@@ -21,6 +23,7 @@ use url::{Host, Url};
 use crate::{
     check::authn::strict_json,
     config::{PrivateAddresses, RemoteKeys},
+    domain::Timestamp,
 };
 
 use super::{KeySet, SET_BYTES_MAX, SetFault, address::is_public};
@@ -62,17 +65,28 @@ pub(super) enum FetchFault {
     Set(#[from] SetFault),
 }
 
+/// A set, and when its server says that it answered (RFC 9110, section 6.6.1).
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) set: KeySet,
+    pub(super) date: Option<Timestamp>,
+}
+
 /// Fetches the set at the configured address.
-pub(super) async fn jwks(keys: &RemoteKeys) -> Result<KeySet, FetchFault> {
+pub(super) async fn jwks(keys: &RemoteKeys) -> Result<Fetched, FetchFault> {
     let client = client(keys).await?;
-    Ok(KeySet::published(&get(&client, &keys.url, keys.private_addresses).await?)?)
+    set(&get(&client, &keys.url, keys.private_addresses).await?)
+}
+
+fn set(answer: &Answer) -> Result<Fetched, FetchFault> {
+    Ok(Fetched { set: KeySet::published(&answer.body)?, date: answer.date })
 }
 
 /// Fetches the metadata at the configured address, which have to be those of `issuer` (`OpenID` Connect Discovery 1.0,
 /// section 4.3), and the set that they name.
-pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<KeySet, FetchFault> {
+pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<Fetched, FetchFault> {
     let client = client(keys).await?;
-    let metadata = get(&client, &keys.url, keys.private_addresses).await?;
+    let metadata = get(&client, &keys.url, keys.private_addresses).await?.body;
     let metadata = strict_json::object(&metadata).ok_or(FetchFault::Metadata)?;
     let member = |name| metadata.get(name).and_then(Value::as_str).ok_or(FetchFault::Metadata);
     if member("issuer")? != issuer {
@@ -82,7 +96,7 @@ pub(super) async fn discovered(keys: &RemoteKeys, issuer: &str) -> Result<KeySet
     if url.scheme() != "https" || !url.username().is_empty() || url.password().is_some() {
         return Err(FetchFault::JwksUri);
     }
-    Ok(KeySet::published(&get(&client, &url, keys.private_addresses).await?)?)
+    set(&get(&client, &url, keys.private_addresses).await?)
 }
 
 /// A client of its own for each fetch, so that the authorities are read anew.
@@ -119,8 +133,14 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, FetchFault> {
     Ok(found)
 }
 
-/// The body at an address. What kind of content the server calls it does not matter.
-async fn get(client: &Client, url: &Url, allowed: PrivateAddresses) -> Result<Vec<u8>, FetchFault> {
+/// What a server answers.
+struct Answer {
+    body: Vec<u8>,
+    date: Option<Timestamp>,
+}
+
+/// What stands at an address. What kind of content the server calls it does not matter.
+async fn get(client: &Client, url: &Url, allowed: PrivateAddresses) -> Result<Answer, FetchFault> {
     // A literal address is never resolved, so it is judged here.
     let literal = match url.host() {
         Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -134,6 +154,8 @@ async fn get(client: &Client, url: &Url, allowed: PrivateAddresses) -> Result<Ve
     if response.status() != StatusCode::OK {
         return Err(FetchFault::Status(response.status()));
     }
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len() + chunk.len() > SET_BYTES_MAX {
@@ -141,7 +163,7 @@ async fn get(client: &Client, url: &Url, allowed: PrivateAddresses) -> Result<Ve
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Answer { body, date })
 }
 
 fn admits(allowed: PrivateAddresses, address: IpAddr) -> bool {

@@ -121,14 +121,19 @@ fn open(Origin { issuer, place }: Origin) -> Source {
             let keys = Arc::new(keys);
             Source::new(issuer, keys.timing, move || {
                 let keys = Arc::clone(&keys);
-                async move { fetch::jwks(&keys).await.map(Arc::new).map_err(told) }
+                async move { fetch::jwks(&keys).await.map(|fetched| Arc::new(fetched.set)).map_err(told) }
             })
         }
         Place::Discovery(keys) => {
             let keys = Arc::new((keys, issuer.clone()));
             Source::new(issuer, keys.0.timing, move || {
                 let keys = Arc::clone(&keys);
-                async move { fetch::discovered(&keys.0, &keys.1).await.map(Arc::new).map_err(told) }
+                async move {
+                    fetch::discovered(&keys.0, &keys.1)
+                        .await
+                        .map(|fetched| Arc::new(fetched.set))
+                        .map_err(told)
+                }
             })
         }
         Place::File(path) => {
@@ -145,7 +150,7 @@ fn open(Origin { issuer, place }: Origin) -> Source {
 }
 
 /// Reads a set from a file.
-fn read(path: &Path) -> Result<KeySet, String> {
+pub(super) fn read(path: &Path) -> Result<KeySet, String> {
     let mut json = Vec::new();
     File::open(path)
         .and_then(|file| file.take(SET_BYTES_MAX as u64 + 1).read_to_end(&mut json))

@@ -1,10 +1,11 @@
-//! The keys of issuers: read and judged (`key`, `set`), fetched (`fetch`), kept fresh (`source`, by what is `known`), and
-//! shared by all policies that need them (`issuers`).
+//! The keys of issuers: read and judged (`key`, `set`), fetched (`fetch`), kept fresh (`source`, by what is `known`),
+//! shared by all policies that need them (`issuers`), and asked for once by whoever looks after them (`inquiry`).
 
 mod address;
 mod fetch;
 #[cfg(test)]
 pub(super) mod fixture;
+mod inquiry;
 mod issuers;
 mod key;
 mod known;
@@ -12,6 +13,7 @@ mod roca;
 mod set;
 mod source;
 
+pub use inquiry::{Inquired, InquiryFault, inquire};
 pub use issuers::{IssuerKeys, Issuers};
 pub use key::{Fingerprint, Key, Unusable};
 pub use set::{KeySet, SET_BYTES_MAX, SetFault};

@@ -91,7 +91,7 @@ pub(super) struct RawClaims {
     scopes: Option<Text<ClaimPath>>,
     /// Claims that the upstream reads, by the name of the header: strings, numbers and booleans of at most 256 bytes
     /// once percent-encoded.
-    #[schemars(extend("propertyNames" = names::<HeaderName>()))]
+    #[schemars(extend("propertyNames" = names::<HeaderName>(), "maxProperties" = 64))]
     headers: BTreeMap<Text<HeaderName>, Text<ClaimPath>>,
 }
 

@@ -15,13 +15,11 @@ use crate::config::{
     place::Place,
     problem::Report,
     secret_source::{RawSecretSource, SecretSource},
-    text::{Format, Text},
+    text::Text,
 };
 
-use super::Algorithm;
+use super::{Algorithm, https_url::HttpsUrl};
 
-/// The longest address, in bytes.
-const URL_BYTES_MAX: usize = 2048;
 /// The shortest shared secret, in bytes.
 const SECRET_BYTES_MIN: usize = 32;
 /// What the addresses of metadata have in common (RFC 8615; `OpenID` Connect Discovery 1.0, section 4; RFC 8414).
@@ -218,7 +216,7 @@ impl RawRemoteKeys {
             );
             report.add(&at.field("stale"), message);
         }
-        RemoteKeys { url: raw.url.value.0.clone(), ca, private_addresses: raw.private_addresses, timing }
+        RemoteKeys { url: raw.url.value.url().clone(), ca, private_addresses: raw.private_addresses, timing }
     }
 }
 
@@ -243,35 +241,6 @@ fn follow(path: &Path, at: &Place<'_>, report: &mut Report<'_>) {
     });
     if let Err(fault) = found {
         report.add(at, format!("found {}, {fault}", path.display()));
-    }
-}
-
-/// An address with the scheme `https`, without user, password and fragment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::config) struct HttpsUrl(Url);
-
-impl Format for HttpsUrl {
-    const NAME: &'static str = "https-url";
-    const WHAT: &'static str = "an address such as `https://login.example.com/jwks.json`";
-    // A password may stand in it.
-    const IS_SECRET: bool = true;
-
-    fn read(text: &str) -> Result<Self, String> {
-        let expected = || format!("expected {}", Self::WHAT);
-        if text.len() > URL_BYTES_MAX {
-            return Err(format!("expected {URL_BYTES_MAX} bytes at most"));
-        }
-        let url = Url::parse(text).map_err(|_| expected())?;
-        if url.scheme() != "https" || url.host().is_none() {
-            return Err(expected());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("expected an address without user and password".to_owned());
-        }
-        if url.fragment().is_some() {
-            return Err("expected an address without `#`".to_owned());
-        }
-        Ok(Self(url))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod claims;
+mod https_url;
 mod keys;
 
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Claims};
 pub use keys::{JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys};
 
-pub(in crate::config) use keys::HttpsUrl;
+pub(in crate::config) use https_url::HttpsUrl;
 
 /// The longest issuer or audience, in bytes.
 const NAME_BYTES_MAX: usize = 1024;
@@ -75,7 +76,7 @@ pub(in crate::config) struct RawJwt {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<Text<Scope>>,
     /// Where a token may stand: a header or a cookie.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 16))]
     from: Vec<RawCredentialPlace>,
     /// Which claims make the principal.
     #[serde(default)]

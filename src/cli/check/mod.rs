@@ -1,0 +1,98 @@
+//! `doorward check`: what would be decided about a request, and why, told stage by stage.
+//!
+//! It decides by [`Checker::decide`] itself, on the configuration and the store that a server has, and tells what that
+//! notes. Nothing is recorded, and nothing that it asks can change the store.
+
+mod advice;
+mod answer;
+mod arguments;
+mod explanation;
+mod facts;
+mod flags;
+mod json;
+mod reading;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use envoy_types::ext_authz::v3::pb::CheckRequest;
+
+use crate::{
+    check::{Checker, Policy, response},
+    config::Config,
+    domain::{Clock, ManualClock, SystemClock},
+    store::{CachedStore, SqliteStore},
+};
+
+use super::{Exit, Failure, Output, block_on, print, to_json};
+
+use self::{explanation::Explanation, reading::Reading};
+
+pub(super) use arguments::CheckCommand;
+
+/// How long the keys of an issuer are waited for. A server has them already.
+const KEYS_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Runs the command on the machine's clock, or at the moment that it names, and prints its answer.
+///
+/// # Errors
+///
+/// There is no configuration or it is wrong, or the request cannot be understood.
+pub(super) fn run(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    let config = command.config.load(env)?.config;
+    let clock: Arc<dyn Clock> = match command.at {
+        Some(moment) => Arc::new(ManualClock::at(moment)),
+        None => Arc::new(SystemClock),
+    };
+    let (answer, exit) = block_on(execute(command, &config, clock))?;
+    print(&answer).map(|()| exit)
+}
+
+/// Decides the request on the store of the configuration; gives the answer as it is printed, and the exit code.
+///
+/// # Errors
+///
+/// The request cannot be understood.
+async fn execute(
+    command: &CheckCommand,
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<(String, Exit), Failure> {
+    let call = match &command.file {
+        Some(file) => read(file)?,
+        None => flags::check_request(&command.request)?,
+    };
+    let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqliteStore::PATIENCE);
+    let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..config.clone() });
+    let checker = Checker::new(policy, store.clone(), clock);
+    let policy = checker.policy();
+    let decision = checker.decide(&policy, &call).await;
+    let response = response::render(&decision, config.outage);
+    store.store().close().await;
+    let explanation = Explanation::new(&decision, response, &config.apis);
+    let answer = match command.output {
+        Output::Table => table::render(&explanation),
+        Output::Json => to_json(&explanation)?,
+    };
+    Ok((answer, explanation.exit()))
+}
+
+fn read(file: &Path) -> Result<CheckRequest, Failure> {
+    let mut bytes = Vec::new();
+    let read = if file == Path::new("-") {
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(file)
+    };
+    let wrong = |message: String| Failure::new(Exit::Usage, format!("{}: {message}", file.display()));
+    let bytes = read.map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    json::check_request(&bytes).map_err(wrong)
+}

@@ -1,0 +1,58 @@
+//! Files that hold secrets: nobody but their owner and its group has to read them.
+
+use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
+
+use crate::config::{Config, CredentialRule, JwtKeys, SecretOrigin, StoreLocation, Transport};
+
+use super::finding::{Finding, Level};
+
+const CHECK: &str = "file_mode";
+/// The bits of a file's mode by which everybody may read it, or write to it.
+const OPEN_TO_OTHERS: u32 = 0o006;
+
+/// Whether others may read what they should not. That a file is there and can be read is looked at by those who need
+/// what stands in it.
+pub(super) fn examine(config: &Config) -> Vec<Finding> {
+    let files = secret_files(config);
+    let is_open =
+        |path: &&&Path| fs::metadata(path).is_ok_and(|metadata| metadata.mode() & OPEN_TO_OTHERS != 0);
+    let open: Vec<Finding> = files
+        .iter()
+        .filter(is_open)
+        .map(|path| {
+            Finding::new(Level::Warning, CHECK, path.display(), "everybody on this machine may read it")
+                .advise(format!("Close it: `chmod o-rwx {}`.", path.display()))
+        })
+        .collect();
+    if open.is_empty() {
+        return vec![Finding::ok(
+            CHECK,
+            "files with secrets",
+            format!("{}, none open to others", files.len()),
+        )];
+    }
+    open
+}
+
+/// The store, the private keys of listeners, shared secrets, and the keys of `sealing`.
+fn secret_files(config: &Config) -> BTreeSet<&Path> {
+    let StoreLocation::Sqlite(store) = &config.store;
+    let keys = config.listen.check.iter().filter_map(|listener| match &listener.transport {
+        Transport::MutualTls { key, .. } => Some(key.as_path()),
+        Transport::Plain => None,
+    });
+    let rules = config.apis.iter().flat_map(|api| &api.credentials);
+    let shared = rules.filter_map(|rule| match rule {
+        CredentialRule::Jwt(jwt) => match &jwt.keys {
+            JwtKeys::Secret(source) => Some(&source.origin),
+            _ => None,
+        },
+        _ => None,
+    });
+    let sealing = config.sealing.iter().flat_map(|sealing| &sealing.origins);
+    let secrets = shared.chain(sealing).filter_map(|origin| match origin {
+        SecretOrigin::File(path) => Some(path.as_path()),
+        SecretOrigin::Env(_) => None,
+    });
+    std::iter::once(store.as_path()).chain(keys).chain(secrets).collect()
+}
