@@ -49,6 +49,16 @@ impl CredentialRule {
         }
     }
 
+    /// Whether the place is a header over which a signature is spread.
+    fn spreads_over(&self, place: &CredentialPlace) -> bool {
+        match (self, place) {
+            (Self::Signature(signature), CredentialPlace::Header { name, .. }) => {
+                signature.headers().contains(&name)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether both can stand in one place, since their forms tell them apart: keys have prefixes and no dots,
     /// tokens have two dots and an issuer.
     fn shares_places_with(&self, other: &Self) -> bool {
@@ -190,6 +200,7 @@ fn check_places(rule: &CredentialRule, earlier: &[CredentialRule], at: &Place<'_
         earlier.iter().any(|other| {
             let may_share = rule.shares_places_with(other);
             other.places().iter().any(|other| other.overlaps(place) && !(may_share && other.is(place)))
+                || other.spreads_over(place)
         })
     };
     for (index, place) in rule.places().iter().enumerate() {
@@ -274,6 +285,24 @@ mod tests {
         check(
             &credentials(&["{ session: { cookie: s } }", "{ session: { cookie: s } }"]),
             &["6:30 apis[0].credentials[1].session.cookie: found a place that is listed already"],
+        );
+    }
+
+    #[test]
+    fn a_signature_has_its_headers_for_itself_whatever_comes_first() {
+        let signature = "{ signature: { project: { header: p }, timestamp: { header: t }, signature: { header: x }, signed: '{timestamp}.{body}' } }";
+        let with_sealing =
+            |rules: &[&str]| credentials(rules) + "sealing: { current: k1, keys: { k1: { env: KEY } } }\n";
+        check(&with_sealing(&[signature, "{ session: { cookie: s } }"]), &[]);
+        check(
+            &with_sealing(&[signature, KEY]),
+            &["6:40 apis[0].credentials[1].api_key.from[0]: found a place that is listed already"],
+        );
+        check(
+            &with_sealing(&[KEY, signature]),
+            &[
+                "6:95 apis[0].credentials[1].signature.signature.header: found `x` again, expected a header that no other",
+            ],
         );
     }
 }
