@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    config::{Route, Shadow},
+    config::Route,
     domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
 };
 
@@ -65,12 +65,6 @@ impl<'r> Seen<'r> {
         self.matched.map(|matched| matched.route)
     }
 
-    /// Until when refusals are not enforced, or were: by the route's word, else by its API's.
-    #[must_use]
-    pub fn shadow(&self) -> Option<Shadow> {
-        self.route().and_then(|route| route.shadow).or(self.api?.config.shadow)
-    }
-
     /// The text, without the credential should it stand in it.
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -110,6 +104,9 @@ pub struct Decision<'r> {
     /// Whether refusals are not enforced at this time: then the credential stays in the request, for whoever
     /// enforces them now.
     pub in_shadow: bool,
+    /// Whether headers by which the application may take the request for another stay in it: nothing that it could
+    /// become is enforced at this time either.
+    pub leaves_overrides: bool,
 }
 
 /// Allowed, refused, or refused and waived: there is nothing else, and "allowed" takes an [`Admission`]. A refusal
@@ -147,11 +144,16 @@ impl<'r> Waiver<'r> {
 }
 
 impl<'r> Seen<'r> {
-    /// The waiver for what stages 2 to 6 refuse, where the route or its API stands in the shadow.
+    /// The waiver for what stages 2 to 6 refuse, where the route or its API stands in the shadow. What could be a
+    /// request to a route whose refusals are enforced already has none.
     #[must_use]
     pub fn waiver(&self, now: Timestamp) -> Option<Waiver<'r>> {
         let (request, api) = (self.request?, self.api?);
-        (now < self.shadow()?.until).then_some(Waiver { request, api })
+        let shadow = match self.route() {
+            Some(route) => route.shadow.or(api.config.shadow)?,
+            None => api.config.shadow.filter(|_| !api.could_enforce(&request, now))?,
+        };
+        (now < shadow.until).then_some(Waiver { request, api })
     }
 }
 
@@ -160,10 +162,11 @@ impl<'r> Seen<'r> {
 pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>, now: Timestamp) -> Decision<'r> {
     let waiver = seen.waiver(now);
     let in_shadow = waiver.is_some();
+    let leaves_overrides = waiver.as_ref().is_some_and(|waiver| !waiver.api.enforces(now));
     let verdict = match (judged, waiver) {
         (Ok(admission), _) => Verdict::Allowed(admission),
         (Err(refusal), Some(waiver)) => Verdict::Waived(waiver, refusal),
         (Err(refusal), None) => Verdict::Refused(refusal),
     };
-    Decision { seen, verdict, in_shadow }
+    Decision { seen, verdict, in_shadow, leaves_overrides }
 }

@@ -140,6 +140,7 @@ impl<S: Lookups> Checker<S> {
             let request = seen.request(request::parse(call)?);
             let api = seen.api(policy.doors.api(&request)?);
             let matched = seen.matched(api.route(&request)?);
+            api.judge_transport(&request, matched)?;
             let credential = seen.credential(authn::extract(&request, api, matched)?);
             let witnesses = Witnesses {
                 store: &self.store,

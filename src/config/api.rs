@@ -104,6 +104,10 @@ pub enum Ambiguity {
     PathParameter,
     /// `%3f` or `%23`: does the query or the fragment begin?
     EncodedDelimiter,
+    /// Another case of letters than in a route that would match otherwise: is it that route?
+    LetterCase,
+    /// A trailing slash, or none, otherwise than in a route that would match: is it that route?
+    TrailingSlash,
 }
 
 /// One product guarded.

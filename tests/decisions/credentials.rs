@@ -226,3 +226,27 @@ async fn a_store_that_is_gone_is_an_outage_and_never_a_refusal() {
     assert_eq!(door.verdict(Call::get("/notes/1").bearer(&cached)).await, "allowed", "it is remembered");
     assert_eq!(door.verdict(Call::get("/notes/1").bearer(&other)).await, "unavailable");
 }
+
+#[tokio::test]
+async fn a_key_in_a_cookie_is_as_good_as_any_other_cookie() {
+    const CONFIG: &str = "
+apis:
+  - name: notes
+    hosts: [notes.example]
+    origins: [https://notes.example]
+    credentials: [{ api_key: { prefix: nt_, from: [{ cookie: key }, { header: { name: x-key } }] } }]
+    routes: [{ match: /notes }]
+";
+    let door = Door::with(CONFIG).await;
+    let key = door.key("nt_", |_| ()).await;
+    let with_cookie =
+        |method: &str| Call::new(method, "notes.example", "/notes").header("cookie", format!("key={key}"));
+    assert_eq!(door.verdict(with_cookie("GET")).await, "allowed");
+    assert_eq!(door.verdict(with_cookie("POST")).await, "origin_not_allowed");
+    let elsewhere = with_cookie("POST").header("origin", "https://evil.example");
+    assert_eq!(door.verdict(elsewhere).await, "origin_not_allowed");
+    let here = with_cookie("POST").header("origin", "https://notes.example");
+    assert_eq!(door.verdict(here).await, "allowed");
+    let in_a_header = Call::new("POST", "notes.example", "/notes").header("x-key", &key);
+    assert_eq!(door.verdict(in_a_header).await, "allowed");
+}

@@ -198,7 +198,7 @@ async fn what_is_no_good_set_never_replaces_a_good_one() {
 async fn an_outage_leaves_known_keys_in_force_until_they_are_stale() {
     let (server, signer) = (Server::start().await, Signer::new("k"));
     server.publishes(&[&signer]);
-    let door = door(&server.keys("refresh: 1s, refetch: 100ms, stale: 2s")).await;
+    let door = door(&server.keys("refresh: 1s, refetch: 100ms, stale: 3s")).await;
     server.says("/jwks", Reply::HangUp);
     let call = with(&signer);
     assert_eq!(door.verdict(call.clone()).await, "allowed");
@@ -311,7 +311,7 @@ fn fetches_are_counted_by_issuer_and_the_age_of_keys_is_told() {
     for begin in [
         "doorward_jwks_fetches_total{issuer=\"https://login.example\",result=\"ok\"} 1",
         "doorward_jwks_fetches_total{issuer=\"https://login.example\",result=\"failed\"} ",
-        "doorward_jwks_age_seconds{issuer=\"https://login.example\"} 0.",
+        "doorward_jwks_age_seconds{issuer=\"https://login.example\"} ",
     ] {
         assert!(told.lines().any(|line| line.starts_with(begin)), "{begin} is not in\n{told}");
     }

@@ -93,3 +93,40 @@ async fn holes_keep_their_type_and_what_nothing_fills_is_left_out() {
         assert_eq!(header(denied(&response), "content-type"), Some("application/problem+json"));
     }
 }
+
+#[tokio::test]
+async fn a_path_that_an_application_could_take_for_another_routes_is_refused() {
+    const CONFIG: &str = r#"
+apis:
+  - name: notes
+    hosts: [notes.example]
+    credentials: [{ api_key: { prefix: nt_, from: [{ header: { name: x-key } }] } }]
+    routes:
+      - { match: /admin, scopes: [admin] }
+      - { match: "GET /Users/{id}", scopes: [admin] }
+      - { match: /me/ }
+      - { match: "/**", public: true }
+"#;
+    let strict = Door::with(CONFIG).await;
+    let told_apart = CONFIG
+        .replace("    routes", "    ambiguous_paths: { allow: [letter_case, trailing_slash] }\n    routes");
+    let told_apart = Door::with(&told_apart).await;
+    let get = |path: &str| Call::get(path);
+    for (ask, expected) in [
+        (get("/admin"), "credential_missing"),
+        (get("/admin/"), "request_malformed"),
+        (get("/Admin"), "request_malformed"),
+        (get("/%61DMIN/"), "request_malformed"),
+        (get("/Users/7"), "credential_missing"),
+        (get("/users/7"), "request_malformed"),
+        (get("/Users/7/"), "request_malformed"),
+        (get("/me"), "request_malformed"),
+        (Call::new("POST", "notes.example", "/users/7"), "allowed"),
+        (get("/other/"), "allowed"),
+    ] {
+        let name = format!("{:?}", ask.0);
+        assert_eq!(strict.verdict(ask.clone()).await, expected, "{name}");
+        let expected = if expected == "request_malformed" { "allowed" } else { expected };
+        assert_eq!(told_apart.verdict(ask).await, expected, "{name}");
+    }
+}

@@ -13,7 +13,6 @@ apis:
       - api_key: { prefix: lv_, from: [{ header: { name: authorization, scheme: Bearer } }, { query: { name: api_key } }] }
     routes:
       - { match: /a, scopes: [read] }
-      - { match: /enforced, scopes: [read], shadow: { until: 2026-01-01 } }
       - { match: /public, public: true }
 ";
 
@@ -75,11 +74,12 @@ async fn whoever_would_be_let_in_is_named_and_keeps_the_credential() {
 
 #[tokio::test]
 async fn a_shadow_ends_by_itself() {
-    let door = Door::with(CONFIG).await;
-    assert_eq!(door.verdict(call("/enforced")).await, "credential_missing", "the route's own has ended");
-    assert_eq!(door.verdict(call("/a")).await, "allowed");
+    let door = Door::with(STEPWISE).await;
+    let enforced = secure("/b/enforced");
+    assert_eq!(door.verdict(enforced).await, "credential_missing", "the route's own has ended");
+    assert_eq!(door.verdict(secure("/a")).await, "allowed");
     door.clock.advance(31 * 24 * 3600);
-    assert_eq!(door.verdict(call("/a")).await, "credential_missing");
+    assert_eq!(door.verdict(secure("/a")).await, "credential_missing");
 }
 
 #[tokio::test]
@@ -87,4 +87,64 @@ async fn what_belongs_to_no_api_is_refused_all_the_same() {
     let door = Door::with(CONFIG).await;
     assert_eq!(door.verdict(Call::new("GET", "unknown.example", "/a")).await, "route_unknown");
     assert_eq!(door.verdict(Call::new("get", "live.example", "/a")).await, "request_malformed");
+}
+
+/// One route is enforced before the rest of its API.
+const STEPWISE: &str = r#"
+apis:
+  - name: live
+    hosts: [live.example]
+    shadow: { until: 2026-02-01 }
+    guards: { plain_http: refuse }
+    credentials:
+      - api_key: { prefix: lv_, from: [{ header: { name: authorization, scheme: Bearer } }] }
+    routes:
+      - { match: /a, scopes: [read] }
+      - { match: "/b/**", scopes: [read] }
+      - { match: /b/enforced, scopes: [read], shadow: { until: 2026-01-01 } }
+"#;
+
+fn secure(path: &str) -> Call {
+    let mut call = call(path);
+    call.http().scheme = "https".into();
+    call
+}
+
+#[tokio::test]
+async fn no_way_leads_through_the_shadow_to_a_route_that_is_enforced_already() {
+    let door = Door::with(STEPWISE).await;
+    for (ask, expected) in [
+        (secure("/b/enforced"), "credential_missing"),
+        (call("/b/enforced"), "transport_insecure"),
+        (secure("/b//enforced"), "request_malformed"),
+        (secure("/b/x/%2e%2e/enforced"), "request_malformed"),
+        (secure("/b/enforced/"), "request_malformed"),
+        (secure("/b/ENFORCED"), "request_malformed"),
+        (secure("/B/enforced"), "route_unknown"),
+        (secure("/b/other"), "allowed"),
+        (secure("/A"), "allowed"),
+        (secure("/nowhere"), "allowed"),
+        (call("/a"), "allowed"),
+    ] {
+        let name = format!("{:?}", ask.0);
+        assert_eq!(door.verdict(ask).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_makes_another_request_of_it_stays_only_where_nothing_is_enforced() {
+    let whole = STEPWISE.replace(", shadow: { until: 2026-01-01 }", "");
+    for (config, stays) in [(STEPWISE, false), (whole.as_str(), true)] {
+        let door = Door::with(config).await;
+        let reader = key(&door, &["read"]).await;
+        for ask in [secure("/a"), secure("/a").bearer(&reader), secure("/nowhere")] {
+            let ask = ask.header("x-original-url", "/b/enforced").header("X_HTTP_Method_Override", "DELETE");
+            let response = door.knock(ask).await;
+            let removed = &allowed(&response).headers_to_remove;
+            for name in ["x-original-url", "X_HTTP_Method_Override"] {
+                assert_eq!(!removed.iter().any(|removed| removed == name), stays, "{name}: {removed:?}");
+            }
+            assert!(!removed.iter().any(|name| name == "authorization"), "{removed:?}");
+        }
+    }
 }

@@ -134,13 +134,27 @@ async fn what_names_an_organization_in_two_voices_is_malformed() {
         call("/runs?org="),
         call("/runs?org=a%00b"),
         call("/runs?org=%ff"),
+        call("/runs?org=acme;org=globex"),
+        call("/runs?org=acme&a=1;org=globex"),
+        call("/runs?org=acme;a=1"),
+        call("/runs?org=acme&org[]=globex"),
+        call("/runs?org=acme&org%5B0%5D=globex"),
+        call("/runs?org=acme&[org]=globex"),
+        call("/runs?org=acme&org%00=globex"),
+        call("/runs?org=acme&%20org=globex"),
+        call("/runs?org=acme&?org=globex"),
+        call("/runs?org=acme&%6f%72%ff=globex"),
         call("/runs").header("x-org", "acme").header("x-org", "acme"),
+        call("/runs").header("x-org", "acme").header("x_org", "globex"),
+        call("/runs").header("X.Org", "acme"),
         call("/runs").joined("x-org", "acme,globex"),
         call("/runs?org=acme").header("x-org", "globex"),
         call("/runs?org=acme").json(r#"{"org": "globex"}"#),
         json(r#"{"org": "acme", "org": "acme"}"#),
         json(r#"{"org": "acme", "Org": "globex"}"#),
         json(r#"{"org": "acme", "\u006frg": "globex"}"#),
+        json(r#"{"org": "acme", "org\u0000": "globex"}"#),
+        json(r#"{"org": "acme", "o_rg": "globex"}"#),
         json(r#"{"org": 7}"#),
         json(r#"{"org": null}"#),
         json(r#"{"org": ["acme"]}"#),
@@ -152,6 +166,7 @@ async fn what_names_an_organization_in_two_voices_is_malformed() {
         bare(b"{\"org\": \"acme\"}", "text/plain"),
         bare(b"{\"org\": \"acme\"}", "application/json; charset=utf-16"),
         bare(b"{\"org\": \"\xff\"}", "application/json"),
+        bare(b"{\"org\": \"acme\", \"more\": \"\xc0\xa2, \"}", "application/json"),
         json(r#"{"org": "acme"}"#).header("content-encoding", "gzip"),
     ];
     for call in cases {
@@ -249,6 +264,9 @@ async fn a_suspended_organization_is_refused_at_once_and_everywhere() {
     };
     settle("allowed").await;
     let acme = "acme".parse().expect("an id");
+    // Which APIs it may use makes no difference: it is the same organization.
+    let elsewhere = OrganizationEdit::Apis(vec!["other".parse().expect("a name")]);
+    studio.0.store.update_organization(&acme, &[elsewhere]).await.expect("updated");
     studio.0.store.suspend_organization(&acme, Timestamp::UNIX_EPOCH).await.expect("suspended");
     settle("organization_suspended").await;
     studio.0.store.resume_organization(&acme).await.expect("resumed");

@@ -14,7 +14,7 @@ use crate::{
         request::{Body, InboundRequest, query_parameters},
     },
     config::{Binding, NamePlace},
-    domain::DenialReason,
+    domain::{DenialReason, HeaderName, folds_to},
 };
 
 /// What the request names in the places of a binding; `None` if nothing.
@@ -50,15 +50,7 @@ fn read<'r>(place: &NamePlace, request: &InboundRequest<'r>) -> Result<Option<Co
             segment.map(|text| decoded(text, false)).transpose()
         }
         NamePlace::Query(name) => in_query(name, request.query),
-        NamePlace::Header(name) => {
-            let mut values = request.headers.values(name.as_str());
-            let first = values.next();
-            if values.next().is_some() || first.is_some_and(|value| value.contains(&b',')) {
-                return Err(malformed("the header that names the organization or project was sent twice"));
-            }
-            let text = first.map(std::str::from_utf8).transpose();
-            text.map(|text| text.map(Cow::Borrowed)).map_err(|_| malformed("a header is not text"))
-        }
+        NamePlace::Header(name) => in_header(name, request),
         NamePlace::Json(name) => in_json(name, request),
     }
 }
@@ -71,15 +63,36 @@ fn decoded(text: &str, plus_is_space: bool) -> Result<Cow<'_, str>, Refusal> {
     percent_decode_str(text).decode_utf8().map_err(|_| malformed("an escape is not UTF-8"))
 }
 
-/// Parsers differ in which of two parameters counts, and in whether names are decoded.
+/// Applications that know headers by their CGI names read `x_org` as `x-org`.
+fn in_header<'r>(name: &HeaderName, request: &InboundRequest<'r>) -> Result<Option<Cow<'r, str>>, Refusal> {
+    let mut alike = request.headers.iter().filter(|(spelled, _)| folds_to(spelled, name.as_str()));
+    let Some((spelled, value)) = alike.next() else {
+        return Ok(None);
+    };
+    let is_plain = spelled.eq_ignore_ascii_case(name.as_str()) && !value.contains(&b',');
+    if !is_plain || alike.next().is_some() {
+        return Err(malformed(
+            "the header that names the organization or project is not there once and plain",
+        ));
+    }
+    let text = std::str::from_utf8(value).map_err(|_| malformed("a header is not text"))?;
+    Ok(Some(Cow::Borrowed(text)))
+}
+
+/// Parsers differ in which of two parameters counts, in whether names are decoded, and in whether `;` separates
+/// parameters as `&` does.
 fn in_query<'r>(name: &str, query: &'r str) -> Result<Option<Cow<'r, str>>, Refusal> {
     let mut found = None;
-    for (spelled, value) in query_parameters(query) {
-        let Ok(own) = percent_decode_str(spelled).decode_utf8() else { continue };
-        if !alike(&own, name) {
+    for pair in query.split('&') {
+        let mut is_named = false;
+        for (spelled, _) in pair.split(';').flat_map(query_parameters) {
+            is_named |= alike(&decoded(spelled, false)?, name);
+        }
+        if !is_named {
             continue;
         }
-        if spelled != name || found.is_some() {
+        let (spelled, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if spelled != name || value.contains(';') || found.is_some() {
             return Err(malformed(
                 "the parameter that names the organization or project is not there once and plain",
             ));
@@ -89,12 +102,17 @@ fn in_query<'r>(name: &str, query: &'r str) -> Result<Option<Cow<'r, str>>, Refu
     Ok(found)
 }
 
-/// Whether two names are equal but for case, as some parsers take them.
-fn alike(one: &str, two: &str) -> bool {
+/// Whether an application might read one name as the other. Some disregard case; some turn what is no letter and no
+/// digit into `_`, or drop it; to some `name[]`, `name[0]` and `[name]` are `name`; and to some a name ends at a zero
+/// byte.
+fn alike(spelled: &str, name: &str) -> bool {
     fn folded(text: &str) -> impl Iterator<Item = char> {
-        text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+        let from_its_first_letter = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let own = from_its_first_letter.split(['[', '\0']).next().unwrap_or_default();
+        let letters = own.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase)
     }
-    folded(one).eq(folded(two))
+    spelled == name || (folded(name).next().is_some() && folded(spelled).eq(folded(name)))
 }
 
 /// The member of the body, which has to be one whole JSON object (RFC 8259) if there is a body at all.
@@ -110,7 +128,9 @@ fn in_json<'r>(name: &str, request: &InboundRequest<'r>) -> Result<Option<Cow<'r
     if !is_json(request) {
         return Err(malformed("the body is not plain application/json"));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // What is read past has to be UTF-8 as well: other parsers may find the end of a text elsewhere in it.
+    let text = std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let member = deserializer.deserialize_map(Member(name));
     let member = member.and_then(|member| deserializer.end().map(|()| member));
     member.map(|text| text.map(Cow::Owned)).map_err(|_| {

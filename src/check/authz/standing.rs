@@ -171,7 +171,8 @@ fn mismatch(named: &OrganizationId) -> Refusal {
     Refusal::denied(DenialReason::OrganizationMismatch, cause)
 }
 
-/// What the store knows of the organization, as far as it may use this API.
+/// What the store knows of the organization, as far as it may use this API. If it is suspended, it is so for every
+/// API.
 async fn find_organization<S: Lookups>(
     id: &OrganizationId,
     api: &Api,
@@ -180,14 +181,13 @@ async fn find_organization<S: Lookups>(
     let found = store
         .find::<OrganizationRecord>(id)
         .await
-        .map_err(|error| Refusal::unavailable(error.to_string()))?
-        .filter(|record| record.apis.contains(&api.name));
+        .map_err(|error| Refusal::unavailable(error.to_string()))?;
     match found {
         Some(record) if record.suspended.is_some() => {
             let cause = format!("the organization {id:?} is suspended");
             Err(Refusal::denied(DenialReason::OrganizationSuspended, cause))
         }
-        found => Ok(found),
+        found => Ok(found.filter(|record| record.apis.contains(&api.name))),
     }
 }
 

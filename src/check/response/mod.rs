@@ -53,7 +53,7 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
     let seen = &decision.seen;
     match &decision.verdict {
         Verdict::Allowed(admission) => Ok(allowed(decision, admission)),
-        Verdict::Waived(waiver, refusal) => Ok(waived(seen, waiver, refusal.kind.code())),
+        Verdict::Waived(waiver, refusal) => Ok(waived(decision, waiver, refusal.kind.code())),
         Verdict::Refused(refusal) => match refusal.kind {
             RefusalKind::Denied(reason) => Ok(denied(seen, reason)),
             RefusalKind::Unavailable => match outage {
@@ -65,13 +65,14 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
 }
 
 fn allowed(decision: &Decision<'_>, admission: &Admission<'_>) -> CheckResponse {
-    let changes = principal_headers::changes(admission.grant(), decision.in_shadow);
+    let changes = principal_headers::changes(admission.grant(), decision);
     goes_on(changes, metadata(&decision.seen, None))
 }
 
-/// The request goes on as it came, but for what would be taken for ours.
-fn waived(seen: &Seen<'_>, waiver: &Waiver<'_>, reason: &'static str) -> CheckResponse {
-    goes_on(principal_headers::forgeries(waiver), metadata(seen, Some(("shadow_reason", reason))))
+/// The request goes on as it came, but for what would be taken for ours or for another request.
+fn waived(decision: &Decision<'_>, waiver: &Waiver<'_>, reason: &'static str) -> CheckResponse {
+    let changes = principal_headers::forgeries(waiver, decision);
+    goes_on(changes, metadata(&decision.seen, Some(("shadow_reason", reason))))
 }
 
 #[expect(deprecated, reason = "a decision is written whole, the field that Envoy no longer reads included")]

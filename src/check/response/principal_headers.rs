@@ -12,7 +12,7 @@ use crate::{
     check::{
         authn::{presented_by_header, presented_by_parameter, without_cookies},
         authz::{Grant, Standing},
-        decision::Waiver,
+        decision::{Decision, Waiver},
         request::{InboundRequest, query_parameters},
         route::GuardedApi,
     },
@@ -40,10 +40,10 @@ pub(super) struct Changes {
     pub(super) remove_parameters: Vec<String>,
 }
 
-/// What has to be changed in the request that was granted. Where refusals are not enforced, the credential is
-/// left in it.
-pub(super) fn changes(grant: &Grant<'_>, leave_credential: bool) -> Changes {
+/// What has to be changed in the request that was granted.
+pub(super) fn changes(grant: &Grant<'_>, decision: &Decision<'_>) -> Changes {
     let (request, api) = (grant.request(), grant.api());
+    let Decision { in_shadow, leaves_overrides, .. } = *decision;
     let values = values(grant.standing(), api);
     let mut changes = Changes::default();
     for (name, value) in &values {
@@ -55,25 +55,28 @@ pub(super) fn changes(grant: &Grant<'_>, leave_credential: bool) -> Changes {
     let ours: Vec<&HeaderName> = values.iter().map(|(name, _)| *name).collect();
     for (name, value) in request.headers.iter() {
         let goes = is_forged(name, &ours)
-            || (!leave_credential && (overrides(name) || presents_credential(name, value, api)));
+            || (!leaves_overrides && overrides(name))
+            || (!in_shadow && presents_credential(name, value, api));
         if goes && !is_one_of(name, &ours) {
             changes.remove.push(name.to_owned());
         }
     }
-    if !leave_credential {
+    if !in_shadow {
         changes.remove_parameters = credential_parameters(request, api);
         cut_cookies(request, api, &mut changes);
     }
     changes
 }
 
-/// What has to be taken out of a request that goes on although it was refused: whatever would be taken for ours.
-pub(super) fn forgeries(waiver: &Waiver<'_>) -> Changes {
+/// What has to be taken out of a request that goes on although it was refused: whatever would be taken for ours, and
+/// what could make another request of it.
+pub(super) fn forgeries(waiver: &Waiver<'_>, decision: &Decision<'_>) -> Changes {
     let (request, api) = (waiver.request(), waiver.api());
     let ours: Vec<&HeaderName> = names(api).collect();
     let mut remove: Vec<String> = ours.iter().map(ToString::to_string).collect();
+    let goes = |name: &&str| is_forged(name, &ours) || (!decision.leaves_overrides && overrides(name));
     let sent = request.headers.iter().map(|(name, _)| name);
-    remove.extend(sent.filter(|name| is_forged(name, &ours) && !is_one_of(name, &ours)).map(str::to_owned));
+    remove.extend(sent.filter(|name| goes(name) && !is_one_of(name, &ours)).map(str::to_owned));
     Changes { remove, ..Changes::default() }
 }
 

@@ -8,12 +8,14 @@ use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     config::{Access, Api, Config, FragmentName, Guard, Preflight, Route},
-    domain::DenialReason,
+    domain::{DenialReason, Timestamp},
 };
 
 use super::{refusal::Refusal, request::InboundRequest};
 
-pub use table::RouteTable;
+use self::path::PathProblem;
+
+pub use table::{Alike, RouteTable};
 
 /// Every API, found by the request's host.
 #[derive(Debug)]
@@ -96,29 +98,64 @@ impl GuardedApi {
     ///
     /// # Errors
     ///
-    /// `request_malformed` if two parsers could read the path differently, `route_unknown` if no route matches,
-    /// `transport_insecure` if it came over plain HTTP where that is refused.
+    /// `request_malformed` if two parsers could read the path differently, `route_unknown` if no route matches.
     pub fn route(&self, request: &InboundRequest<'_>) -> Result<Matched<'_>, Refusal> {
-        path::examine(request.path, &self.config.ambiguous_paths)
-            .map_err(|problem| Refusal::denied(DenialReason::RequestMalformed, problem.to_string()))?;
+        path::examine(request.path, &self.config.ambiguous_paths).map_err(|problem| malformed(&problem))?;
         if self.config.guards.cors_preflight == Preflight::Pass
             && let Some(method) = guards::preflight(request)
         {
             return Ok(Matched { route: self.find(method, request.path)?, access: Access::Public });
         }
         let route = self.find(request.method, request.path)?;
-        if self.config.guards.plain_http == Guard::Refuse && route.access != Access::Public {
-            guards::judge_transport(request)?;
-        }
         Ok(Matched { route, access: route.access })
     }
 
+    /// Judges how the request came.
+    ///
+    /// # Errors
+    ///
+    /// `transport_insecure` if it came over plain HTTP where that is refused.
+    pub fn judge_transport(&self, request: &InboundRequest<'_>, matched: Matched<'_>) -> Result<(), Refusal> {
+        if self.config.guards.plain_http == Guard::Refuse && matched.access != Access::Public {
+            guards::judge_transport(request)?;
+        }
+        Ok(())
+    }
+
+    /// The route, unless the application could take the path for another route's.
     fn find(&self, method: &str, path: &str) -> Result<&Route, Refusal> {
         self.table
-            .find(method, path)
+            .settle(method, path, &self.config.ambiguous_paths)
+            .map_err(|ambiguity| malformed(&PathProblem::Ambiguous(ambiguity)))?
             .and_then(|index| self.config.routes.get(index))
             .ok_or_else(|| Refusal::denied(DenialReason::RouteUnknown, "no route has this method and path"))
     }
+
+    /// Whether refusals of some route are enforced at this time.
+    #[must_use]
+    pub fn enforces(&self, now: Timestamp) -> bool {
+        self.config.routes.iter().any(|route| self.enforces_on(route, now))
+    }
+
+    /// Whether refusals are enforced at this time that a request which no route was found for could be about.
+    pub(super) fn could_enforce(&self, request: &InboundRequest<'_>, now: Timestamp) -> bool {
+        if path::examine(request.path, &self.config.ambiguous_paths).is_err() {
+            return self.enforces(now);
+        }
+        let alike = self.table.find_alike(request.method, request.path, &self.config.ambiguous_paths);
+        let route = alike.and_then(|alike| self.config.routes.get(alike.index));
+        route.is_some_and(|route| self.enforces_on(route, now))
+    }
+
+    /// Whether refusals of this route are enforced at this time.
+    fn enforces_on(&self, route: &Route, now: Timestamp) -> bool {
+        let shadow = route.shadow.or(self.config.shadow);
+        route.access != Access::Public && shadow.is_none_or(|shadow| shadow.until <= now)
+    }
+}
+
+fn malformed(problem: &PathProblem) -> Refusal {
+    Refusal::denied(DenialReason::RequestMalformed, problem.to_string())
 }
 
 /// The host of an `:authority` (RFC 3986, section 3.2): without port and final dot, in lower case.

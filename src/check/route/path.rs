@@ -52,6 +52,12 @@ impl fmt::Display for PathProblem {
             Self::Ambiguous(Ambiguity::PathParameter) => {
                 f.write_str("the path has a `;` (allow path_parameter if the upstream keeps it)")
             }
+            Self::Ambiguous(Ambiguity::LetterCase) => f.write_str(
+                "the path is another route's but for the case of letters (allow letter_case if the upstream heeds it)",
+            ),
+            Self::Ambiguous(Ambiguity::TrailingSlash) => f.write_str(
+                "the path is another route's but for a trailing slash (allow trailing_slash if the upstream heeds it)",
+            ),
         }
     }
 }

@@ -17,15 +17,15 @@ pub(in crate::check::authn) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
 /// A token as it was read. Nothing of it is proven.
-pub struct Token<'t> {
+pub(super) struct Token<'t> {
     /// How it claims to be signed.
-    pub algorithm: Algorithm,
+    pub(super) algorithm: Algorithm,
     /// The id of the key that it claims to be signed with.
-    pub key_id: Option<String>,
+    pub(super) key_id: Option<String>,
     /// What is signed: header and payload as they came.
-    pub signed: &'t [u8],
+    pub(super) signed: &'t [u8],
     /// The signature.
-    pub signature: Vec<u8>,
+    pub(super) signature: Vec<u8>,
     claims: Option<Value>,
 }
 
@@ -35,7 +35,7 @@ impl<'t> Token<'t> {
     /// # Errors
     ///
     /// [`TokenFault::Form`].
-    pub fn read(text: &'t str) -> Result<Self, TokenFault> {
+    pub(super) fn read(text: &'t str) -> Result<Self, TokenFault> {
         read(text).map_err(TokenFault::Form)
     }
 
@@ -44,7 +44,7 @@ impl<'t> Token<'t> {
     /// # Errors
     ///
     /// [`ClaimFault::Object`] if it is no object, or one that has a member twice.
-    pub fn claims(&self) -> Result<&Value, ClaimFault> {
+    pub(super) fn claims(&self) -> Result<&Value, ClaimFault> {
         self.claims.as_ref().ok_or(ClaimFault::Object)
     }
 }

@@ -25,10 +25,12 @@ use super::{
     jwks::{IssuerKeys, Issuers, NoKey},
 };
 
-use self::memory::{Memory, RuleId};
+use self::{
+    gate::Token,
+    memory::{Memory, RuleId},
+};
 
 pub use fault::{ClaimFault, FormFault, KeyFault, Part, TokenFault};
-pub use gate::Token;
 pub use verified::{Verified, verify};
 
 pub(super) use gate::TOKEN_BYTES_MAX;
@@ -76,34 +78,32 @@ pub(super) async fn verify_presented(
     let hash = CredentialHash::of(presented.text);
     for (rule, jwt) in presented.rules(api) {
         if let Some(token) = tokens.recall(RuleId { api: api.index, rule }, hash) {
-            token.terms.judge(jwt, now).map_err(|fault| refused(&TokenFault::Claims(fault)))?;
+            token.terms.judge(jwt, now).map_err(TokenFault::Claims)?;
             return Ok(Principal::of_token(Arc::clone(&token.subject)));
         }
     }
-    let token = Token::read(presented.text).map_err(|fault| refused(&fault))?;
+    let token = Token::read(presented.text)?;
     // Nobody vouches for the issuer yet: it chooses the rule, by which it is verified.
-    let claimed =
-        token.claims().and_then(terms::issuer).map_err(|fault| refused(&TokenFault::Claims(fault)))?;
-    let (rule, jwt) = presented
-        .rules(api)
-        .find(|(_, jwt)| jwt.issuer == claimed)
-        .ok_or_else(|| refused(&TokenFault::Issuer))?;
-    verified::judge_algorithm(&token, jwt).map_err(|fault| refused(&TokenFault::Key(fault)))?;
+    let claimed = token.claims().and_then(terms::issuer).map_err(TokenFault::Claims)?;
+    let mut rules = presented.rules(api);
+    let (rule, jwt) = rules.find(|(_, jwt)| jwt.issuer == claimed).ok_or(TokenFault::Issuer)?;
+    verified::judge_algorithm(&token, jwt).map_err(TokenFault::Key)?;
     let rule = RuleId { api: api.index, rule };
     let unavailable =
         |cause: &str| Refusal::unavailable(format!("the keys of {} are not known: {cause}", jwt.issuer));
     let keys = tokens.keys.get(&rule).ok_or_else(|| unavailable("nobody fetches them"))?;
     let key = keys.find(token.key_id.as_deref(), token.algorithm, tokens.patience).await;
     let key = key.map_err(|none| match none {
-        NoKey::Fault(fault) => refused(&TokenFault::Key(fault)),
+        NoKey::Fault(fault) => TokenFault::Key(fault).into(),
         NoKey::Outage(cause) => unavailable(&cause),
     })?;
-    let verified = verified::prove(&token, &key, jwt, now).map_err(|fault| refused(&fault))?;
-    let verified = Arc::new(verified);
+    let verified = Arc::new(verified::prove(&token, &key, jwt, now)?);
     tokens.memory.remember(rule, hash, Arc::clone(&verified), now);
     Ok(Principal::of_token(Arc::clone(&verified.subject)))
 }
 
-fn refused(fault: &TokenFault) -> Refusal {
-    invalid(fault.to_string())
+impl From<TokenFault> for Refusal {
+    fn from(fault: TokenFault) -> Self {
+        invalid(fault.to_string())
+    }
 }

@@ -58,6 +58,8 @@ fn ambiguous(api: &Api, ambiguity: Ambiguity) -> Finding {
         Ambiguity::EmptySegment => "empty_segment",
         Ambiguity::PathParameter => "path_parameter",
         Ambiguity::EncodedDelimiter => "encoded_delimiter",
+        Ambiguity::LetterCase => "letter_case",
+        Ambiguity::TrailingSlash => "trailing_slash",
     };
     let found = format!("`{what}` lets paths through that two parsers can read differently");
     Finding::new(Level::Warning, "path_ambiguous", &api.name, found)
