@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    config::{Route, Shadow},
+    config::Route,
     domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
 };
 
@@ -63,12 +63,6 @@ impl<'r> Seen<'r> {
     #[must_use]
     pub fn route(&self) -> Option<&'r Route> {
         self.matched.map(|matched| matched.route)
-    }
-
-    /// Until when refusals are not enforced, or were: by the route's word, else by its API's.
-    #[must_use]
-    pub fn shadow(&self) -> Option<Shadow> {
-        self.route().and_then(|route| route.shadow).or(self.api?.config.shadow)
     }
 
     /// The text, without the credential should it stand in it.

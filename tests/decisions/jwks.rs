@@ -1,7 +1,11 @@
 //! Keys of issuers over the wire: rotation, outages, and servers that say what they should not.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
+use doorward::{
+    check::authn::jwks::{Inquired, InquiryFault, inquire},
+    config::{Config, CredentialRule},
+};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use tokio::{runtime::Builder, task::JoinSet};
@@ -310,5 +314,28 @@ fn fetches_are_counted_by_issuer_and_the_age_of_keys_is_told() {
         "doorward_jwks_age_seconds{issuer=\"https://login.example\"} ",
     ] {
         assert!(told.lines().any(|line| line.starts_with(begin)), "{begin} is not in\n{told}");
+    }
+}
+
+#[tokio::test]
+async fn an_inquiry_tells_of_keys_and_of_the_server_s_clock() {
+    let (server, signer) = (Server::start().await, Signer::new("a"));
+    let text = config(&server.keys("refetch: 100ms"));
+    let config = Config::parse(&text, Path::new("doorward.yaml"), &[]).expect("it is good").config;
+    let Some(CredentialRule::Jwt(rule)) = config.apis[0].credentials.first() else {
+        panic!("no token");
+    };
+    let skipped = json!({ "kty": "none" });
+    let keys = json!({ "keys": [signer.jwk(), skipped] }).to_string();
+    let date = "Fri, 02 Jan 2026 03:04:05 GMT".to_owned();
+    server.says("/jwks", Reply::Answer(200, vec![("date", date)], keys));
+    let expected = Inquired { count: 1, skipped: 1, date: "2026-01-02T03:04:05Z".parse().ok() };
+    assert_eq!(inquire(rule).await, Ok(expected));
+
+    server.says("/jwks", Reply::ok(r#"{"keys": []}"#));
+    assert!(matches!(inquire(rule).await, Err(InquiryFault::Unusable(_))));
+    for reply in [Reply::Answer(500, Vec::new(), String::new()), Reply::HangUp] {
+        server.says("/jwks", reply);
+        assert!(matches!(inquire(rule).await, Err(InquiryFault::Unreachable(_))));
     }
 }

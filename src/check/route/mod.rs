@@ -124,15 +124,9 @@ impl GuardedApi {
 
     /// The route, unless the application could take the path for another route's.
     fn find(&self, method: &str, path: &str) -> Result<&Route, Refusal> {
-        let alike = self.table.find_alike(method, path, &self.config.ambiguous_paths);
-        let index = match alike {
-            Some(Alike { index, overlooked: Some(ambiguity) }) => match self.table.find(method, path) {
-                Some(found) if found != index => return Err(malformed(&PathProblem::Ambiguous(ambiguity))),
-                found => found,
-            },
-            exactly => exactly.map(|found| found.index),
-        };
-        index
+        self.table
+            .settle(method, path, &self.config.ambiguous_paths)
+            .map_err(|ambiguity| malformed(&PathProblem::Ambiguous(ambiguity)))?
             .and_then(|index| self.config.routes.get(index))
             .ok_or_else(|| Refusal::denied(DenialReason::RouteUnknown, "no route has this method and path"))
     }

@@ -111,6 +111,27 @@ impl RouteTable {
     pub fn find_alike(&self, method: &str, path: &str, told_apart: &[Ambiguity]) -> Option<Alike> {
         Search { method, told_apart }.below(&self.root, Some(path.strip_prefix('/')?))
     }
+
+    /// The place of the route that the path takes, unless an application could take it for another route's: one that
+    /// tells apart what is listed, and of the case of letters and a trailing slash nothing else.
+    ///
+    /// # Errors
+    ///
+    /// What would have to be overlooked for that, if it is more than what is listed.
+    pub fn settle(
+        &self,
+        method: &str,
+        path: &str,
+        told_apart: &[Ambiguity],
+    ) -> Result<Option<usize>, Ambiguity> {
+        match self.find_alike(method, path, told_apart) {
+            Some(Alike { index, overlooked: Some(ambiguity) }) => match self.find(method, path) {
+                Some(found) if found != index => Err(ambiguity),
+                found => Ok(found),
+            },
+            exactly => Ok(exactly.map(|found| found.index)),
+        }
+    }
 }
 
 impl Node {

@@ -12,6 +12,7 @@ use crate::{
     },
     cli::Exit,
     config::Api,
+    domain::DenialReason,
 };
 
 use super::{
@@ -105,11 +106,13 @@ impl Explanation {
     }
 }
 
-/// The six stages that can refuse. The first that noted nothing of its own is the one that did.
+/// The six stages that can refuse. The first that noted nothing of its own is the one that did; only how a request
+/// came is judged when its route is noted already.
 fn first_stages(seen: &Seen<'_>, refused: Option<&Refused>) -> Vec<Stage> {
+    let is_insecure = refused.is_some_and(|refused| refused.reason == DenialReason::TransportInsecure.code());
     let noted = [
         seen.request.is_some(),
-        seen.matched.is_some(),
+        seen.matched.is_some() && !is_insecure,
         seen.credential.is_some(),
         seen.principal.is_some(),
         refused.is_none(),
@@ -145,7 +148,8 @@ fn last_stages(
     answer: &Answer,
 ) -> [Stage; 3] {
     let Decision { seen, in_shadow, .. } = decision;
-    let shadow = seen.shadow().filter(|_| *in_shadow).map(|shadow| shadow.until.to_string().into());
+    let shadow = seen.route().and_then(|route| route.shadow).or(seen.api.and_then(|api| api.config.shadow));
+    let shadow = shadow.filter(|_| *in_shadow).map(|shadow| shadow.until.to_string().into());
     let api = seen.api.map_or("-", |api| api.config.name.as_str());
     let reason = refused.map_or("", |refused| refused.reason);
     let counted = format!("{CHECKS}{{api=\"{api}\",decision=\"{name}\",reason=\"{reason}\"}}");

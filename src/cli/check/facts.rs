@@ -175,7 +175,11 @@ pub(super) fn authorize(seen: &Seen<'_>) -> Facts {
 }
 
 fn binding(binding: Option<&Binding>) -> Option<Value> {
-    text(if binding?.required { "has to be named" } else { "if it is named" })
+    text(match binding? {
+        Binding { from, .. } if from.is_empty() => "its own",
+        Binding { required: true, .. } => "has to be named",
+        Binding { required: false, .. } => "if it is named",
+    })
 }
 
 fn entitlements(route: &Route) -> impl Iterator<Item = String> {

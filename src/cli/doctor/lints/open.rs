@@ -2,7 +2,7 @@
 
 use crate::{
     cli::doctor::finding::{Finding, Level},
-    config::{Access, Api, Route},
+    config::{Access, Api, NamePlace, Route},
     domain::Segment,
 };
 
@@ -49,17 +49,22 @@ fn unbound(api: &Api, route: &Route) -> Option<Finding> {
     if route.access == Access::Public {
         return None;
     }
-    let seems_to_name = |word: &str| {
-        route.pattern.segments.iter().find_map(|segment| match segment {
-            Segment::Capture(name) if name.to_ascii_lowercase().starts_with(word) => Some(name),
-            _ => None,
-        })
+    let bindings = [("organization", &route.organization), ("project", &route.project)];
+    let is_bound = |index: usize| {
+        let places =
+            bindings.iter().filter_map(|(_, binding)| binding.as_ref()).flat_map(|binding| &binding.from);
+        places.into_iter().any(|place| *place == NamePlace::Segment(index))
     };
-    let bindings = [("organization", route.organization.is_some()), ("project", route.project.is_some())];
-    let (word, name) = bindings
-        .into_iter()
-        .filter(|(_, is_bound)| !is_bound)
-        .find_map(|(word, _)| Some((word, seems_to_name(word)?)))?;
+    let segments = route.pattern.segments.iter().enumerate().filter(|(index, _)| !is_bound(*index));
+    let (word, name) = segments
+        .filter_map(|(_, segment)| match segment {
+            Segment::Capture(name) => Some(name),
+            Segment::Literal(_) => None,
+        })
+        .find_map(|name| {
+            let begins = |(word, _): &&(&'static str, _)| name.to_ascii_lowercase().starts_with(word);
+            Some((bindings.iter().find(begins)?.0, name))
+        })?;
     let found = format!("the principal need not belong to the {word} that `{{{name}}}` names");
     let finding = Finding::new(Level::Info, "segment_unbound", route_of(api, route), found);
     Some(finding.advise(format!("If it should, say `{word}: {{ from: [{{ path: {name} }}] }}`.")))

@@ -19,12 +19,9 @@ const WINNERS_MAX: usize = 3;
 
 pub(super) fn examine(api: &Api) -> Vec<Finding> {
     let patterns: Vec<&RoutePattern> = api.routes.iter().map(|route| &route.pattern).collect();
-    let may_be_empty = api.ambiguous_paths.contains(&Ambiguity::EmptySegment);
     let mut findings = Vec::new();
-    for (route, winners) in api.routes.iter().zip(winners(&patterns, may_be_empty)) {
-        if winners.is_empty() {
-            continue;
-        }
+    for (route, winners) in api.routes.iter().zip(winners(&patterns, &api.ambiguous_paths)) {
+        let Some(winners) = winners else { continue };
         let mut names: Vec<String> = winners
             .iter()
             .filter_map(|winner| api.routes.get(*winner))
@@ -43,15 +40,22 @@ pub(super) fn examine(api: &Api) -> Vec<Finding> {
     findings
 }
 
-/// For each pattern those that always win over it; none where a request reaches it. `may_be_empty` says whether paths
-/// may have empty segments.
-fn winners(patterns: &[&RoutePattern], may_be_empty: bool) -> Vec<Vec<usize>> {
+/// For each pattern that no request reaches those that win over it, or for whose a request would be taken.
+fn winners(patterns: &[&RoutePattern], ambiguous: &[Ambiguity]) -> Vec<Option<Vec<usize>>> {
     let table = RouteTable::new(patterns.iter().copied());
-    let stranger = Stranger::to(patterns, may_be_empty);
+    let stranger = Stranger::to(patterns, ambiguous.contains(&Ambiguity::EmptySegment));
     let of_pattern = |(index, pattern): (usize, &&RoutePattern)| {
-        let requests = stranger.requests(pattern).into_iter();
-        let found: Vec<usize> = requests.filter_map(|(method, path)| table.find(&method, &path)).collect();
-        if found.contains(&index) { Vec::new() } else { found }
+        let mut winners = Vec::new();
+        for (method, path) in stranger.requests(pattern) {
+            match table.settle(&method, &path, ambiguous) {
+                Ok(Some(found)) if found == index => return None,
+                Ok(found) => winners.extend(found),
+                Err(_) => {
+                    winners.extend(table.find_alike(&method, &path, ambiguous).map(|alike| alike.index));
+                }
+            }
+        }
+        Some(winners)
     };
     patterns.iter().enumerate().map(of_pattern).collect()
 }
@@ -146,6 +150,7 @@ mod tests {
         #[test]
         fn a_route_is_said_to_be_unreachable_where_no_request_reaches_it(
             texts in proptest::collection::vec("((GET|POST|HEAD|GET,POST) )?(/([ab]|\\{x\\}|\\{y\\})){0,2}(/|/[ab]|/\\*\\*)", 1..24),
+            heeds_slash: bool,
         ) {
             let mut patterns: Vec<RoutePattern> = Vec::new();
             for pattern in texts.iter().filter_map(|text| text.parse::<RoutePattern>().ok()) {
@@ -156,13 +161,16 @@ mod tests {
             }
             let patterns: Vec<&RoutePattern> = patterns.iter().collect();
             let table = RouteTable::new(patterns.iter().copied());
+            let told_apart = if heeds_slash { &[Ambiguity::TrailingSlash][..] } else { &[] };
             let mut is_reached = vec![false; patterns.len()];
             for path in paths() {
                 for method in ["GET", "POST", "HEAD", "PUT"] {
-                    table.find(method, &path).into_iter().for_each(|index| is_reached[index] = true);
+                    if let Ok(Some(index)) = table.settle(method, &path, told_apart) {
+                        is_reached[index] = true;
+                    }
                 }
             }
-            let expected: Vec<bool> = winners(&patterns, false).iter().map(Vec::is_empty).collect();
+            let expected: Vec<bool> = winners(&patterns, told_apart).iter().map(Option::is_none).collect();
             prop_assert_eq!(is_reached, expected);
         }
     }

@@ -55,7 +55,8 @@ fn examine_route(api: &Api, route: &Route) -> Vec<Finding> {
         findings.push(Finding::new(Level::Warning, "route_unsatisfiable", place(), found));
     }
     let are_users = takers.iter().all(|principal| principal.kind == PrincipalKind::User);
-    if !route.entitlements.is_empty() && route.organization.is_none() && !takers.is_empty() && are_users {
+    let names_none = route.organization.is_none() && route.project.is_none();
+    if !route.entitlements.is_empty() && names_none && !takers.is_empty() && are_users {
         let found = "it needs an entitlement, and no request names the organization that has it: \
                      users of several organizations are always refused";
         findings.push(

@@ -54,13 +54,16 @@ fn open_routes_are_named() {
 fn a_segment_that_nothing_binds_is_named() {
     trips(
         "segment_unbound",
-        &["routes: [{ match: '/p/{projectId}' }, { match: '/o/{organization}' }]"],
+        &[
+            "routes: [{ match: '/p/{projectId}' }, { match: '/o/{organization}' }, { match: '/own/{organization}', organization: own }]",
+        ],
         &[
             "info         one, route /p/{projectId}: the principal need not belong to the project that `{projectId}` names. If it should, say `project: { from: [{ path: projectId }] }`.",
             "info         one, route /o/{organization}: the principal need not belong to the organization",
+            "info         one, route /own/{organization}: the principal need",
         ],
         &[
-            "routes: [{ match: '/p/{project}', project: path }, { match: '/q/{project}', public: true }, { match: '/{x}' }]",
+            "routes: [{ match: '/p/{project}', project: path }, { match: '/o/{organizationId}', organization: { from: [{ path: organizationId }] } }, { match: '/q/{project}', public: true }, { match: '/{x}' }]",
         ],
     );
 }
@@ -82,7 +85,10 @@ fn a_route_that_no_request_reaches_is_named() {
         (&["GET /a/**", "/a", "/a/", "/a/{x}/**"], Some("GET /a/**")),
         (&["GET,POST /**", "GET /", "POST /", "/{x}/**"], Some("GET,POST /**")),
         (&["/a/{x}/**", "/a/{x}", "/a/{x}/", "/a/{x}/{y}/**"], Some("/a/{x}/**")),
-        (&["/a/**", "/a", "/a/{x}/**"], None),
+        // `/a/` is refused, since the application may take it for `/a`.
+        (&["/a/**", "/a", "/a/{x}/**"], Some("/a/**")),
+        (&["/a/**", "/a/", "/a/{x}/**"], Some("/a/**")),
+        (&["/a/**", "/a/{x}/**"], None),
         (&["/a/**", "/a", "/a/", "/a/{x}"], None),
         (&["/a/**", "GET /a", "GET /a/", "GET /a/{x}/**"], None),
         (&["GET,PUT /a/**", "GET /a", "GET /a/", "GET /a/{x}/**"], None),
@@ -94,9 +100,14 @@ fn a_route_that_no_request_reaches_is_named() {
             expected.iter().map(|pattern| format!("warning      one, route {pattern}")).collect();
         assert_eq!(unreached(patterns, &[]), expected, "{patterns:?}");
     }
-    // `/a//b` is reached by nothing else.
-    let may_be_empty = ["ambiguous_paths: { allow: [empty_segment] }"];
-    assert!(unreached(&["/a/**", "/a", "/a/", "/a/{x}/**"], &may_be_empty).is_empty());
+    for (allowed, patterns) in [
+        // It alone has `/a//b`.
+        ("empty_segment", &["/a/**", "/a", "/a/", "/a/{x}/**"][..]),
+        ("trailing_slash", &["/a/**", "/a", "/a/{x}/**"]),
+    ] {
+        let allowed = format!("ambiguous_paths: {{ allow: [{allowed}] }}");
+        assert!(unreached(patterns, &[&allowed]).is_empty(), "{allowed}");
+    }
     let line = told("route_unreachable", &[&routes(&["/a/**", "/a", "/a/", "/a/{x}/**"])]);
     assert!(line[0].contains("more specific routes always win, such as /a, /a/, /a/{x}/**"), "{line:?}");
 }
@@ -204,10 +215,10 @@ fn places_that_are_not_safe_are_named() {
 fn what_is_switched_off_is_named() {
     trips(
         "path_ambiguous",
-        &["ambiguous_paths: { allow: [path_parameter, empty_segment] }"],
+        &["ambiguous_paths: { allow: [path_parameter, letter_case] }"],
         &[
             "warning      one: `path_parameter` lets paths through that two parsers can read differently",
-            "warning      one: `empty_segment` lets",
+            "warning      one: `letter_case` lets",
         ],
         &[],
     );
