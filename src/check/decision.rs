@@ -149,10 +149,11 @@ impl<'r> Seen<'r> {
     #[must_use]
     pub fn waiver(&self, now: Timestamp) -> Option<Waiver<'r>> {
         let (request, api) = (self.request?, self.api?);
-        let shadow = self.shadow()?;
-        // What no route matches could still reach one that is enforced already.
-        let is_enforced = self.route().is_none() && api.could_enforce(&request, now);
-        (!is_enforced && now < shadow.until).then_some(Waiver { request, api })
+        let shadow = match self.route() {
+            Some(route) => route.shadow.or(api.config.shadow)?,
+            None => api.config.shadow.filter(|_| !api.could_enforce(&request, now))?,
+        };
+        (now < shadow.until).then_some(Waiver { request, api })
     }
 }
 
