@@ -8,7 +8,7 @@ use crate::{
         route::GuardedApi,
     },
     config::Api,
-    domain::{DenialReason, MethodSet},
+    domain::{DenialReason, Method, MethodSet},
 };
 
 use super::facts::presented;
@@ -47,7 +47,7 @@ fn routes(request: &InboundRequest<'_>, api: &GuardedApi) -> String {
         MethodSet::Any => &[],
         MethodSet::These(methods) => methods.as_slice(),
     });
-    let mut methods: Vec<&str> = named.map(|method| method.as_str()).collect();
+    let mut methods: Vec<&str> = named.map(Method::as_str).collect();
     methods.sort_unstable();
     methods.dedup();
     methods.retain(|method| api.route(&InboundRequest { method, ..*request }).is_ok());

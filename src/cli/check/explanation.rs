@@ -1,5 +1,7 @@
 //! A decision, told stage by stage.
 
+use std::cmp::Ordering;
+
 use envoy_types::ext_authz::v3::pb::CheckResponse;
 use serde::Serialize;
 use tonic::Status;
@@ -128,12 +130,10 @@ fn first_stages(seen: &Seen<'_>, refused: Option<&Refused>) -> Vec<Stage> {
         ("admit", facts::admit(seen)),
     ];
     let stage = |(index, (name, saw)): (usize, (&'static str, Facts))| {
-        let (concluded, saw, refused) = if index < passed {
-            ("passed", saw, None)
-        } else if index == passed {
-            ("refused", saw, refused.cloned())
-        } else {
-            ("not_reached", Facts::new(), None)
+        let (concluded, saw, refused) = match index.cmp(&passed) {
+            Ordering::Less => ("passed", saw, None),
+            Ordering::Equal => ("refused", saw, refused.cloned()),
+            Ordering::Greater => ("not_reached", Facts::new(), None),
         };
         Stage { number: index + 1, name, saw, concluded: concluded.to_owned(), refused }
     };

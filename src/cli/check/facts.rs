@@ -26,6 +26,11 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> Option<Value> {
     (!items.is_empty()).then(|| items.into())
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    clippy::needless_pass_by_value,
+    reason = "it stands beside facts that may be absent"
+)]
 fn text(value: impl ToString) -> Option<Value> {
     Some(value.to_string().into())
 }

@@ -35,23 +35,23 @@ pub(super) fn check_request(text: &[u8]) -> Result<CheckRequest, String> {
     // What can go wrong while a `Value` is read is told without what was read.
     let root: Value = serde_json::from_slice(text).map_err(|error| format!("it is not JSON: {error}"))?;
     let root = Node { value: &root, at: String::new() };
-    let attributes = root.member("attributes", "attributes")?.map(attributes).transpose()?;
+    let attributes = root.member("attributes", "attributes")?.as_ref().map(attributes).transpose()?;
     Ok(CheckRequest { attributes })
 }
 
-fn attributes(node: Node<'_>) -> Result<AttributeContext, String> {
+fn attributes(node: &Node<'_>) -> Result<AttributeContext, String> {
     let request = node.member("request", "request")?;
     let http = request.as_ref().map(|request| request.member("http", "http")).transpose()?.flatten();
-    let http = http.map(http_request).transpose()?;
+    let http = http.as_ref().map(http_request).transpose()?;
     Ok(AttributeContext {
-        source: node.member("source", "source")?.map(peer).transpose()?,
+        source: node.member("source", "source")?.as_ref().map(peer).transpose()?,
         request: request.map(|_| Request { http, ..Request::default() }),
         context_extensions: node.texts("contextExtensions", "context_extensions")?,
         ..AttributeContext::default()
     })
 }
 
-fn peer(node: Node<'_>) -> Result<Peer, String> {
+fn peer(node: &Node<'_>) -> Result<Peer, String> {
     let address = node.member("address", "address")?;
     let socket =
         address.map(|address| address.member("socketAddress", "socket_address")).transpose()?.flatten();
@@ -63,11 +63,11 @@ fn peer(node: Node<'_>) -> Result<Peer, String> {
     Ok(Peer { address, ..Peer::default() })
 }
 
-fn http_request(node: Node<'_>) -> Result<HttpRequest, String> {
+fn http_request(node: &Node<'_>) -> Result<HttpRequest, String> {
     Ok(HttpRequest {
         method: node.text("method", "method")?,
         headers: node.texts("headers", "headers")?,
-        header_map: node.member("headerMap", "header_map")?.map(header_map).transpose()?,
+        header_map: node.member("headerMap", "header_map")?.as_ref().map(header_map).transpose()?,
         path: node.text("path", "path")?,
         host: node.text("host", "host")?,
         protocol: node.text("protocol", "protocol")?,
@@ -77,7 +77,7 @@ fn http_request(node: Node<'_>) -> Result<HttpRequest, String> {
     })
 }
 
-fn header_map(node: Node<'_>) -> Result<HeaderMap, String> {
+fn header_map(node: &Node<'_>) -> Result<HeaderMap, String> {
     let header = |node: Node<'_>| {
         Ok(HeaderValue {
             key: node.text("key", "key")?,

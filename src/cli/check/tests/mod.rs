@@ -90,6 +90,7 @@ struct Scene {
 
 impl Scene {
     /// With a key and a session that may read.
+    #[expect(clippy::too_many_lines, reason = "it is a list of what there is")]
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let env = ENV.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -110,10 +110,10 @@ async fn every_answer_in_json_has_the_same_form() {
     let names: Vec<&str> = answer.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(names, ["decision", "reason", "cause", "stages", "advice", "answer"]);
     let stages = answer["stages"].as_array().expect("a list");
-    let named: Vec<&str> = stages.iter().filter_map(|stage| stage["name"].as_str()).collect();
+    let in_order: Vec<&str> = stages.iter().filter_map(|stage| stage["name"].as_str()).collect();
     let expected =
         ["parse", "route", "extract", "verify", "authorize", "admit", "conclude", "render", "record"];
-    assert_eq!(named, expected);
+    assert_eq!(in_order, expected);
     assert_eq!(
         stage(&answer, 3),
         &json!({

@@ -9,7 +9,7 @@ use crate::{
     check::route::RouteTable,
     cli::doctor::finding::{Finding, Level},
     config::{Ambiguity, Api},
-    domain::{MethodSet, RoutePattern, Segment},
+    domain::{Method, MethodSet, RoutePattern, Segment},
 };
 
 use super::route_of;
@@ -96,7 +96,7 @@ impl Stranger {
         let tails = if pattern.open_ended { self.tails() } else { vec![Vec::new()] };
         let methods = match &pattern.methods {
             MethodSet::Any => vec![self.method.as_str()],
-            named => methods(named).collect(),
+            named @ MethodSet::These(_) => methods(named).collect(),
         };
         let paths = tails.iter().map(|tail| format!("/{}", [start.as_slice(), tail].concat().join("/")));
         paths
@@ -122,7 +122,7 @@ fn methods(set: &MethodSet) -> impl Iterator<Item = &str> {
         MethodSet::Any => &[],
         MethodSet::These(named) => named.as_slice(),
     };
-    named.iter().map(|method| method.as_str())
+    named.iter().map(Method::as_str)
 }
 
 #[cfg(test)]
