@@ -14,8 +14,9 @@ use url::Url;
 
 use super::{
     Api, CredentialRule, JwtKeys, SecretOrigin,
-    api::{Host, RawApi},
+    api::RawApi,
     fragment::{FragmentName, MainFile},
+    host::Host,
     place::Place,
     problem::Report,
     secret_source::VariableName,

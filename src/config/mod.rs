@@ -20,6 +20,7 @@ mod fingerprint;
 mod fragment;
 mod grants;
 mod guards;
+mod host;
 mod include;
 mod listen;
 mod load;

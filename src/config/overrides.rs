@@ -15,14 +15,17 @@ const PREFIX: &str = "DOORWARD_";
 pub(super) const FILE_VARIABLE: &str = "DOORWARD_CONFIG";
 
 /// Puts the variables of `env` into the tree, in the order of their names, so that `DOORWARD_A` comes
-/// before `DOORWARD_A__B`.
+/// before `DOORWARD_A__B`, and `…__9` before `…__10`.
 pub(super) fn apply(root: &mut Node, env: &[(String, String)], problems: &mut Vec<Problem>) {
     let mut overrides: Vec<_> = env
         .iter()
         .filter(|(name, value)| name != FILE_VARIABLE && !is_service_link(name, value))
         .filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value)))
         .collect();
-    overrides.sort_unstable();
+    overrides.sort_by_cached_key(|(_, path, _)| {
+        let steps = path.split("__").map(|step| (step.parse().unwrap_or(usize::MAX), (*step).to_owned()));
+        steps.collect::<Vec<_>>()
+    });
     for (name, path, value) in overrides {
         let Some(node) = yaml::read(value, Some(name), problems) else {
             continue;

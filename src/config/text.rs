@@ -12,7 +12,6 @@ use crate::domain::{
 };
 
 use super::{
-    api::Host,
     binding::SegmentName,
     credential::{
         jwt::{ClaimPath, HttpsUrl, TokenName},
@@ -24,6 +23,7 @@ use super::{
     duration::Span,
     fragment::FragmentName,
     grants::GrantedSecret,
+    host::Host,
     include::FilePattern,
     listen::{CheckAddress, TelemetryAddress},
     origin::WebOrigin,

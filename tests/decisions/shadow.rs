@@ -105,9 +105,7 @@ apis:
 "#;
 
 fn secure(path: &str) -> Call {
-    let mut call = call(path);
-    call.http().scheme = "https".into();
-    call
+    call(path).header("x-forwarded-proto", "https")
 }
 
 #[tokio::test]

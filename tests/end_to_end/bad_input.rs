@@ -66,7 +66,7 @@ fn a_bad_configuration_ends_with_64_and_names_the_place_of_every_error() {
     let next_place = format!("doorward.yaml:{}:", line + 1);
     let cases = [
         ("not YAML", "apis: [".to_owned(), vec!["doorward.yaml:", "YAML"]),
-        ("empty", String::new(), vec!["doorward.yaml", "apis"]),
+        ("empty", String::new(), vec!["doorward.yaml", "expected a mapping"]),
         (
             "an unknown field",
             changed(read, &read.replace("scopes", "scope")),

@@ -23,9 +23,17 @@ const BODIES: [(&str, Option<&str>); 2] =
     [("in the words of examples/cortex-edr.yaml", None), ("in Doorward's own words", Some("{}"))];
 
 /// Routes beside the example's own, for reasons that none of its own gives.
-const MORE_ROUTES: [(&str, &str); 3] = [
+const MORE_ROUTES: [(&str, &str); 8] = [
     ("DOORWARD_APIS__0__ROUTES__5", "{ match: GET /v1/live, environments: [live] }"),
     ("DOORWARD_APIS__0__ROUTES__6", "{ match: GET /v1/services, principals: [service_key] }"),
+    ("DOORWARD_APIS__0__ROUTES__7", "{ match: 'GET /v1/organizations/{organization}', organization: path }"),
+    ("DOORWARD_APIS__0__ROUTES__8", "{ match: GET /v1/named, organization: { from: [{ query: org }] } }"),
+    (
+        "DOORWARD_APIS__0__ROUTES__9",
+        "{ match: POST /v1/bodies, organization: { from: [{ json: org }], required: false } }",
+    ),
+    ("DOORWARD_APIS__0__ROUTES__10", "{ match: 'GET /v1/projects/{project}', project: path }"),
+    ("DOORWARD_APIS__0__ROUTES__11", "{ match: GET /v1/sold, entitlements: [reports] }"),
     ("DOORWARD_APIS__0__CLIENT_ADDRESS", "peer"),
 ];
 
@@ -43,7 +51,47 @@ fn refusals(site: &Site) -> Vec<Refusal> {
     let distant = create(&["--scope", "read", "--source", "10.0.0.0/8"]);
     let mut refusals = unread(&reader, &test);
     refusals.extend(unauthorized(&reader, &test, &distant));
+    site.json(&["organizations", "create", "globex", "--name", "Globex", "--api", "cortex-edr"]);
+    site.json(&["organizations", "suspend", "globex"]);
+    let suspended = site.key_of("globex", &["--api", "cortex-edr", "--scope", "read"]).key;
+    refusals.extend(elsewhere(&reader, &suspended));
     refusals
+}
+
+/// Requests about something to which the principal does not belong.
+fn elsewhere(reader: &str, suspended: &str) -> Vec<Refusal> {
+    vec![
+        refusal(
+            "origin_not_allowed",
+            "a key from a browser",
+            get("/v1/scans").bearer(reader).with("origin", "https://page.test"),
+        ),
+        refusal("organization_missing", "no organization is named", get("/v1/named").bearer(reader)),
+        refusal(
+            "organization_mismatch",
+            "another organization",
+            get("/v1/organizations/globex").bearer(reader),
+        ),
+        refusal("organization_suspended", "a suspended organization", get("/v1/scans").bearer(suspended)),
+        refusal("project_mismatch", "a project that nobody knows", get("/v1/projects/apollo").bearer(reader)),
+        refusal("entitlement_missing", "something that was not bought", get("/v1/sold").bearer(reader)),
+        refusal(
+            "body_incomplete",
+            "a body that Envoy does not show",
+            Request::new("POST", HOST, "/v1/bodies").bearer(reader),
+        ),
+    ]
+}
+
+/// What came over plain HTTP, where that is refused.
+async fn insecure(environment: &[(&str, &str)]) -> String {
+    let guards = [("DOORWARD_APIS__0__GUARDS", "{ plain_http: refuse }")];
+    let example = std::fs::read_to_string(root().join("examples/cortex-edr.yaml")).expect("the example");
+    let site = Site::with_environment(&example, &[environment, &guards].concat());
+    let key = site.create(&["--api", "cortex-edr", "--scope", "read"]).key;
+    let world = World::start(NEWEST, site, |recipe| recipe).await;
+    let refusal = refusal("transport_insecure", "plain HTTP", get("/v1/scans").bearer(&key));
+    show(&refusal, &world.envoy.client().send(&refusal.request).await)
 }
 
 fn get(target: &str) -> Request {
@@ -144,6 +192,8 @@ async fn measure(denials: Option<&str>) -> String {
     let mut environment = vec![("DOORWARD_BUDGET", "5s")];
     environment.extend(MORE_ROUTES);
     environment.extend(denials.map(|denials| ("DOORWARD_APIS__0__DENIALS", denials)));
+    let insecure = insecure(&environment).await;
+    environment.push(("DOORWARD_APIS__0__GUARDS", "{ browser_keys: refuse }"));
     let site = Site::with_environment(&example, &environment);
     let refusals = refusals(&site);
     let world = World::start(NEWEST, site, |recipe| recipe).await;
@@ -153,6 +203,7 @@ async fn measure(denials: Option<&str>) -> String {
         let response = client.send(&refusal.request).await;
         text += &show(refusal, &response);
     }
+    text += &insecure;
     text += &unavailable(&world, &mut client).await;
     assert_eq!(world.upstream.received(), 0, "a refused request reached the upstream");
     let lines = world.envoy.access_log(refusals.len() + 1).await;
