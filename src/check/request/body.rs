@@ -47,13 +47,16 @@ pub(super) fn read<'r>(http: &'r HttpRequest, headers: &Headers<'r>) -> Body<'r>
 /// follows: neither does HTTP/2 announce a body, nor does Envoy show `transfer-encoding`. So a request without a
 /// length is taken to have a body, unless its method is one for which HTTP defines none (RFC 9110, section 9.3).
 fn announced(http: &HttpRequest, headers: &Headers<'_>) -> bool {
+    if headers.has("transfer-encoding") {
+        return true;
+    }
     let mut lengths = headers.values("content-length").peekable();
     if lengths.peek().is_some() {
         return lengths.any(|length| length != b"0");
     }
     let has_none =
         matches!(http.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS" | "CONNECT" | "TRACE");
-    headers.has("transfer-encoding") || !has_none
+    !has_none
 }
 
 #[cfg(test)]

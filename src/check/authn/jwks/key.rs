@@ -107,7 +107,8 @@ impl Key {
             "oct" => secret(bytes(jwk, "k")?),
             _ => return Err(Unusable::Type),
         };
-        if !matches!(material, Material::Secret(_)) && jwk.contains_key("d") {
+        let gives_away = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+        if !matches!(material, Material::Secret(_)) && gives_away.iter().any(|name| jwk.contains_key(*name)) {
             return Err(Unusable::Private);
         }
         if fitting.is_empty() {
