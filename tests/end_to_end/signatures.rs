@@ -399,8 +399,11 @@ fn a_sealing_key_is_replaced_while_requests_go_on() {
         write_key(&world.site, "k2.key", '3');
         reloaded(&world, before).await;
         assert_eq!(works().await, 503, "the key was changed");
-        let log = world.doorward.process.log();
-        assert!(log.contains("its sealing key `k2` does not open it"), "{log}");
+        eventually("the audit line", PATIENCE, async || {
+            let log = world.doorward.process.log();
+            if log.contains("its sealing key `k2` does not open it") { Ok(()) } else { Err(log) }
+        })
+        .await;
         world.assert_no_secret().await;
     });
 }
