@@ -19,6 +19,7 @@ use super::{
     host::Host,
     place::Place,
     problem::Report,
+    regular_file,
     secret_source::VariableName,
     text::{Format, Text},
 };
@@ -172,11 +173,7 @@ impl<'a> Grant<'a> {
         if !self.leads_within(&resolved) {
             return Err(format!("which leads to {}, expected {}", resolved.display(), self.listed_secrets()));
         }
-        // Of a pipe nobody knows when it ends.
-        if !resolved.is_file() {
-            return Err("which is no regular file, expected one".to_owned());
-        }
-        Ok(resolved)
+        regular_file::resolve(&resolved).map_err(|fault| format!("which {fault}"))
     }
 
     fn leads_within(&self, resolved: &Path) -> bool {

@@ -125,11 +125,15 @@ fn to_yaml(json: &Value) -> Yaml<'_> {
     }
 }
 
+fn read(path: &Path) -> Result<String, String> {
+    read_text(File::open(path).map_err(|error| format!("cannot be read: {error}"))?)
+}
+
 /// The text of a configuration; the error says what was found instead.
-pub(super) fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read_text(file: File) -> Result<String, String> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
         .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("found more than {FILE_BYTES_MAX} bytes, expected a configuration"));

@@ -29,6 +29,7 @@ mod overrides;
 mod place;
 mod principal_headers;
 mod problem;
+mod regular_file;
 mod reserved_headers;
 mod route;
 mod schema;

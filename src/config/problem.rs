@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
+    fs::File,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
 
-use super::{Fingerprint, grants::Grant, place::Place, tree::Node};
+use super::{Fingerprint, grants::Grant, place::Place, regular_file, tree::Node};
 
 /// The most problems of one file that are told.
 const PROBLEMS_MAX: usize = 100;
@@ -74,9 +75,14 @@ impl Problem {
 /// Notes a problem, unless there are more than anybody will read: a file with mistakes by the hundred thousand must
 /// not fill memory and log with them.
 pub(super) fn note(problems: &mut Vec<Problem>, problem: impl FnOnce() -> Problem) {
-    if problems.len() < PROBLEMS_MAX {
+    if !is_full(problems) {
         problems.push(problem());
     }
+}
+
+/// Whether no more problems are noted.
+pub(super) fn is_full(problems: &[Problem]) -> bool {
+    problems.len() >= PROBLEMS_MAX
 }
 
 /// Collects what the checks of the sections find, and knows what they check against beside the file.
@@ -115,17 +121,21 @@ impl<'a> Report<'a> {
         self.folder.join(written)
     }
 
-    /// Makes a change of the file at `path` one of the configuration, and tells where to read it.
+    /// Opens the file at `path`, and makes a change of it one of the configuration.
     ///
     /// # Errors
     ///
     /// It cannot be had, as a sentence after "found …, ".
-    pub(super) fn follow(&mut self, path: &Path) -> Result<PathBuf, String> {
+    pub(super) fn open(&mut self, path: &Path) -> Result<File, String> {
         if let Some(grant) = self.grant {
             grant.check_file(path)?;
         }
         self.findings.files.extend(Fingerprint::of([path]));
-        self.grant.map_or_else(|| Ok(path.to_owned()), |grant| grant.resolve(path))
+        let opened = match self.grant {
+            Some(grant) => regular_file::open(&grant.resolve(path)?),
+            None => File::open(path).map_err(|error| format!("cannot be read: {error}")),
+        };
+        opened.map_err(|fault| format!("which {fault}"))
     }
 
     /// The value of an environment variable.
@@ -210,7 +220,7 @@ impl InFile {
     fn all(file: &Path, severity: Severity, mut problems: Vec<Problem>) -> Vec<Self> {
         problems.sort_unstable();
         problems.dedup();
-        if problems.len() >= PROBLEMS_MAX {
+        if is_full(&problems) {
             problems.truncate(PROBLEMS_MAX);
             problems.push(Problem::of_file(format!("found so much that only {PROBLEMS_MAX} of it is told")));
         }

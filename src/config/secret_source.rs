@@ -1,11 +1,6 @@
 //! `{ file: … }` and `{ env: … }`: where a secret comes from, since none stands in the configuration itself.
 
-use std::{
-    fmt,
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{fmt, fs::File, io::Read, path::PathBuf};
 
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -72,7 +67,7 @@ impl RawSecretSource {
         let (origin, read) = match self {
             Self::File(path) => {
                 let path = report.path(&path.value);
-                let text = report.follow(&path).and_then(|path| read(&path));
+                let text = report.open(&path).and_then(read);
                 (SecretOrigin::File(path), text)
             }
             Self::Env(name) => {
@@ -92,10 +87,10 @@ impl RawSecretSource {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(file: File) -> Result<String, String> {
     let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text))
+    file.take(SECRET_BYTES_MAX + 1)
+        .read_to_string(&mut text)
         .map_err(|error| format!("which cannot be read: {error}"))?;
     if text.len() as u64 > SECRET_BYTES_MAX {
         return Err(format!("which is longer than {SECRET_BYTES_MAX} bytes, expected a secret"));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     place::Place,
-    problem::{Problem, note},
+    problem::{Problem, is_full, note},
     schema::{admits, allowed_values, properties, required, rule_of},
     tree::{Content, Member, Node},
     wording::{any_of, did_you_mean, found, nearest, unknown_field, written, wrong_type},
@@ -26,6 +26,9 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn node(&mut self, node: &Node, schema: &'a Value, at: &Place<'_>) {
+        if is_full(&self.problems) {
+            return;
+        }
         let mut shapes = Vec::new();
         self.alternatives(schema, &mut shapes);
         let fitting: Vec<&Value> = shapes.iter().copied().filter(|shape| admits(shape, node)).collect();

@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsStr,
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +23,7 @@ use super::{
     load,
     place::Place,
     problem::{Problem, Report},
+    regular_file,
     schema::fragment_schema,
     sealing, shape,
     sound::Sound,
@@ -291,10 +292,15 @@ impl Judge<'_> {
     }
 }
 
+/// The text of the fragment in `file`. Errors quote what a file holds, so it must not lead to one that is no fragment.
 fn read(file: &Path) -> Result<String, String> {
-    // Of a pipe nobody knows when it ends.
-    if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err("found no regular file, expected one".to_owned());
+    let unreadable = |error| format!("cannot be read: {error}");
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(unreadable)?;
+    let resolved = regular_file::resolve(file)?;
+    if !resolved.starts_with(&folder) {
+        let (leads_to, folder) = (resolved.display(), folder.display());
+        return Err(format!("leads to {leads_to}, expected a file within {folder}"));
     }
-    load::read(file)
+    load::read_text(regular_file::open(&resolved)?)
 }

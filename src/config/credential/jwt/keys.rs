@@ -1,7 +1,6 @@
 //! `keys`: where the keys of an issuer come from.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -235,11 +234,7 @@ impl RawRemote {
 }
 
 fn follow(path: &Path, at: &Place<'_>, report: &mut Report<'_>) {
-    let found = report.follow(path).and_then(|path| match File::open(path) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("which cannot be read: {error}")),
-    });
-    if let Err(fault) = found {
+    if let Err(fault) = report.open(path) {
         report.add(at, format!("found {}, {fault}", path.display()));
     }
 }

@@ -50,8 +50,8 @@ fn what_is_no_file_is_refused_and_too_many_files_are_the_fault_of_the_main_file(
     let dangling = team.path("apis.d/zoo.yaml");
     symlink("nowhere", dangling).expect("a link");
     team.check_refused(&[
-        "apis.d/pay.yaml: found no regular file",
-        "apis.d/shop.yaml: found no regular file",
+        "apis.d/pay.yaml: is no regular file",
+        "apis.d/shop.yaml: is no regular file",
         "apis.d/zoo.yaml: cannot be read: No such file",
         "apis.d/zoo.yaml: found no grant for it",
     ]);
@@ -63,6 +63,19 @@ fn what_is_no_file_is_refused_and_too_many_files_are_the_fault_of_the_main_file(
     assert_eq!(team.load(&Fragments::default()).refused.len(), 1024);
     team.write("apis.d/one-more.yaml", "");
     team.check_main(&["doorward.yaml:1:10: include: found more than 1024 files"]);
+}
+
+#[test]
+fn a_fragment_leads_to_no_file_outside_its_folder() {
+    let team = Team::new(MAIN, &[]);
+    team.write("secrets/server.key", "a secret of the server");
+    team.write("apis.d/pay/apis.yaml", fragment("pay", "pay.test"));
+    symlink("../secrets/server.key", team.path("apis.d/shop.yaml")).expect("a link");
+    symlink("pay/apis.yaml", team.path("apis.d/pay.yaml")).expect("a link");
+    let loaded = team.load(&Fragments::default());
+    assert_eq!(in_force(&loaded), ["main: main.test", "pay: pay.test"]);
+    let errors = loaded.errors().expect("one is refused").to_string();
+    assert!(errors.contains("apis.d/shop.yaml: leads to ") && !errors.contains("a secret"), "{errors}");
 }
 
 #[test]
