@@ -230,6 +230,11 @@ pub(super) fn check(raw: &[(usize, RawApi)], at: &Place<'_>, report: &mut Report
 }
 
 impl RawApi {
+    /// Its name.
+    pub(super) fn name(&self) -> &ApiName {
+        &self.name.value
+    }
+
     /// Its hosts.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(|host| host.value.0.as_str())

@@ -1,7 +1,7 @@
 //! `grants`: what each fragment may have.
 //!
-//! No host is granted twice or used by the main file, so that no fragment can take another's traffic, and none has
-//! to wait for another. A secret is read only after it was found to be granted.
+//! No host and no name of an API is granted twice or used by the main file, so that no fragment can take another's
+//! traffic or keys, and none has to wait for another. A secret is read only after it was found to be granted.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,6 +11,8 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::domain::ApiName;
 
 use super::{
     Api, CredentialRule, JwtKeys, SecretOrigin,
@@ -35,6 +37,10 @@ pub(super) struct RawGrant {
     /// The hosts that its APIs may have. No other grant and no API of the main file has one of them.
     #[schemars(length(min = 1))]
     hosts: Vec<Text<Host>>,
+    /// The names that its APIs may have; the fragment's own name if none is listed. No other grant and no API of the
+    /// main file has one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    apis: Vec<Text<ApiName>>,
     /// The issuers whose tokens its APIs may accept. Their keys come from addresses with the scheme, host and port of
     /// one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,20 +69,38 @@ impl Format for GrantedSecret {
     }
 }
 
-/// Checks that each host is granted once and belongs to none of the main file's APIs.
+/// Checks that each host and each name is granted once and belongs to none of the main file's APIs.
 pub(super) fn check(grants: &Grants, apis: &[(usize, RawApi)], at: &Place<'_>, report: &mut Report<'_>) {
-    let of_apis =
-        apis.iter().flat_map(|(index, api)| api.hosts().map(move |host| (host, format!("apis[{index}]"))));
-    let mut owners: HashMap<&str, String> = of_apis.collect();
-    for (name, grant) in grants {
-        let grant_at = at.field(name.value.as_str());
+    let of_api = |index: &usize| format!("apis[{index}]");
+    let hosts = apis.iter().flat_map(|(index, api)| api.hosts().map(move |host| (host, of_api(index))));
+    let mut hosts: HashMap<&str, String> = hosts.collect();
+    let names = apis.iter().map(|(index, api)| (api.name().as_str(), of_api(index)));
+    let mut names: HashMap<&str, String> = names.collect();
+    for (fragment, grant) in grants {
+        let grant_at = at.field(fragment.value.as_str());
         let hosts_at = grant_at.field("hosts");
         for (index, host) in grant.hosts.iter().map(|host| host.value.0.as_str()).enumerate() {
-            if let Some(owner) = owners.insert(host, grant_at.to_string()) {
+            if let Some(owner) = hosts.insert(host, grant_at.to_string()) {
                 let message = format!("found `{host}` again, expected each host once: {owner} has it");
                 report.add(&hosts_at.item(index), message);
             }
         }
+        let names_at = grant_at.field("apis");
+        for (index, name) in grant.names(&fragment.value).enumerate() {
+            if let Some(owner) = names.insert(name, grant_at.to_string()) {
+                let message = format!("found `{name}` again, expected each name once: {owner} has it");
+                let is_own = grant.apis.is_empty();
+                report.add(&if is_own { grant_at } else { names_at.item(index) }, message);
+            }
+        }
+    }
+}
+
+impl RawGrant {
+    /// The names granted to the fragment called `own`.
+    fn names<'g>(&'g self, own: &'g FragmentName) -> impl Iterator<Item = &'g str> {
+        let own = self.apis.is_empty().then_some(own.as_str());
+        own.into_iter().chain(self.apis.iter().map(|name| name.value.as_str()))
     }
 }
 
@@ -100,9 +124,12 @@ impl<'a> Grant<'a> {
         }
         let hosts: Vec<&str> = apis.iter().flat_map(|(_, api)| api.hosts()).collect();
         let hosts = if hosts.is_empty() { "…".to_owned() } else { hosts.join(", ") };
+        let names: Vec<&str> = apis.iter().map(|(_, api)| api.name().as_str()).collect();
+        let has_own = names.iter().all(|own| *own == name.as_str());
+        let names = if has_own { String::new() } else { format!(", apis: [{}]", names.join(", ")) };
         let main = main.path.display();
         Err(format!(
-            "found no grant for it, expected `{name}: {{ hosts: [{hosts}] }}` among the `grants` of {main}"
+            "found no grant for it, expected `{name}: {{ hosts: [{hosts}]{names} }}` among the `grants` of {main}"
         ))
     }
 
@@ -116,8 +143,12 @@ impl<'a> Grant<'a> {
         self.given.hosts.iter().map(|host| host.value.0.as_str())
     }
 
-    /// Reports the hosts and issuers of the API at `at` that are not granted.
+    /// Reports the name, the hosts and the issuers of the API at `at` that are not granted.
     pub(super) fn check(&self, api: &Api, at: &Place<'_>, report: &mut Report<'_>) {
+        if !self.has_name(&api.name) {
+            let message = format!("found `{}`, expected {}", api.name, self.listed_names());
+            report.add(&at.field("name"), message);
+        }
         let hosts_at = at.field("hosts");
         for (index, host) in api.hosts.iter().enumerate() {
             if !self.has_host(host) {
@@ -148,7 +179,8 @@ impl<'a> Grant<'a> {
             }
             SecretOrigin::Env(name) => self.check_variable(&name).is_ok(),
         });
-        (!api.hosts.is_empty() && has_issuers && has_secrets).then_some(api)
+        let is_granted = self.has_name(&api.name) && has_issuers && has_secrets;
+        (!api.hosts.is_empty() && is_granted).then_some(api)
     }
 
     /// Checks that a variable is granted; the error continues the sentence "found …, ".
@@ -188,6 +220,10 @@ impl<'a> Grant<'a> {
         })
     }
 
+    fn has_name(&self, name: &ApiName) -> bool {
+        self.given.names(&self.name).any(|granted| granted == name.as_str())
+    }
+
     fn has_host(&self, host: &str) -> bool {
         self.hosts().any(|granted| granted == host)
     }
@@ -213,6 +249,11 @@ impl<'a> Grant<'a> {
     }
 
     /// What the grant gives, and where it stands.
+    fn listed_names(&self) -> String {
+        let listed = self.listed("apis", self.given.apis.iter().map(Text::as_written));
+        if self.given.apis.is_empty() { format!("`{}`, or {listed}", self.name) } else { listed }
+    }
+
     fn listed_hosts(&self) -> String {
         self.listed("hosts", self.hosts())
     }

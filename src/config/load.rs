@@ -155,7 +155,7 @@ fn check(
     let Main { mut config, mut in_force, apis, include, fragments, has_sealing, problems, warnings: own } =
         main;
     files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
-    let context = MainFile { path, env, grants: &in_force.grants, apis: &config.apis, has_sealing };
+    let context = MainFile { path, env, grants: &in_force.grants, has_sealing };
     let Judged {
         raw,
         apis: of_fragments,

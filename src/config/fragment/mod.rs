@@ -1,8 +1,8 @@
 //! Fragments: files with the APIs of one team each. A bad one is refused alone.
 //!
-//! What a fragment may have is granted by the main file. Each is judged with what stands before it: the main file, then
-//! the fragments in the order of their paths. A refused fragment keeps its last good version, as far as that is
-//! still granted; the hosts granted to it that are left over are unavailable.
+//! What a fragment may have is granted by the main file, and nothing is granted twice: so each is judged without the
+//! others. A refused fragment keeps its last good version, as far as that is still granted; the hosts granted to it that
+//! are left over are unavailable.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,8 +13,6 @@ use std::{
 
 use schemars::JsonSchema;
 use serde_json::Value;
-
-use crate::domain::ApiName;
 
 use super::{
     Api, ConfigErrors, Fingerprint,
@@ -113,8 +111,6 @@ pub(super) struct MainFile<'a> {
     pub(super) env: &'a [(String, String)],
     /// What it grants.
     pub(super) grants: &'a Grants,
-    /// Its APIs.
-    pub(super) apis: &'a [Api],
     /// Whether it has a section `sealing`.
     pub(super) has_sealing: bool,
 }
@@ -149,13 +145,7 @@ pub(super) struct Judged {
 
 /// Reads the fragments in `files` and judges them in this order.
 pub(super) fn judge(files: &[PathBuf], main: MainFile<'_>, last_good: &Fragments) -> Judged {
-    let owner = |api: &Api| (api.name.clone(), main.path.to_owned());
-    let mut judge = Judge {
-        main,
-        schema: fragment_schema(),
-        owners: main.apis.iter().map(owner).collect(),
-        judged: Judged::default(),
-    };
+    let mut judge = Judge { main, schema: fragment_schema(), judged: Judged::default() };
     let mut by_stem: HashMap<Option<&OsStr>, Vec<&PathBuf>> = HashMap::new();
     for file in files {
         by_stem.entry(file.file_stem()).or_default().push(file);
@@ -175,8 +165,6 @@ pub(super) fn judge(files: &[PathBuf], main: MainFile<'_>, last_good: &Fragments
 struct Judge<'a> {
     main: MainFile<'a>,
     schema: Value,
-    /// The file that has the API of this name.
-    owners: HashMap<ApiName, PathBuf>,
     judged: Judged,
 }
 
@@ -231,8 +219,7 @@ impl Judge<'_> {
         Some(Written { root, apis })
     }
 
-    /// Checks the APIs by themselves, and against what is granted and what others have. Returns them with what is
-    /// risky in them.
+    /// Checks the APIs by themselves, and against what is granted. Returns them with what is risky in them.
     fn check(
         &mut self,
         written: &Written,
@@ -244,11 +231,6 @@ impl Judge<'_> {
         let apis = api::check(&written.apis, &at, &mut report);
         for ((index, _), api) in written.apis.iter().zip(&apis) {
             let at = at.item(*index);
-            if let Some(owner) = self.owners.get(&api.name) {
-                let owner = owner.display();
-                let message = format!("found `{}` again, expected each name once: {owner} has it", api.name);
-                report.add(&at.field("name"), message);
-            }
             grant.check(api, &at, &mut report);
             if !self.main.has_sealing {
                 sealing::check_need(api, &at, &mut report);
@@ -261,17 +243,15 @@ impl Judge<'_> {
     }
 
     fn take(&mut self, file: &Path, written: Written, apis: Vec<Api>) {
-        self.put_in_force(file, apis.clone());
+        self.judged.apis.extend(apis.iter().cloned());
         self.judged.taken += 1;
         self.judged.raw.extend(written.apis.into_iter().map(|(_, raw)| raw));
         self.judged.last_good.0.insert(file.to_owned(), apis);
     }
 
-    /// Of the last good version that stays which is still granted and whose name nobody has taken.
+    /// Of the last good version that stays which is still granted.
     fn refuse(&mut self, file: &Path, problems: Vec<Problem>, grant: Option<&Grant<'_>>, last_good: &[Api]) {
-        let is_free = |api: &&Api| !self.owners.contains_key(&api.name);
-        let kept = last_good.iter().filter(is_free).filter_map(|api| grant?.narrow(api));
-        let kept: Vec<Api> = kept.collect();
+        let kept: Vec<Api> = last_good.iter().filter_map(|api| grant?.narrow(api)).collect();
         let granted = grant.iter().flat_map(|grant| grant.hosts().map(|host| (host, grant.name())));
         let granted = granted.map(|(host, name)| (host.to_owned(), name.clone()));
         self.judged.unavailable.extend(granted);
@@ -280,15 +260,10 @@ impl Judge<'_> {
             errors: ConfigErrors::new(file, problems),
             is_kept: !kept.is_empty(),
         });
-        self.put_in_force(file, kept);
+        self.judged.apis.extend(kept);
         if !last_good.is_empty() {
             self.judged.last_good.0.insert(file.to_owned(), last_good.to_owned());
         }
-    }
-
-    fn put_in_force(&mut self, file: &Path, apis: Vec<Api>) {
-        self.owners.extend(apis.iter().map(|api| (api.name.clone(), file.to_owned())));
-        self.judged.apis.extend(apis);
     }
 }
 

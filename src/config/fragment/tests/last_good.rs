@@ -73,14 +73,14 @@ fn of_a_last_good_version_only_what_is_still_granted_and_free_is_kept() {
         ),
         (
             "no grant at all",
-            main("  pay: { hosts: [pay.test, pay2.test] }\n", ""),
+            main("  pay: { hosts: [pay.test, pay2.test], apis: [pay, one, two] }\n", ""),
             &["main: main.test", "shop: shop.test"],
             &[],
         ),
         (
-            "a name that the main file takes",
-            main("name: main", "name: two"),
-            &["two: main.test", "one: pay.test", "shop: shop.test"],
+            "a name given to another",
+            main("one, two]", "one]").replacen("[shop.test]", "[shop.test], apis: [shop, two]", 1),
+            &["main: main.test", "one: pay.test", "shop: shop.test"],
             &["pay2.test: pay"],
         ),
     ];

@@ -13,7 +13,7 @@ use crate::config::{Api, Config, ConfigErrors, Fragments, Loaded};
 /// An API and two grants, in lines 1 to 5.
 const MAIN: &str = "include: apis.d/*.yaml
 grants:
-  pay: { hosts: [pay.test, pay2.test] }
+  pay: { hosts: [pay.test, pay2.test], apis: [pay, one, two] }
   shop: { hosts: [shop.test] }
 apis: [{ name: main, hosts: [main.test], routes: [{ match: /, public: true }] }]
 ";
@@ -110,13 +110,10 @@ fn unavailable(loaded: &Loaded) -> Vec<String> {
 #[test]
 fn the_apis_of_fragments_stand_behind_those_of_the_main_file_in_the_order_of_the_files() {
     let shop = fragment("shop", "shop.test");
-    let pay = fragment("pay-b", "pay2.test") + &api("pay-a", "PAY.test.");
+    let pay = fragment("two", "pay2.test") + &api("one", "PAY.test.");
     let team = Team::new(MAIN, &[("shop", &shop), ("pay", &pay)]);
     let loaded = team.load(&Fragments::default());
-    assert_eq!(
-        in_force(&loaded),
-        ["main: main.test", "pay-b: pay2.test", "pay-a: pay.test", "shop: shop.test"]
-    );
+    assert_eq!(in_force(&loaded), ["main: main.test", "two: pay2.test", "one: pay.test", "shop: shop.test"]);
     assert!(loaded.refused.is_empty() && loaded.config.unavailable.is_empty());
     assert_eq!(loaded.taken, 2);
 }
@@ -170,17 +167,20 @@ fn a_bad_fragment_is_refused_alone_and_its_hosts_are_unavailable() {
         ),
         (
             &fragment("main", "pay.test"),
-            &["2:13: apis[0].name: found `main` again, expected each name once: doorward.yaml has it"],
+            &[
+                "2:13: apis[0].name: found `main`, expected what `grants.pay.apis` of doorward.yaml lists: `pay`, \
+               `one`, `two`",
+            ],
         ),
         (
             &(fragment("pay", "pay.test") + &api("pay", "pay2.test")),
             &["3:13: apis[1].name: found `pay` again, expected each name once: apis[0] has it"],
         ),
         (
-            &(fragment("pay", "pay.test") + &api("PAY", "pay2.test") + &api("x", "other.test")),
+            &(fragment("pay", "pay.test") + &api("PAY", "pay2.test") + &api("one", "other.test")),
             &[
                 "3:13: apis[1].name: found \"PAY\", expected lower-case letters",
-                "4:24: apis[2].hosts[0]: found `other.test`, expected what `grants.pay.hosts`",
+                "4:26: apis[2].hosts[0]: found `other.test`, expected what `grants.pay.hosts`",
             ],
         ),
     ];
@@ -198,27 +198,44 @@ fn a_bad_fragment_is_refused_alone_and_its_hosts_are_unavailable() {
 #[test]
 fn a_fragment_without_a_grant_is_refused_with_the_grant_that_it_needs_and_takes_no_host() {
     let pay = fragment("pay", "pay.test, pay2.test");
-    let team = Team::new("include: apis.d/*.yaml\n", &[("pay", &pay), ("empty", ""), ("a b", &pay)]);
+    let shop = fragment("one", "shop.test") + &api("two", "shop2.test");
+    let fragments = [("pay", pay.as_str()), ("empty", ""), ("a b", &pay), ("shop", &shop)];
+    let team = Team::new("include: apis.d/*.yaml\n", &fragments);
     team.check_refused(&[
         "apis.d/a b.yaml: found the name \"a b\", expected 1 to 64 letters, digits, `-`, `_` and `.`",
         "apis.d/empty.yaml: found no grant for it, expected `empty: { hosts: […] }` among the `grants` of doorward.yaml",
         "apis.d/empty.yaml:1:1: found nothing",
         "apis.d/pay.yaml: found no grant for it, expected `pay: { hosts: [pay.test, pay2.test] }` among the",
+        "apis.d/shop.yaml: found no grant for it, expected `shop: { hosts: [shop.test, shop2.test], apis: [one, two] }`",
     ]);
     let loaded = team.load(&Fragments::default());
     assert!(loaded.config.apis.is_empty() && loaded.config.unavailable.is_empty());
 }
 
 #[test]
-fn a_name_belongs_to_the_first_file_that_has_it() {
-    let (pay, shop) = (fragment("same", "pay.test"), fragment("same", "shop.test"));
+fn a_name_that_another_fragment_has_is_not_taken_whichever_file_comes_first() {
+    let (pay, shop) = (fragment("shop", "pay.test"), fragment("one", "shop.test"));
     let team = Team::new(MAIN, &[("pay", &pay), ("shop", &shop)]);
     team.check_refused(&[
-        "apis.d/shop.yaml:2:13: apis[0].name: found `same` again, expected each name once: apis.d/pay.yaml has it",
+        "apis.d/pay.yaml:2:13: apis[0].name: found `shop`, expected what `grants.pay.apis` of doorward.yaml lists",
+        "apis.d/shop.yaml:2:13: apis[0].name: found `one`, expected `shop`, or what `grants.shop.apis` of doorward.yaml \
+         lists: nothing",
     ]);
+    team.write("apis.d/shop.yaml", fragment("shop", "shop.test"));
     let loaded = team.load(&Fragments::default());
-    assert_eq!(in_force(&loaded), ["main: main.test", "same: pay.test"]);
-    assert_eq!(unavailable(&loaded), ["shop.test: shop"]);
+    assert_eq!(in_force(&loaded), ["main: main.test", "shop: shop.test"]);
+    assert_eq!(unavailable(&loaded), ["pay.test: pay", "pay2.test: pay"]);
+}
+
+#[test]
+fn a_name_is_granted_once_and_not_if_the_main_file_has_it() {
+    let names = "[shop.test], apis: [shop, one, main, shop] }\n  two: { hosts: [two.test] }";
+    Team::new(&MAIN.replace("[shop.test] }", names), &[]).check_main(&[
+        "doorward.yaml:4:44: grants.shop.apis[1]: found `one` again, expected each name once: grants.pay has it",
+        "doorward.yaml:4:49: grants.shop.apis[2]: found `main` again, expected each name once: apis[0] has it",
+        "doorward.yaml:4:55: grants.shop.apis[3]: found `shop` again, expected each name once: grants.shop has it",
+        "doorward.yaml:5:8: grants.two: found `two` again, expected each name once: grants.pay has it",
+    ]);
 }
 
 #[test]
