@@ -41,16 +41,22 @@ pub(super) fn time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The text without anything that a terminal would act upon: control characters, and those that change the
-/// direction of what follows.
+/// The text without anything that a terminal would act upon or show nothing of: control characters, those that change
+/// the direction of what follows, and those that take no room, by which two ids could look alike.
 pub(super) fn plain(text: &str) -> String {
-    let acted_upon = |character: char| {
+    let is_hidden = |character: char| {
         character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(
+                character,
+                '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                    | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+                    | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+            )
     };
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
-        if acted_upon(character) {
+        if is_hidden(character) {
             plain.extend(character.escape_unicode());
         } else {
             plain.push(character);
@@ -73,4 +79,25 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_not_show_is_escaped() {
+        for (text, shown) in [
+            ("Ünïcode \u{1f511} 組織", "Ünïcode \u{1f511} 組織"),
+            ("acme\u{200b}", "acme\\u{200b}"),
+            ("\u{feff}acme", "\\u{feff}acme"),
+            ("ac\u{ad}me", "ac\\u{ad}me"),
+            ("\u{61c}acme", "\\u{61c}acme"),
+            ("\u{202e}emca", "\\u{202e}emca"),
+            ("acme\u{e0041}", "acme\\u{e0041}"),
+            ("a\u{7}\n", "a\\u{7}\\u{a}"),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+    }
 }
