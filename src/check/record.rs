@@ -35,16 +35,14 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Counters {
     allowed: Counter,
-    /// One for each denial reason, in their order.
-    denied: [Counter; DenialReason::ALL.len()],
-    unavailable: Counter,
-    waived: Waived,
+    refused: Refusals,
+    waived: Refusals,
     seconds: Histogram,
 }
 
-/// What would have been refused.
+/// What was refused, or would have been.
 #[derive(Debug)]
-struct Waived {
+struct Refusals {
     /// One for each denial reason, in their order.
     denied: [Counter; DenialReason::ALL.len()],
     unavailable: Counter,
@@ -57,31 +55,25 @@ impl Counters {
                 [("api", api.to_owned()), ("decision", decision.to_owned()), ("reason", reason.to_owned())];
             counter!(CHECKS, &labels)
         };
+        let refusals = |denied: &'static str, unavailable: &'static str| Refusals {
+            denied: DenialReason::ALL.map(|reason| checks(denied, reason.code())),
+            unavailable: checks(unavailable, UNAVAILABLE),
+        };
         Self {
             allowed: checks("allowed", ""),
-            denied: DenialReason::ALL.map(|reason| checks("denied", reason.code())),
-            unavailable: checks("unavailable", UNAVAILABLE),
-            waived: Waived {
-                denied: DenialReason::ALL.map(|reason| checks("waived", reason.code())),
-                unavailable: checks("waived", UNAVAILABLE),
-            },
+            refused: refusals("denied", "unavailable"),
+            waived: refusals("waived", "waived"),
             seconds: histogram!(CHECK_SECONDS, "api" => api.to_owned()),
         }
     }
+}
 
+impl Refusals {
     #[expect(clippy::indexing_slicing, reason = "there is one counter for each reason")]
-    fn of(&self, refusal: RefusalKind) -> &Counter {
-        match refusal {
+    fn of(&self, refusal: &Refusal) -> &Counter {
+        match refusal.kind {
             RefusalKind::Denied(reason) => &self.denied[reason as usize],
             RefusalKind::Unavailable => &self.unavailable,
-        }
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "there is one counter for each reason")]
-    fn of_waived(&self, refusal: RefusalKind) -> &Counter {
-        match refusal {
-            RefusalKind::Denied(reason) => &self.waived.denied[reason as usize],
-            RefusalKind::Unavailable => &self.waived.unavailable,
         }
     }
 }
@@ -104,11 +96,11 @@ impl Recorder {
         match &decision.verdict {
             Verdict::Allowed(_) => counters.allowed.increment(1),
             Verdict::Refused(refusal) => {
-                counters.of(refusal.kind).increment(1);
+                counters.refused.of(refusal).increment(1);
                 audit(&decision.seen, refusal, false);
             }
             Verdict::Waived(_, refusal) => {
-                counters.of_waived(refusal.kind).increment(1);
+                counters.waived.of(refusal).increment(1);
                 audit(&decision.seen, refusal, true);
             }
         }
