@@ -72,7 +72,7 @@ impl Policy {
 
     fn with_issuers(config: &Config, issuers: Issuers) -> Self {
         let doors = Doors::new(config);
-        let tokens = Tokens::new(&config.apis, &issuers, config.budget);
+        let tokens = Tokens::new(&config.apis, &issuers);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
         let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
         Self { doors, issuers, tokens, recorder, outage: config.outage, sealing }
@@ -134,7 +134,7 @@ impl<S: Lookups> Checker<S> {
 
     /// Decides one Check. A refusal ends it at the stage that gives it.
     pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r CheckRequest) -> Decision<'r> {
-        let now = self.clock.now();
+        let (now, store) = (self.clock.now(), self.store.inquire());
         let mut seen = Seen::default();
         let judged = async {
             let request = seen.request(request::parse(call)?);
@@ -143,7 +143,7 @@ impl<S: Lookups> Checker<S> {
             api.judge_transport(&request, matched)?;
             let credential = seen.credential(authn::extract(&request, api, matched)?);
             let witnesses = Witnesses {
-                store: &self.store,
+                store,
                 touches: &self.touches,
                 tokens: &policy.tokens,
                 sealing: policy.sealing.as_ref(),
@@ -151,7 +151,7 @@ impl<S: Lookups> Checker<S> {
                 now,
             };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
-            let standing = authz::stand(principal, &request, &api.config, matched, &self.store).await?;
+            let standing = authz::stand(principal, &request, &api.config, matched, store).await?;
             let grant = authz::authorize(seen.standing(standing), request, api, matched)?;
             Ok(rate_limit::admit(grant))
         }

@@ -17,7 +17,7 @@ use crate::domain::{
     KeyRecord, MemberRecord, OrganizationRecord, ProjectRecord, ProjectSecrets, SessionRecord,
 };
 
-pub use cached::CachedStore;
+pub use cached::{CachedStore, Inquiry};
 pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};
 pub use keys::{KeyFilter, KeyStore};

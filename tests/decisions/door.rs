@@ -92,12 +92,18 @@ impl Door {
         Self::of(&loaded.unwrap_or_else(|errors| panic!("{errors}")).config).await
     }
 
-    /// A door under a configuration that was read already.
+    /// A door under a configuration that was read already. It waits for whatever it has to wait for: the machine may
+    /// be busy.
     pub(crate) async fn of(config: &Config) -> Self {
+        Self::within(config, Duration::from_secs(10)).await
+    }
+
+    /// The same with this budget for one Check.
+    pub(crate) async fn within(config: &Config, budget: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
             SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
-        let cached = CachedStore::new(store.clone(), config.cache, Duration::from_secs(5));
+        let cached = CachedStore::new(store.clone(), config.cache, budget);
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
         let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
         Self { checker, cached, clock, store, folder }

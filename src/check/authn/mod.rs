@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use crate::{
     check::{refusal::Refusal, request::InboundRequest, route::GuardedApi},
     domain::{DenialReason, SealingKeys, Timestamp},
-    store::{CachedStore, Lookups},
+    store::{Inquiry, Lookups},
 };
 
 pub use credential::{
@@ -32,7 +32,7 @@ pub use session::Touches;
 #[derive(Debug, Clone, Copy)]
 pub struct Witnesses<'a, S> {
     /// What is known of keys, sessions and secrets.
-    pub store: &'a CachedStore<S>,
+    pub store: Inquiry<'a, S>,
     /// Where the use of a session is noted.
     pub touches: &'a Touches,
     /// The keys under which secrets are sealed.
@@ -62,7 +62,10 @@ pub async fn verify<S: Lookups>(
         Credential::Anonymous => Principal::anonymous(),
         Credential::ApiKey(key) => api_key::verify(&key, &api.config.name, witnesses).await?,
         Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
-        Credential::Jwt(token) => jwt::verify_presented(&token, api, witnesses.tokens, witnesses.now).await?,
+        Credential::Jwt(token) => {
+            let Witnesses { tokens, now, store, .. } = witnesses;
+            jwt::verify_presented(&token, api, tokens, now, store.deadline()).await?
+        }
         Credential::Signature(signature) => {
             signature::verify(&signature, request, &api.config.name, witnesses).await?
         }

@@ -14,7 +14,7 @@ use crate::{
         DenialReason, Entitlement, MemberRecord, Membership, OrganizationId, OrganizationRecord, PlanName,
         PrincipalKind, ProjectId, ProjectRecord, ScopeSet,
     },
-    store::{CachedStore, Lookups},
+    store::{Inquiry, Lookups},
 };
 
 use super::{caller, named};
@@ -80,7 +80,7 @@ pub async fn stand<S: Lookups>(
     request: &InboundRequest<'_>,
     api: &Api,
     matched: Matched<'_>,
-    store: &CachedStore<S>,
+    store: Inquiry<'_, S>,
 ) -> Result<Standing, Refusal> {
     let Matched { route, access } = matched;
     let mut standing = Standing { principal, organization: None, project: None, record: None, united: None };
@@ -134,7 +134,7 @@ async fn belong<S: Lookups>(
     named: Option<OrganizationId>,
     owner: Option<&OrganizationId>,
     api: &Api,
-    store: &CachedStore<S>,
+    store: Inquiry<'_, S>,
 ) -> Result<Option<Membership>, Refusal> {
     let stored;
     let memberships = match principal.belonging() {
@@ -176,7 +176,7 @@ fn mismatch(named: &OrganizationId) -> Refusal {
 async fn find_organization<S: Lookups>(
     id: &OrganizationId,
     api: &Api,
-    store: &CachedStore<S>,
+    store: Inquiry<'_, S>,
 ) -> Result<Option<Arc<OrganizationRecord>>, Refusal> {
     let found = store
         .find::<OrganizationRecord>(id)
@@ -214,7 +214,7 @@ async fn find_project<S: Lookups>(
     request: &InboundRequest<'_>,
     api: &Api,
     route: &Route,
-    store: &CachedStore<S>,
+    store: Inquiry<'_, S>,
 ) -> Result<Option<Project>, Refusal> {
     let own = principal.project();
     let binding = route.project.as_ref();

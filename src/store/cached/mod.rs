@@ -55,8 +55,8 @@ impl<S> Clone for CachedStore<S> {
 }
 
 impl<S: Lookups> CachedStore<S> {
-    /// Puts a cache in front of `store`; `limits` holds for each kind of records. Whoever has to wait for the
-    /// store longer than `load_timeout` is told that it failed. The metrics recorder must be installed before,
+    /// Puts a cache in front of `store`; `limits` holds for each kind of records. A Check that has to wait for the
+    /// store longer than `load_timeout`, in all, is told that it failed; and so is a single load. The metrics recorder must be installed before,
     /// as the handles are resolved here.
     ///
     /// Changes that other processes make come into force by [`CachedStore::follow`] only: run it beside.
@@ -78,35 +78,10 @@ impl<S: Lookups> CachedStore<S> {
         &self.shared.store
     }
 
-    /// The record with this name, or `None` if the store has none.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the store could not do, or [`StoreError::Unavailable`] if it took too long. Nothing is known
-    /// about the record then.
-    pub async fn find<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
-    where
-        S: Finds<R>,
-    {
-        let memory = R::memory(&self.shared.memories);
-        match memory.recall(name, &self.shared.fences).await {
-            Some(known) => Ok(known.record),
-            None => self.load(name).await,
-        }
-    }
-
-    /// The same, read from the store after this was called, or together with others who ask for it just now;
-    /// what is read is remembered. For what changes without a mark, as the last use of a session does.
-    ///
-    /// # Errors
-    ///
-    /// As with [`CachedStore::find`]; what was remembered is forgotten all the same.
-    pub async fn find_anew<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
-    where
-        S: Finds<R>,
-    {
-        R::memory(&self.shared.memories).known.invalidate(name).await;
-        self.load(name).await
+    /// Begins to ask on behalf of one Check, which waits for all answers together no longer than `load_timeout`.
+    #[must_use]
+    pub fn inquire(&self) -> Inquiry<'_, S> {
+        Inquiry { store: self, deadline: Instant::now() + self.shared.load_timeout }
     }
 
     /// Reads what is remembered under this name again. Until it is read, and if it cannot be, what is remembered
@@ -126,17 +101,71 @@ impl<S: Lookups> CachedStore<S> {
         }
         Ok(())
     }
+}
+
+/// What one Check asks of the store, until a deadline for all of it.
+#[derive(Debug)]
+pub struct Inquiry<'a, S> {
+    store: &'a CachedStore<S>,
+    deadline: Instant,
+}
+
+impl<S> Clone for Inquiry<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Inquiry<'_, S> {}
+
+impl<S: Lookups> Inquiry<'_, S> {
+    /// Until when the Check waits, for whatever it waits.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The record with this name, or `None` if the store has none.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store could not do, or [`StoreError::Unavailable`] if it took too long. Nothing is known
+    /// about the record then.
+    pub async fn find<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
+    where
+        S: Finds<R>,
+    {
+        let shared = &self.store.shared;
+        match R::memory(&shared.memories).recall(name, &shared.fences).await {
+            Some(known) => Ok(known.record),
+            None => self.load(name).await,
+        }
+    }
+
+    /// The same, read from the store after this was called, or together with others who ask for it just now;
+    /// what is read is remembered. For what changes without a mark, as the last use of a session does.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Inquiry::find`]; what was remembered is forgotten all the same.
+    pub async fn find_anew<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
+    where
+        S: Finds<R>,
+    {
+        R::memory(&self.store.shared.memories).known.invalidate(name).await;
+        self.load(name).await
+    }
 
     async fn load<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
     where
         S: Finds<R>,
     {
-        let shared = &self.shared;
+        let shared = &self.store.shared;
         R::memory(&shared.memories).meters.misses.increment(1);
         // A task of its own: a caller who gives up takes nobody else's load away, and the next one finds it
         // done. Otherwise a store slower than Envoy's patience would never be remembered.
         let loading = tokio::spawn(Arc::clone(shared).load_fresh(name.clone()));
-        match tokio::time::timeout(shared.load_timeout, loading).await {
+        match tokio::time::timeout_at(self.deadline, loading).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(panicked)) => Err(unavailable(panicked.to_string())),
             Err(_) => Err(Arc::new(too_slow(shared.load_timeout))),

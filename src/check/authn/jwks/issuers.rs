@@ -10,7 +10,7 @@ use std::{
 };
 
 use metrics::{describe_counter, describe_gauge};
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::config::{Algorithm, JwtCredential, JwtKeys, KeyTiming, RemoteKeys};
 
@@ -51,7 +51,7 @@ pub enum IssuerKeys {
 }
 
 impl IssuerKeys {
-    /// The key with this id for this algorithm, waited for no longer than `patience`. A shared secret has no id.
+    /// The key with this id for this algorithm, waited for until `deadline`. A shared secret has no id.
     ///
     /// # Errors
     ///
@@ -60,11 +60,11 @@ impl IssuerKeys {
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<Arc<Key>, NoKey> {
         match self {
             Self::Secret(set) => set.find(None, algorithm).map(Arc::clone).map_err(NoKey::Fault),
-            Self::Kept(source) => source.find(id, algorithm, patience).await,
+            Self::Kept(source) => source.find(id, algorithm, deadline).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where an issuer's keys come from, kept fresh by a task of its own: one fetch at a time, at start, at every
 //! refresh, and when a token names a key that is not known.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use metrics::{counter, gauge};
 use tokio::{
@@ -63,8 +63,8 @@ impl Source {
         Self { known, wanted, timing, keeper: tokio::spawn(keeper.keep(fetch)).abort_handle() }
     }
 
-    /// The key with this id for this algorithm. If only a fetch can tell, it is waited for no longer than
-    /// `patience`.
+    /// The key with this id for this algorithm. If only a fetch can tell, it is waited for until
+    /// `deadline`.
     ///
     /// # Errors
     ///
@@ -73,9 +73,8 @@ impl Source {
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<Arc<Key>, NoKey> {
-        let deadline = Instant::now() + patience;
         loop {
             let number = match self.ask(id, algorithm) {
                 Answer::Key(key) => return Ok(key),

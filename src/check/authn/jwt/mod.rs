@@ -12,7 +12,9 @@ mod terms;
 mod tests;
 mod verified;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::time::Instant;
 
 use crate::{
     check::{refusal::Refusal, route::GuardedApi},
@@ -40,15 +42,12 @@ pub(super) use gate::TOKEN_BYTES_MAX;
 pub struct Tokens {
     keys: HashMap<RuleId, IssuerKeys>,
     memory: Memory,
-    /// How long a Check waits for keys.
-    patience: Duration,
 }
 
 impl Tokens {
-    /// Makes the rules of these APIs ready, with the keys that `issuers` know or begin to fetch. A Check waits for
-    /// keys no longer than `patience`.
+    /// Makes the rules of these APIs ready, with the keys that `issuers` know or begin to fetch.
     #[must_use]
-    pub fn new(apis: &[Api], issuers: &Issuers, patience: Duration) -> Self {
+    pub fn new(apis: &[Api], issuers: &Issuers) -> Self {
         let mut keys = HashMap::new();
         for (api, config) in apis.iter().enumerate() {
             for (rule, credential) in config.credentials.iter().enumerate() {
@@ -57,7 +56,7 @@ impl Tokens {
                 }
             }
         }
-        Self { keys, memory: Memory::new(), patience }
+        Self { keys, memory: Memory::new() }
     }
 
     /// The token, if this rule verified it and the key that did is in force still.
@@ -68,12 +67,14 @@ impl Tokens {
     }
 }
 
-/// Proves a token. What a remembered one says of time and audience is judged anew; any other is verified.
+/// Proves a token. What a remembered one says of time and audience is judged anew; any other is verified, with keys
+/// that are waited for until the deadline.
 pub(super) async fn verify_presented(
     presented: &PresentedToken<'_>,
     api: &GuardedApi,
     tokens: &Tokens,
     now: Timestamp,
+    deadline: Instant,
 ) -> Result<Principal, Refusal> {
     let hash = CredentialHash::of(presented.text);
     for (rule, jwt) in presented.rules(api) {
@@ -92,7 +93,7 @@ pub(super) async fn verify_presented(
     let unavailable =
         |cause: &str| Refusal::unavailable(format!("the keys of {} are not known: {cause}", jwt.issuer));
     let keys = tokens.keys.get(&rule).ok_or_else(|| unavailable("nobody fetches them"))?;
-    let key = keys.find(token.key_id.as_deref(), token.algorithm, tokens.patience).await;
+    let key = keys.find(token.key_id.as_deref(), token.algorithm, deadline).await;
     let key = key.map_err(|none| match none {
         NoKey::Fault(fault) => TokenFault::Key(fault).into(),
         NoKey::Outage(cause) => unavailable(&cause),

@@ -21,7 +21,8 @@ async fn a_store_that_tells_of_an_older_state_is_an_outage<R: Sample>() {
     let cached = cached(&store);
     // A change that the store tells of and then no longer knows.
     cached.shared.fences.raise(&Change { version: Version(9), mark: R::mark(&name::<R>(1)) });
-    let error = cached.find::<R>(&name::<R>(1)).await.expect_err("the answer is older than the change");
+    let error =
+        cached.inquire().find::<R>(&name::<R>(1)).await.expect_err("the answer is older than the change");
     assert!(error.to_string().contains("older state"), "{error}");
     assert!(found::<R>(&cached, 2).await.is_some(), "other records are not concerned");
 }
@@ -34,11 +35,11 @@ async fn more_look_ups_than_can_be_under_way_are_refused_at_once<R: Sample>() {
     let asked: Vec<_> = (0..MAX)
         .map(|number| {
             let cached = cached.clone();
-            tokio::spawn(async move { cached.find::<R>(&name::<R>(number)).await })
+            tokio::spawn(async move { cached.inquire().find::<R>(&name::<R>(number)).await })
         })
         .collect();
     store.loads_begun(LOADS_MAX).await;
-    let error = cached.find::<R>(&name::<R>(MAX)).await.expect_err("there is no room");
+    let error = cached.inquire().find::<R>(&name::<R>(MAX)).await.expect_err("there is no room");
     assert!(error.to_string().contains("4096 look-ups are under way already"), "{error}");
     store.open_gate();
     for answer in asked {
@@ -67,7 +68,7 @@ async fn look_ups_of_one_kind_leave_room_for_the_others() {
     let cached = cached(&store);
     let turns = &KeyRecord::memory(&cached.shared.memories).turns;
     let _all = turns.try_acquire_many(u32::try_from(LOADS_MAX).expect("it fits")).expect("they are free");
-    cached.find::<KeyRecord>(&record(1).hash).await.expect_err("there is no room");
+    cached.inquire().find::<KeyRecord>(&record(1).hash).await.expect_err("there is no room");
     assert!(found::<OrganizationRecord>(&cached, 1).await.is_none());
 }
 
@@ -79,7 +80,7 @@ async fn random_keys_push_out_no_known_one() {
     assert!(found::<KeyRecord>(&cached, 1).await.is_some());
     for number in 0..70_000_u32 {
         let hash = CredentialHash::of(&number.to_string());
-        cached.find::<KeyRecord>(&hash).await.expect("no error");
+        cached.inquire().find::<KeyRecord>(&hash).await.expect("no error");
     }
     let unknown = &cached.shared.memories.keys.unknown;
     unknown.run_pending_tasks().await;

@@ -70,7 +70,7 @@ async fn what_is_remembered_is_served_while_the_store_is_down<R: Sample>() {
     store.polled().await;
     assert!(found::<R>(&cached, 1).await.is_some());
     assert!(found::<R>(&cached, 2).await.is_none());
-    assert!(cached.find::<R>(&name::<R>(3)).await.is_err(), "unavailable, not unknown");
+    assert!(cached.inquire().find::<R>(&name::<R>(3)).await.is_err(), "unavailable, not unknown");
 
     store.fail(false);
     store.put(R::sample(1).restricted());
@@ -115,7 +115,8 @@ async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
     // The first poll forgets what was read before it: only what is remembered after it puts the fences to
     // the test.
     tokio::time::sleep(POLL * 20).await;
-    let answer = async |number| cached.find::<KeyRecord>(&record(number).hash).await.expect("no error");
+    let answer =
+        async |number| cached.inquire().find::<KeyRecord>(&record(number).hash).await.expect("no error");
     assert!(answer(1).await.expect("it is there").revoked.is_none());
     assert!(answer(2).await.is_none());
 
@@ -144,7 +145,8 @@ async fn a_change_costs_a_neighbour_in_the_slot_one_load() {
     let cached = cached(&store);
     let following = follow(&cached);
     store.polled().await;
-    let answer = async || cached.find::<KeyRecord>(&beginning_alike(1).hash).await.expect("no error");
+    let answer =
+        async || cached.inquire().find::<KeyRecord>(&beginning_alike(1).hash).await.expect("no error");
     answer().await;
     store.put(beginning_alike(2));
     store.polled().await;

@@ -94,7 +94,7 @@ fn name<R: Sample>(number: u32) -> R::Name {
 
 /// What the cache answers; an error ends the test.
 async fn found<R: Sample>(cached: &CachedStore<Scripted>, number: u32) -> Option<Arc<R>> {
-    cached.find::<R>(&name::<R>(number)).await.expect("no error")
+    cached.inquire().find::<R>(&name::<R>(number)).await.expect("no error")
 }
 
 async fn a_record_is_loaded_once_and_remembered<R: Sample>() {
@@ -120,8 +120,8 @@ async fn sixty_four_at_once_load_once<R: Sample>() {
                 let cached = cached.clone();
                 tokio::spawn(async move {
                     match round {
-                        1 => cached.find::<R>(&name::<R>(1)).await,
-                        _ => cached.find_anew::<R>(&name::<R>(1)).await,
+                        1 => cached.inquire().find::<R>(&name::<R>(1)).await,
+                        _ => cached.inquire().find_anew::<R>(&name::<R>(1)).await,
                     }
                 })
             })
@@ -141,7 +141,7 @@ async fn an_error_is_not_remembered<R: Sample>() {
     store.put(R::sample(1));
     store.fail(true);
     let cached = cached(&store);
-    let error = cached.find::<R>(&name::<R>(1)).await.expect_err("it fails");
+    let error = cached.inquire().find::<R>(&name::<R>(1)).await.expect_err("it fails");
     assert!(matches!(&*error, StoreError::Unavailable(_)), "{error}");
     store.fail(false);
     assert!(found::<R>(&cached, 1).await.is_some());
@@ -157,7 +157,7 @@ async fn what_is_read_anew_is_read_once_and_remembered<R: Sample>() {
     store.put_unnoted(R::sample(2));
     assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)), "nobody told of the change");
     for (number, now) in [(1, R::sample(1).restricted()), (2, R::sample(2))] {
-        let read = cached.find_anew::<R>(&name::<R>(number)).await.expect("no error");
+        let read = cached.inquire().find_anew::<R>(&name::<R>(number)).await.expect("no error");
         assert_eq!(read.as_deref(), Some(&now));
         assert_eq!(found::<R>(&cached, number).await.as_deref(), Some(&now));
     }
@@ -211,13 +211,16 @@ async fn kinds_with_equal_names_are_told_apart() {
     let session = SessionRecord { hash: key.hash, ..SessionRecord::sample(1) };
     store.put(key.clone());
     let cached = cached(&store);
-    assert_eq!(cached.find::<KeyRecord>(&key.hash).await.expect("no error").as_deref(), Some(&key));
-    assert!(cached.find::<SessionRecord>(&key.hash).await.expect("no error").is_none());
+    assert_eq!(cached.inquire().find::<KeyRecord>(&key.hash).await.expect("no error").as_deref(), Some(&key));
+    assert!(cached.inquire().find::<SessionRecord>(&key.hash).await.expect("no error").is_none());
     store.remove::<KeyRecord>(&key.hash);
     store.put(session.clone());
     let cached = self::cached(&store);
-    assert!(cached.find::<KeyRecord>(&key.hash).await.expect("no error").is_none());
-    assert_eq!(cached.find::<SessionRecord>(&key.hash).await.expect("no error").as_deref(), Some(&session));
+    assert!(cached.inquire().find::<KeyRecord>(&key.hash).await.expect("no error").is_none());
+    assert_eq!(
+        cached.inquire().find::<SessionRecord>(&key.hash).await.expect("no error").as_deref(),
+        Some(&session)
+    );
 }
 
 #[tokio::test]
@@ -225,7 +228,7 @@ async fn a_store_that_is_too_slow_is_unavailable() {
     let store = Scripted::default();
     store.close_gate();
     let cached = CachedStore::new(store.clone(), limits(), Duration::from_millis(20));
-    let error = cached.find::<KeyRecord>(&record(1).hash).await.expect_err("it takes too long");
+    let error = cached.inquire().find::<KeyRecord>(&record(1).hash).await.expect_err("it takes too long");
     assert_eq!(error.to_string(), "the store is unavailable: no answer within 20 ms");
 }
 
@@ -236,7 +239,8 @@ async fn a_load_outlives_the_caller_who_gave_up() {
     store.close_gate();
     let cached = cached(&store);
     let hash = record(1).hash;
-    let given_up = tokio::time::timeout(Duration::from_millis(10), cached.find::<KeyRecord>(&hash)).await;
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(10), cached.inquire().find::<KeyRecord>(&hash)).await;
     assert!(given_up.is_err());
     store.open_gate();
     assert!(found::<KeyRecord>(&cached, 1).await.is_some());
@@ -255,7 +259,7 @@ async fn look_ups_are_counted_by_kind_and_result() {
         found::<OrganizationRecord>(&cached, 1).await;
     }
     store.fail(true);
-    cached.find::<KeyRecord>(&record(3).hash).await.expect_err("it fails");
+    cached.inquire().find::<KeyRecord>(&record(3).hash).await.expect_err("it fails");
     let shown = recorder.handle().render();
     for line in [
         "doorward_store_cache_lookups_total{kind=\"key\",result=\"hit\"} 2",

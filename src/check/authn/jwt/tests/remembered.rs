@@ -1,6 +1,6 @@
 //! What is remembered of a token.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use envoy_types::{
     ext_authz::v3::pb::CheckRequest,
@@ -10,6 +10,7 @@ use envoy_types::{
     },
 };
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{
     check::{
@@ -51,7 +52,7 @@ async fn a_remembered_token_is_not_verified_again() {
     let claims = json!({ "iss": "joe", "aud": "api", "sub": "me", "exp": NOW + 60 });
     let verified =
         verify(&signer.token("k", &claims), &set(&json!([signer.jwk("k")])), rule, at(NOW)).expect("a token");
-    let tokens = Tokens::new(&config.apis, &Issuers::default(), Duration::ZERO);
+    let tokens = Tokens::new(&config.apis, &Issuers::default());
     let remember = |key: &Key| {
         let (subject, terms) = (Arc::clone(&verified.subject), verified.terms.clone());
         let algorithm = Algorithm::HS256;
@@ -62,13 +63,16 @@ async fn a_remembered_token_is_not_verified_again() {
     let key_of = |secret| Arc::clone(KeySet::of_secret(secret).find(None, Algorithm::HS256).expect("a key"));
     // Verified by a key that is not in force, it is as good as forgotten.
     remember(&key_of("another secret of more than thirty-two bytes"));
-    assert!(verify_presented(&presented, api, &tokens, at(NOW)).await.is_err());
+    assert!(verify_presented(&presented, api, &tokens, at(NOW), Instant::now()).await.is_err());
     remember(&key_of(secret));
-    let principal = verify_presented(&presented, api, &tokens, at(NOW)).await.expect("a principal");
+    let principal =
+        verify_presented(&presented, api, &tokens, at(NOW), Instant::now()).await.expect("a principal");
     assert_eq!(principal.id(), Some("me"));
-    let late = verify_presented(&presented, api, &tokens, at(NOW + 90)).await.expect_err("it is expired");
+    let late = verify_presented(&presented, api, &tokens, at(NOW + 90), Instant::now())
+        .await
+        .expect_err("it is expired");
     assert!(late.cause.contains("it is expired"), "{}", late.cause);
     // Another configuration has another memory.
-    let tokens = Tokens::new(&config.apis, &Issuers::default(), Duration::ZERO);
-    assert!(verify_presented(&presented, api, &tokens, at(NOW)).await.is_err());
+    let tokens = Tokens::new(&config.apis, &Issuers::default());
+    assert!(verify_presented(&presented, api, &tokens, at(NOW), Instant::now()).await.is_err());
 }
