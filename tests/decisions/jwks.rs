@@ -20,7 +20,6 @@ const ISSUER: &str = "https://login.example";
 fn config(keys: &str) -> String {
     format!(
         r"
-budget: 10s
 apis:
   - name: notes
     hosts: [notes.example]
@@ -134,8 +133,8 @@ async fn a_slow_server_holds_up_no_check_beyond_its_budget() {
     let (server, signer) = (Server::start().await, Signer::new("k"));
     server.publishes(&[&signer]);
     server.wait();
-    let slow = config(&server.keys("refetch: 1h")).replace("budget: 10s", "budget: 50ms");
-    let door = Door::with(&slow).await;
+    let config = Config::parse(&config(&server.keys("refetch: 1h")), Path::new("doorward.yaml"), &[]);
+    let door = Door::within(&config.expect("it is good").config, Duration::from_millis(50)).await;
     assert_eq!(door.verdict(with(&signer)).await, "unavailable");
     assert!(cause(&door, with(&signer)).await.contains("they did not come in time"));
     server.go_on();

@@ -16,6 +16,7 @@ mod door;
 mod flood;
 mod fragments;
 mod guards;
+#[path = "../issuer/mod.rs"]
 mod issuer;
 mod jwks;
 mod origins;
@@ -25,5 +26,6 @@ mod refusals;
 mod sessions;
 mod shadow;
 mod signatures;
+mod slow;
 mod tenancy;
 mod tokens;

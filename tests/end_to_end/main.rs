@@ -11,11 +11,15 @@
 )]
 
 mod harness;
+#[expect(dead_code, reason = "another suite uses the rest")]
+#[path = "../issuer/mod.rs"]
+mod issuer;
 
 mod bad_input;
 mod bytes;
 mod denials;
 mod fragments;
+mod jwks;
 mod lifecycle;
 mod matrix;
 mod naughty;

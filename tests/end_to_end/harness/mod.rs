@@ -8,7 +8,6 @@ pub(crate) mod envoy;
 pub(crate) mod golden;
 pub(crate) mod grpc;
 
-pub(crate) mod issuer;
 pub(crate) mod load;
 pub(crate) mod process;
 pub(crate) mod recipe;

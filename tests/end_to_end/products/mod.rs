@@ -9,18 +9,16 @@ mod prompt_orchestra;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
-use serde_json::{Value, json};
 
 use crate::harness::{
     client::{self, Request, Response},
     envoy::NEWEST,
-    golden,
-    issuer::Issuer,
-    root,
+    golden, root,
     site::{Key, Site},
     table,
     world::World,
 };
+use crate::issuer::{Signer, set};
 
 /// A product behind Envoy, under its example.
 pub(crate) struct Product {
@@ -105,15 +103,6 @@ fn mac(secret: &str, text: &[u8]) -> String {
     hex::encode(hmac::sign(&key, text))
 }
 
-/// The claims of somebody, good for an hour.
-fn claims(issuer: &str, audience: &str, user: &str, more: &Value) -> Value {
-    let mut claims = json!({ "iss": issuer, "aud": audience, "sub": user, "exp": unix_time(3600) });
-    for (name, value) in more.as_object().expect("an object") {
-        claims[name] = value.clone();
-    }
-    claims
-}
-
 /// Runs a command that shows a secret once, as the member of this name.
 fn issue(site: &Site, words: &[&str], member: &str) -> Key {
     let answer = site.json(words);
@@ -140,6 +129,6 @@ fn create_session(site: &Site, words: &[&str]) -> Key {
 }
 
 /// Writes the issuer's keys into a file of the site.
-fn publish(site: &Site, issuer: &Issuer) {
-    std::fs::write(site.folder().join("jwks.json"), issuer.jwks().to_string()).expect("a file");
+fn publish(site: &Site, issuer: &Signer) {
+    std::fs::write(site.folder().join("jwks.json"), set(&[issuer])).expect("a file");
 }

@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 use crate::harness::{
     Shared,
     client::Request,
-    eventually,
-    issuer::Issuer,
-    run,
+    eventually, run,
     site::{Key, Site},
 };
+use crate::issuer::Signer;
 
-use super::{Product, caller, claims, create_key, create_secret, mac, publish, unix_time};
+use super::{Product, caller, create_key, create_secret, mac, publish, unix_time};
 
 const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const ISSUER: &str = "https://dashboard.odin.4players.io";
@@ -21,11 +20,11 @@ const ISSUER: &str = "https://dashboard.odin.4players.io";
 /// The product, and the dashboard that mints its tokens.
 struct Cortex {
     product: Product,
-    dashboard: Issuer,
+    dashboard: Signer,
 }
 
 async fn start() -> Cortex {
-    let dashboard = Issuer::new("dashboard-1");
+    let dashboard = Signer::new("dashboard-1");
     // The example's address of the keys is the product's own; here the same keys come from a file.
     let changes = [
         ("SEALING_KEY", SEALING_KEY),
@@ -67,7 +66,7 @@ impl Cortex {
     }
 
     fn token(&self, tenants: &Value) -> String {
-        let token = self.dashboard.token(&claims(ISSUER, "cortex", "user_1", &json!({ "tenants": tenants })));
+        let token = self.dashboard.token(ISSUER, &claims(tenants));
         self.product.site().note_secret(&token);
         token
     }
@@ -86,6 +85,11 @@ impl Cortex {
     fn get(&self, target: &str) -> Request {
         self.product.request("GET", target)
     }
+}
+
+/// What the dashboard says of a user.
+fn claims(tenants: &Value) -> Value {
+    json!({ "aud": "cortex", "sub": "user_1", "tenants": tenants })
 }
 
 fn api_key(request: Request, key: &str) -> Request {
@@ -132,17 +136,15 @@ fn line_user_token_a_token_of_the_dashboard_is_let_in() {
         assert_eq!(echo.values("x-principal-kind"), ["user"]);
         assert_eq!(echo.values("x-principal-id"), ["user_1"]);
         assert_eq!(echo.values("x-principal-organization"), ["tenant_a"]);
-        let stranger = Issuer::new("dashboard-1");
-        let forged = stranger.token(&claims(ISSUER, "cortex", "user_1", &json!({ "tenants": "tenant_a" })));
+        let stranger = Signer::new("dashboard-1");
+        let forged = stranger.token(ISSUER, &claims(&json!("tenant_a")));
         assert_eq!(cortex.status(cortex.get("/api/me").bearer(&forged)).await, 401, "somebody else's key");
-        let mut expired = claims(ISSUER, "cortex", "user_1", &json!({ "tenants": "tenant_a" }));
-        expired["exp"] = json!(unix_time(-3600));
-        assert_eq!(cortex.status(cortex.get("/api/me").bearer(&cortex.dashboard.token(&expired))).await, 401);
-        let elsewhere = claims(ISSUER, "another-product", "user_1", &json!({ "tenants": "tenant_a" }));
-        assert_eq!(
-            cortex.status(cortex.get("/api/me").bearer(&cortex.dashboard.token(&elsewhere))).await,
-            401
-        );
+        for (claim, value) in [("exp", json!(unix_time(-3600))), ("aud", json!("another-product"))] {
+            let mut claims = claims(&json!("tenant_a"));
+            claims[claim] = value;
+            let token = cortex.dashboard.token(ISSUER, &claims);
+            assert_eq!(cortex.status(cortex.get("/api/me").bearer(&token)).await, 401, "{claim}");
+        }
     });
 }
 

@@ -7,24 +7,23 @@ use serde_json::{Value, json};
 use crate::harness::{
     Shared,
     client::{Request, Response},
-    eventually,
-    issuer::Issuer,
-    run,
+    eventually, run,
     site::{Key, Site},
 };
+use crate::issuer::Signer;
 
-use super::{Product, caller, claims, create_key, publish};
+use super::{Product, caller, create_key, publish};
 
 const ISSUER: &str = "https://auth.promptorchestra.example";
 
 /// The product, and whoever signs people in.
 struct Orchestra {
     product: Product,
-    sign_in: Issuer,
+    sign_in: Signer,
 }
 
 async fn start() -> Orchestra {
-    let sign_in = Issuer::new("sign-in-1");
+    let sign_in = Signer::new("sign-in-1");
     let changes = [("DOORWARD_APIS__0__CREDENTIALS__2__JWT__KEYS", "{ file: jwks.json }")];
     let prepare = |site: &Site| {
         publish(site, &sign_in);
@@ -48,8 +47,7 @@ impl Orchestra {
     }
 
     fn token(&self, organizations: &Value) -> String {
-        let more = json!({ "organizations": organizations });
-        let token = self.sign_in.token(&claims(ISSUER, "api", "user_1", &more));
+        let token = self.sign_in.token(ISSUER, &json!({ "organizations": organizations }));
         self.product.site().note_secret(&token);
         token
     }
@@ -109,6 +107,14 @@ fn line_one_header_the_form_of_the_bearer_says_what_it_is() {
         for other in ["rubbish", "pk_live_1", "a.b", "a.b.c", "a.b.c.d", "not.base 64.url", "sk_other_1"] {
             let code = orchestra.code(orchestra.get(AGENTS).bearer(other)).await;
             assert_eq!(code, refused(401, "AUTH_INVALID_TOKEN"), "{other}");
+        }
+        let organizations = json!({ "org_123": "agents:read" });
+        let expired = json!({ "organizations": organizations, "exp": 1_700_000_000 });
+        let expired = orchestra.sign_in.token(ISSUER, &expired);
+        let foreign = Signer::new("sign-in-1").token(ISSUER, &json!({ "organizations": organizations }));
+        for (how, token) in [("expired", expired), ("of a foreign key", foreign)] {
+            let code = orchestra.code(orchestra.get(AGENTS).bearer(&token)).await;
+            assert_eq!(code, refused(401, "AUTH_INVALID_TOKEN"), "{how}");
         }
     });
 }

@@ -1,5 +1,5 @@
 //! An issuer of tokens under the test's control: its keys, and a server over TLS that publishes them, or does
-//! something else.
+//! something else. More than one suite stands on it.
 
 use std::{
     fs,
@@ -16,7 +16,6 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use doorward::domain::Timestamp;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -27,7 +26,8 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_rustls::TlsAcceptor;
 
-use crate::door::NOW;
+/// The end of a token that nothing is said about: the year 2100.
+const EXPIRES: i64 = 4_102_444_800;
 
 /// A pair of keys for `ES256`, and the id under which it is published.
 pub(crate) struct Signer {
@@ -51,15 +51,14 @@ impl Signer {
         })
     }
 
-    /// A token for somebody by this issuer, for the audience `api` and for an hour, with further claims or other ones.
+    /// A token for somebody by this issuer, for the audience `api`, with further claims or other ones.
     pub(crate) fn token(&self, issuer: &str, more: &Value) -> String {
         self.token_naming(&self.id, issuer, more)
     }
 
     /// The same, naming another key.
     pub(crate) fn token_naming(&self, id: &str, issuer: &str, more: &Value) -> String {
-        let now: Timestamp = NOW.parse().expect("a moment");
-        let mut claims = json!({ "iss": issuer, "aud": "api", "sub": "ada", "exp": now.as_second() + 3600 });
+        let mut claims = json!({ "iss": issuer, "aud": "api", "sub": "ada", "exp": EXPIRES });
         for (name, value) in more.as_object().expect("an object") {
             claims[name] = value.clone();
         }
