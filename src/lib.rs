@@ -11,6 +11,8 @@ pub mod telemetry;
 
 pub mod store;
 
+pub mod counters;
+
 pub mod check;
 
 pub mod admin;

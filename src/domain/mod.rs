@@ -12,6 +12,7 @@ mod key_record;
 mod organization;
 mod principal_kind;
 mod project_secret;
+mod quota;
 mod route_pattern;
 mod scope;
 mod sealing;
@@ -33,6 +34,7 @@ pub use key_record::{KeyKind, KeyRecord};
 pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
 pub use principal_kind::PrincipalKind;
 pub use project_secret::{PlainSecret, PlainSecretError, ProjectSecrets, SecretRecord};
+pub use quota::{Period, QUOTA_LIMIT_MAX, Quota, QuotaError, WindowKind};
 pub use route_pattern::{Method, MethodSet, PATH_BYTES_MAX, RoutePattern, Segment, Shape};
 pub use scope::{Implications, SCOPES_MAX, Scope, ScopeError, ScopeSet, TooManyScopes};
 pub use sealing::{
