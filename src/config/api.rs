@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ApiName, HeaderName, Implications, Scope, folds_to};
 
 use super::{
-    CredentialPlace, CredentialRule, Denials, Guards, PrefixRule, PrincipalHeaders, ScopePreset,
+    CredentialPlace, CredentialRule, Denials, Guards, Limits, PrefixRule, PrincipalHeaders, ScopePreset,
     SecretOrigin, Shadow,
     binding::{ApiBinding, ORGANIZATION, PROJECT, RawBinding},
     credential::{self, RawCredential},
@@ -56,6 +56,8 @@ pub struct Api {
     pub guards: Guards,
     /// Until when its refusals are not enforced.
     pub shadow: Option<Shadow>,
+    /// How much may be done.
+    pub limits: Limits,
     /// Under which names the upstream reads who is asking.
     pub principal_headers: PrincipalHeaders,
     /// How it refuses.
@@ -268,6 +270,7 @@ impl RawApi {
             origins: self.origins.iter().map(|origin| origin.value.as_str().to_owned()).collect(),
             guards: self.guards,
             shadow: self.shadow.as_ref().map(RawShadow::check),
+            limits: Limits::default(),
             principal_headers,
             denials: self.denials.check(&at.field("denials"), report),
             routes: route::check(&self.routes, &credentials, bindings, &at.field("routes"), report),

@@ -11,6 +11,7 @@
 mod api;
 mod binding;
 mod cache;
+mod counters;
 mod credential;
 mod credential_place;
 mod denials;
@@ -50,14 +51,17 @@ mod tree;
 mod wording;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{PlanName, Quota};
+
 pub use api::{Ambiguity, Api, ClientAddress};
 pub use binding::{Binding, NamePlace};
 pub use cache::CacheLimits;
+pub use counters::{CounterLocation, RedisAddress, RedisCounters, RedisServers, RedisTls};
 pub use credential::{
     ChecksumRule, CredentialRule,
     api_key::{ApiKeyCredential, PrefixRule},
@@ -118,6 +122,10 @@ pub struct Config {
     pub budget: Duration,
     /// How it ends.
     pub shutdown: Shutdown,
+    /// Where requests are counted.
+    pub counters: CounterLocation,
+    /// Quotas by the names of plans.
+    pub plans: BTreeMap<PlanName, Arc<[Quota]>>,
     /// The products guarded, of all files. No host stands in two of them and no name is used twice.
     pub apis: Vec<Api>,
     /// The hosts of no API that a refused fragment may have: what is asked there cannot be answered.
@@ -198,6 +206,8 @@ impl RawConfig {
             outage: self.outage,
             budget: self.budget.within(1..=60_000, &at.field("budget"), report),
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
+            counters: CounterLocation::default(),
+            plans: BTreeMap::new(),
             apis: api::check(apis, &at.field("apis"), report),
             unavailable: BTreeMap::new(),
         };

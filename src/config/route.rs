@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Entitlement, Environment, PrincipalKind, RoutePattern, Scope, Shape};
 
 use super::{
-    Binding, CredentialRule, Shadow,
+    Binding, CredentialRule, LimitRule, Shadow,
     binding::{ApiBinding, RawBinding},
     credential::{check_environments, prefix_rules},
     place::Place,
@@ -38,6 +38,10 @@ pub struct Route {
     pub project: Option<Binding>,
     /// Until when its refusals are not enforced.
     pub shadow: Option<Shadow>,
+    /// What a request takes of each quota of the API.
+    pub cost: u32,
+    /// Rules of its own, which stand beside the API's. Each of its requests takes 1.
+    pub limits: Vec<LimitRule>,
 }
 
 /// Whether a route needs a credential.
@@ -163,6 +167,8 @@ impl RawRoute {
             organization: organization.of_route(self.organization.as_ref(), &self.pattern.value, at, report),
             project: project.of_route(self.project.as_ref(), &self.pattern.value, at, report),
             shadow: self.shadow.as_ref().map(RawShadow::check),
+            cost: 1,
+            limits: Vec::new(),
         }
     }
 }
