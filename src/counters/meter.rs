@@ -88,7 +88,7 @@ impl Meter {
                 cost: take.cost,
                 want: take.cost,
                 share: 1,
-                lease: (takes.len() > 1).then_some(lease),
+                lease: None,
             };
             let grant = self.memory.take_one(&order)?;
             let state = Nearest { take: index, room: grant.room };
@@ -110,14 +110,14 @@ impl Meter {
         let Some((nearest, retry_after)) = refused else {
             return Ok(Answer::Admitted(nearest));
         };
-        charged.iter().for_each(|given| self.memory.give_back_one(given));
+        charged.iter().for_each(|given| self.memory.undo(given));
         Ok(Answer::Refused { nearest, retry_after })
     }
 }
 
 impl Nearest {
     /// The one of two that is nearer to its end of room.
-    fn nearer(self, other: Self) -> Self {
+    pub(super) fn nearer(self, other: Self) -> Self {
         if self.room.nearer(other.room) == self.room { self } else { other }
     }
 }

@@ -4,12 +4,15 @@
 //! once. [`Counters`] is the bare protocol: tokens are taken, and what was not used is given back.
 //! [`Memory`] keeps counters in this process.
 
+mod lease;
 mod memory;
 mod meter;
+mod sharded;
 mod window;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use lease::Leased;
 pub use memory::Memory;
 pub use meter::{Answer, Meter, Nearest, Take};
 pub use window::{Bound, Tally, Window};
@@ -145,4 +148,21 @@ pub trait Counters: fmt::Debug + Send + Sync + 'static {
     ///
     /// There is no answer: the tokens were given back or are lost. It must not be tried again.
     fn give_back(&self, returns: &[Return]) -> impl Future<Output = Result<(), CountersError>> + Send;
+
+    /// How many replicas share the counters, as far as it is known. Never 0.
+    fn replicas(&self) -> u32;
+}
+
+impl<C: Counters> Counters for Arc<C> {
+    async fn take(&self, orders: &[Order]) -> Result<Vec<Grant>, CountersError> {
+        C::take(self, orders).await
+    }
+
+    async fn give_back(&self, returns: &[Return]) -> Result<(), CountersError> {
+        C::give_back(self, returns).await
+    }
+
+    fn replicas(&self) -> u32 {
+        C::replicas(self)
+    }
 }
