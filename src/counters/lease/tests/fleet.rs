@@ -101,6 +101,8 @@ impl Clock for SharedClock {
 
 enum Event {
     Arrive(usize),
+    /// Nobody arrives for a while.
+    Pass(usize),
     /// An order reaches the counter.
     Execute(usize, Order, u64),
     /// The answer reaches the replica.
@@ -179,6 +181,7 @@ impl Simulation<'_> {
                     self.ask(replica);
                     self.arrive_next(replica);
                 }
+                Event::Pass(replica) => self.arrive_next(replica),
                 Event::Execute(replica, order, sent_us) => self.execute(replica, order, sent_us),
                 Event::Answer(replica, order, grant, sent_us) => {
                     self.answer(replica, &order, &grant, sent_us);
@@ -222,13 +225,16 @@ impl Simulation<'_> {
         self.rng.random_range(0..1_000) < self.fleet.lost
     }
 
-    /// Requests arrive at random, as many as the rate says.
+    /// Requests arrive at random, as many as the rate says, which is asked anew every millisecond.
     fn arrive_next(&mut self, replica: usize) {
         let rate = (self.fleet.rate)(replica, self.now_us, self.fleet.replicas).max(0.1);
         let pause = -self.rng.random_range(1e-9..1.0_f64).ln() / rate;
-        let pause_us = Duration::from_secs_f64(pause.min(1.0)).as_micros() as u64;
+        let (pause_us, event) = match Duration::from_secs_f64(pause).as_micros() {
+            pause_us @ 0..1_000 => (pause_us as u64, Event::Arrive(replica)),
+            _ => (1_000, Event::Pass(replica)),
+        };
         if self.now_us + pause_us < self.fleet.seconds * 1_000_000 {
-            self.schedule(pause_us, Event::Arrive(replica));
+            self.schedule(pause_us, event);
         }
     }
 

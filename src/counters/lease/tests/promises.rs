@@ -77,6 +77,19 @@ fn with_lost_messages_slow_ones_and_wandering_load_never_more_is_admitted() {
 }
 
 #[test]
+fn tokens_that_lay_in_hand_while_nobody_asked_are_not_used_later_than_they_count() {
+    for seed in 0..3 {
+        let mut fleet = fleet(5, LIMIT);
+        fleet.known = 1;
+        // Each replica is busy for 20 ms, and then idle for longer than a bucket but not longer than a lease.
+        fleet.rate = |replica, at_us, _| {
+            if (at_us + 13_000 * replica as u64) % 80_000 < 20_000 { 60_000.0 } else { 0.1 }
+        };
+        never_more(&fleet.run(seed), LIMIT);
+    }
+}
+
+#[test]
 fn replicas_that_know_of_no_others_hold_more_but_admit_no_more() {
     let mut fleet = fleet(30, LIMIT);
     fleet.known = 1;
