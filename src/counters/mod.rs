@@ -2,16 +2,18 @@
 //!
 //! A counter has a name (whom it counts, under which rule of which API) and counts in one or several windows at
 //! once. [`Counters`] is the bare protocol: tokens are taken, and what was not used is given back.
-//! [`Memory`] keeps counters in this process.
+//! [`Memory`] keeps counters in this process, [`Redis`] shares them among all.
 
 mod memory;
 mod meter;
+mod redis;
 mod window;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use memory::Memory;
 pub use meter::{Answer, Meter, Nearest, Take};
+pub use redis::Redis;
 pub use window::{Bound, Tally, Window};
 
 /// The name of a counter. The same at every replica.
