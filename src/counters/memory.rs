@@ -60,8 +60,21 @@ impl Memory {
     }
 
     /// Undoes a taking that was carried out a moment ago and used by nobody. It needs no lease.
-    pub fn undo(&self, given: &Return) {
-        self.counters.with(&given.name, |shard| shard.get(&given.name).map(|counter| counter.undo(given)));
+    pub fn undo(&self, order: &Order, grant: &Grant) {
+        self.counters.with(&order.name, |shard| {
+            if let Some(counter) = shard.get(&order.name) {
+                counter.undo(&order.bounds, &grant.buckets, grant.amount);
+            }
+        });
+    }
+
+    /// Gives back what a lease has left, once.
+    pub fn give_back_one(&self, given: &Return) {
+        self.counters.with(&given.name, |shard| {
+            if let Some(counter) = shard.get(&given.name) {
+                counter.give_back(given);
+            }
+        });
     }
 }
 
@@ -120,13 +133,13 @@ impl Counter {
         let place = self.leases.iter().position(|(lease, ..)| *lease == given.lease);
         let taken = place.and_then(|place| self.leases.remove(place));
         if taken.is_some_and(|(_, amount, _)| given.left <= amount) {
-            self.undo(given);
+            self.undo(&given.bounds, &given.buckets, given.left);
         }
     }
 
-    fn undo(&mut self, given: &Return) {
-        for (Bound { window, .. }, bucket) in given.bounds.iter().zip(&given.buckets) {
-            self.tally(*window).give_back(*bucket, given.left);
+    fn undo(&mut self, bounds: &[Bound], buckets: &[u64], amount: u64) {
+        for (Bound { window, .. }, bucket) in bounds.iter().zip(buckets) {
+            self.tally(*window).give_back(*bucket, amount);
         }
     }
 }
@@ -137,10 +150,7 @@ impl Counters for Memory {
     }
 
     async fn give_back(&self, returns: &[Return]) -> Result<(), CountersError> {
-        for given in returns {
-            self.counters
-                .with(&given.name, |shard| shard.get(&given.name).map(|counter| counter.give_back(given)));
-        }
+        returns.iter().for_each(|given| self.give_back_one(given));
         Ok(())
     }
 

@@ -2,11 +2,13 @@
 //!
 //! A counter has a name (whom it counts, under which rule of which API) and counts in one or several windows at
 //! once. [`Counters`] is the bare protocol: tokens are taken, and what was not used is given back.
-//! [`Memory`] keeps counters in this process.
+//! [`Memory`] keeps counters in this process, [`Redis`] shares them among all. [`Leased`] stands in front of shared
+//! ones and saves trips; [`Meter`] is what Checks ask: it goes on when shared counters fail.
 
 mod lease;
 mod memory;
 mod meter;
+mod redis;
 mod sharded;
 mod window;
 
@@ -15,6 +17,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use lease::Leased;
 pub use memory::Memory;
 pub use meter::{Answer, Meter, Nearest, Take};
+pub use redis::Redis;
 pub use window::{Bound, Tally, Window};
 
 /// The name of a counter. The same at every replica.

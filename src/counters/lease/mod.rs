@@ -36,16 +36,14 @@ use tokio::{
 };
 
 use super::{
-    Answer, Counters, CountersError, Grant, LeaseId, Nearest, Order, Return, Room, Take, sharded::Sharded,
+    Answer, Counters, CountersError, Grant, LeaseId, Nearest, Order, Return, Room, Take, meter::TAKES,
+    sharded::Sharded,
 };
 
 use self::entry::{Asked, Charge, Entry, Terms};
 
 /// Counts tokens taken for later use, and those of them given back.
 const TOKENS: &str = "doorward_lease_tokens_total";
-/// Counts takings by where the answer came from: `trip`, `lease`, or a remembered `refusal`.
-const TAKES: &str = "doorward_counter_takes_total";
-
 /// How often what is left is given back at most.
 const RETURN_INTERVAL_MIN: Duration = Duration::from_millis(5);
 
@@ -100,7 +98,6 @@ impl<C: Counters> Leased<C> {
     #[must_use]
     pub fn new(counters: C, hold: Duration, replica: u64) -> Self {
         describe_counter!(TOKENS, "Tokens that were leased, and those of them that were given back.");
-        describe_counter!(TAKES, "Takings from shared counters, by where the answer came from.");
         let tokens = |what: &'static str| counter!(TOKENS, "what" => what);
         let takes = |by: &'static str| counter!(TAKES, "by" => by);
         let shared = Arc::new(Shared {

@@ -197,7 +197,7 @@ impl Simulation<'_> {
                 }
                 Event::GiveBack(given) => {
                     self.unused -= given.left;
-                    self.counter.undo(&given);
+                    self.counter.give_back_one(&given);
                 }
             }
         }
