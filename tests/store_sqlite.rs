@@ -342,7 +342,8 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
 
     let store = scene.open().await;
     let keys = store.list(&KeyFilter::default()).await.expect("a list");
-    let lineages: Vec<(&str, &str)> = keys.iter().map(|key| (key.id.as_str(), key.lineage.as_str())).collect();
+    let lineages: Vec<(&str, &str)> =
+        keys.iter().map(|key| (key.id.as_str(), key.lineage.as_str())).collect();
     let expected =
         [("key_1", "key_1"), ("key_2", "key_1"), ("key_3", "key_1"), ("key_4", "key_1"), ("key_5", "key_5")];
     assert_eq!(lineages, expected);

@@ -90,7 +90,8 @@ impl SqliteStore {
 
 impl Finds<KeyRecord> for SqliteStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
-        let snapshot = sqlx::query(snapshot!("keys", "keys.hash = ?1", lineage!())).bind(hash.as_bytes().as_slice());
+        let snapshot =
+            sqlx::query(snapshot!("keys", "keys.hash = ?1", lineage!())).bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
@@ -102,14 +103,12 @@ impl KeyStore for SqliteStore {
     }
 
     async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
-        let statement = sqlx::query(
-            concat!(
-                "SELECT ",
-                lineage!(),
-                ", keys.* FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ",
-                "ORDER BY created, number",
-            ),
-        );
+        let statement = sqlx::query(concat!(
+            "SELECT ",
+            lineage!(),
+            ", keys.* FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ",
+            "ORDER BY created, number",
+        ));
         self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
     }
 
