@@ -92,12 +92,6 @@ impl Redis {
         let _ = self.tried.clone().wait_for(|tried| *tried).await;
     }
 
-    /// How many replicas share the counters, this one included, as last known. Never 0.
-    #[must_use]
-    pub fn replicas(&self) -> u32 {
-        self.replicas.load(Ordering::Relaxed)
-    }
-
     /// Why counters are not asked at present, if they are not: servers with the cause.
     #[must_use]
     pub fn faults(&self) -> Vec<(String, String)> {
@@ -157,6 +151,10 @@ impl Counters for Redis {
             self.exchange.send(Kind::GiveBack, &requests).await.map_err(CountersError)?;
         }
         Ok(())
+    }
+
+    fn replicas(&self) -> u32 {
+        self.replicas.load(Ordering::Relaxed).max(1)
     }
 }
 
