@@ -13,7 +13,7 @@
 )]
 
 #[path = "../tests/redis/mod.rs"]
-mod redis;
+mod redis_servers;
 mod request;
 
 use std::{
@@ -105,7 +105,7 @@ fn main() {
 
 async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = redis::Server::start(&[]).await;
+    let server = redis_servers::Server::start(&[]).await;
     let (config, store, key) = prepare(folder.path()).await;
     let checker = |meter: Meter| {
         let checker = Checker::new(Policy::new(&config), store.clone(), Arc::new(SystemClock));
@@ -139,7 +139,7 @@ async fn run() {
 }
 
 /// How many scripts the server has run.
-fn takes(server: &redis::Server) -> u64 {
+fn takes(server: &redis_servers::Server) -> u64 {
     let line = server.info("cmdstat_evalsha");
     line.trim_start_matches("calls=").split(',').next().and_then(|calls| calls.parse().ok()).unwrap_or_default()
 }
