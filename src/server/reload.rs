@@ -110,6 +110,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
             let new = &mut current.config;
             (new.listen, new.store, new.cache) = (at_start.listen, at_start.store, at_start.cache);
             (new.budget, new.shutdown) = (at_start.budget, at_start.shutdown);
+            new.counters = at_start.counters;
             counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
             info!(%file, apis = current.config.apis.len(), "the configuration was reloaded");
         }
@@ -154,6 +155,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("cache", old.cache != new.cache),
         ("budget", old.budget != new.budget),
         ("shutdown", old.shutdown != new.shutdown),
+        ("counters", !old.counters.is_same(&new.counters)),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
 }

@@ -52,7 +52,7 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
     let sealing = config.sealing.iter().flat_map(|sealing| &sealing.origins);
     let secrets = shared.chain(sealing).filter_map(|origin| match origin {
         SecretOrigin::File(path) => Some(path.as_path()),
-        SecretOrigin::Env(_) => None,
+        SecretOrigin::Env(_) | SecretOrigin::Written => None,
     });
     std::iter::once(store.as_path()).chain(keys).chain(secrets).collect()
 }
