@@ -72,7 +72,13 @@ async fn prepare(folder: &Path) -> (Config, CachedStore<SqliteStore>, String) {
     api.limits.rules = vec![LimitRule {
         name: "client_address".to_owned(),
         by: LimitBy::ClientAddress,
-        quotas: Quotas::Fixed([doorward::domain::Quota { limit: 1_000_000_000.try_into().unwrap(), period: doorward::domain::Period::Minute }].into()),
+        quotas: Quotas::Fixed(
+            [doorward::domain::Quota {
+                limit: 1_000_000_000.try_into().unwrap(),
+                period: doorward::domain::Period::Minute,
+            }]
+            .into(),
+        ),
         window: WindowKind::Sliding,
     }];
     let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
@@ -131,7 +137,8 @@ async fn run() {
             let checks_per_second = measure(&way.checker, &key, way.is_cold).await;
             // What is held comes back, and counts for those who held it.
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let commands_per_check = (takes(&server) - before) as f64 / (checks_per_second * RUN.as_secs_f64());
+            let commands_per_check =
+                (takes(&server) - before) as f64 / (checks_per_second * RUN.as_secs_f64());
             way.measured.push(Measured { checks_per_second, commands_per_check });
         }
     }
@@ -141,7 +148,11 @@ async fn run() {
 /// How many scripts the server has run.
 fn takes(server: &redis_servers::Server) -> u64 {
     let line = server.info("cmdstat_evalsha");
-    line.trim_start_matches("calls=").split(',').next().and_then(|calls| calls.parse().ok()).unwrap_or_default()
+    line.trim_start_matches("calls=")
+        .split(',')
+        .next()
+        .and_then(|calls| calls.parse().ok())
+        .unwrap_or_default()
 }
 
 /// Lets so many clients ask as fast as they can; tells how many Checks a second were answered.
@@ -153,7 +164,10 @@ async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) 
     for _ in 0..IN_FLIGHT {
         let (checker, stop, answered, next) =
             (Arc::clone(checker), Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&next));
-        let mut request = call(&[("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())], "");
+        let mut request = call(
+            &[("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())],
+            "",
+        );
         clients.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 if is_cold {

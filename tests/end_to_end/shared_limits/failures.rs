@@ -10,11 +10,11 @@ use tokio::{
 };
 
 use crate::{
-    harness::{PATIENCE, eventually, run},
+    harness::run,
     redis_servers::{Cluster, Sentinels, Server},
 };
 
-use super::fleet::{Fleet, SECOND};
+use super::fleet::{Fleet, IMPATIENT, SECOND};
 
 /// The limit, a second.
 const LIMIT: usize = 60;
@@ -34,9 +34,9 @@ async fn through_an_outage(fleet: &Fleet, fail: impl AsyncFnOnce(), mend: impl A
     log.assert_answered();
     // What Redis counts and what the replicas count for themselves: each holds the limit.
     log.assert_never_more(2 * LIMIT, SECOND);
-    assert!(fleet.metric("doorward_counter_takes_total", &[("by", "local")]).await > 0.0, "it was no outage");
-    // By itself back, within a window of finding it there.
-    let again = fleet.press(4 * SECOND).await.after(2 * SECOND);
+    assert!(fleet.counted_locally().await > 0.0, "it was no outage");
+    // By itself back, and exact one window later.
+    let again = fleet.press_undisturbed(2 * SECOND).await;
     again.assert_answered();
     again.assert_never_more(LIMIT, SECOND);
     fleet.assert_no_secret();
@@ -46,7 +46,7 @@ async fn through_an_outage(fleet: &Fleet, fail: impl AsyncFnOnce(), mend: impl A
 fn no_check_fails_while_redis_is_killed_and_started_again() {
     run(async {
         let mut server = Server::start(&[]).await;
-        let fleet = Fleet::start(server.port, LIMITS).await;
+        let fleet = Fleet::start(server.port, IMPATIENT, LIMITS).await;
         let server = std::sync::Mutex::new(&mut server);
         let kill = async || server.lock().expect("no panic").kill();
         through_an_outage(&fleet, kill, async || {}).await;
@@ -57,7 +57,7 @@ fn no_check_fails_while_redis_is_killed_and_started_again() {
 fn no_check_fails_while_redis_is_paused() {
     run(async {
         let server = Server::start(&[]).await;
-        let fleet = Fleet::start(server.socket(), LIMITS).await;
+        let fleet = Fleet::start(server.socket(), IMPATIENT, LIMITS).await;
         through_an_outage(&fleet, async || server.pause(), async || server.resume()).await;
     });
 }
@@ -67,7 +67,7 @@ fn no_check_fails_while_nothing_that_is_sent_to_redis_arrives() {
     run(async {
         let server = Server::start(&[]).await;
         let hole = Hole::before(server.port).await;
-        let fleet = Fleet::start(hole.port, LIMITS).await;
+        let fleet = Fleet::start(hole.port, IMPATIENT, LIMITS).await;
         through_an_outage(&fleet, async || hole.swallow(true), async || hole.swallow(false)).await;
     });
 }
@@ -116,7 +116,7 @@ async fn forward(mut inside: TcpStream, port: u16, mut swallows: watch::Receiver
 fn no_check_fails_while_a_cluster_fails_over() {
     run(async {
         let mut cluster = Cluster::start().await;
-        let fleet = Fleet::start(cluster.settings().servers, LIMITS).await;
+        let fleet = Fleet::start(cluster.settings().servers, IMPATIENT, LIMITS).await;
         fleet.press(SECOND).await.assert_answered();
         let has_counter = |server: &&mut Server| !counters(server).is_empty();
         let master = cluster.masters.iter_mut().find(has_counter).expect("the counter is on one of them");
@@ -128,7 +128,7 @@ fn no_check_fails_while_a_cluster_fails_over() {
 fn no_check_fails_while_sentinels_fail_over() {
     run(async {
         let mut sentinels = Sentinels::start().await;
-        let fleet = Fleet::start(sentinels.settings().servers, LIMITS).await;
+        let fleet = Fleet::start(sentinels.settings().servers, IMPATIENT, LIMITS).await;
         fails_over(&fleet, || sentinels.servers[0].kill()).await;
         sentinels.failed_over().await;
     });
@@ -143,17 +143,7 @@ async fn fails_over(fleet: &Fleet, kill: impl FnOnce()) {
     let (log, ()) = tokio::join!(fleet.press(6 * SECOND), events);
     log.assert_answered();
     log.assert_never_more(2 * LIMIT, SECOND);
-    // However long it took, nobody counts for themselves in the end.
-    let own = || fleet.metric("doorward_counter_takes_total", &[("by", "local")]);
-    let mut before = own().await;
-    eventually("shared counters are asked again", PATIENCE, async || {
-        fleet.press(SECOND).await.assert_answered();
-        let now = own().await;
-        let grown = now - std::mem::replace(&mut before, now);
-        if grown == 0.0 { Ok(()) } else { Err(format!("{grown} Checks were counted locally")) }
-    })
-    .await;
-    let again = fleet.press(4 * SECOND).await.after(2 * SECOND);
+    let again = fleet.press_undisturbed(2 * SECOND).await;
     again.assert_answered();
     again.assert_never_more(LIMIT, SECOND);
 }
@@ -170,7 +160,7 @@ fn a_failover_forgets_what_was_not_replicated_and_no_more() {
         let mut sentinels = Sentinels::start().await;
         // Without counters nothing is admitted, so that all that is was counted.
         let limits = "quotas: [900/day], without_counters: deny";
-        let fleet = Fleet::start(sentinels.settings().servers, limits).await;
+        let fleet = Fleet::start(sentinels.settings().servers, IMPATIENT, limits).await;
         let (log, (killed, replicated)) = tokio::join!(fleet.press(8 * SECOND), async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             sentinels.servers[0].kill();
@@ -183,7 +173,9 @@ fn a_failover_forgets_what_was_not_replicated_and_no_more() {
         assert!(admitted_before > 0, "{log:?}");
         let forgotten = admitted_before.saturating_sub(replicated);
         let admitted = log.admitted();
-        println!("{admitted} admitted of {DAILY}: {admitted_before} before the failover, of which {forgotten} were forgotten");
+        println!(
+            "{admitted} admitted of {DAILY}: {admitted_before} before the failover, of which {forgotten} were forgotten"
+        );
         assert!(admitted <= DAILY + forgotten, "{admitted} of {DAILY}, {forgotten} forgotten: {log:?}");
     });
 }

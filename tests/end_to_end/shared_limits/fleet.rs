@@ -10,9 +10,11 @@ use doorward::config::RedisServers;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::harness::{
+    PATIENCE,
     client::{Http1, Request},
     doorward::Doorward,
     envoy::{Envoy, NEWEST},
+    eventually,
     recipe::Recipe,
     site::{Key, Site},
     upstream::Upstream,
@@ -42,7 +44,9 @@ impl From<RedisServers> for Counters {
         };
         match servers {
             RedisServers::Cluster(hosts) => Self(format!("redis+cluster://{}", list(hosts))),
-            RedisServers::Sentinel(hosts, master) => Self(format!("redis+sentinel://{}/{master}", list(hosts))),
+            RedisServers::Sentinel(hosts, master) => {
+                Self(format!("redis+sentinel://{}/{master}", list(hosts)))
+            }
             RedisServers::Single(address) => panic!("{address:?}: give its socket or port"),
         }
     }
@@ -55,6 +59,11 @@ impl From<u16> for Counters {
     }
 }
 
+/// How long a replica waits for Redis. The machine may be busy.
+pub(super) const PATIENT: &str = "900ms";
+/// The same where Redis is going to be gone.
+pub(super) const IMPATIENT: &str = "100ms";
+
 pub(super) struct Fleet {
     envoy: Envoy,
     pub(super) replicas: Vec<Doorward>,
@@ -64,12 +73,13 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts it with these fields of `limits`, by credential.
-    pub(super) async fn start(counters: impl Into<Counters>, limits: &str) -> Self {
+    /// Starts it with these fields of `limits`, by credential, and so much patience with Redis.
+    pub(super) async fn start(counters: impl Into<Counters>, timeout: &str, limits: &str) -> Self {
         let Counters(counters) = counters.into();
         let configuration = format!(
             "store: sqlite:doorward.db
-counters: {{ url: \"{counters}\", timeout: 40ms }}
+budget: 5s
+counters: {{ url: \"{counters}\", timeout: {timeout} }}
 apis:
   - name: shop
     hosts: [{HOST}]
@@ -122,6 +132,26 @@ apis:
         let mut seen: Vec<Seen> = clients.join_all().await.into_iter().flatten().collect();
         seen.sort_by_key(|seen| seen.sent);
         Log(seen)
+    }
+
+    /// Does the same until no replica counted for itself meanwhile: on a busy machine Redis may be too slow now and then,
+    /// and after an outage it takes a moment until it is asked again. What is returned was pressed later than a
+    /// window after that.
+    pub(super) async fn press_undisturbed(&self, time: Duration) -> Log {
+        eventually("Redis answers all the while", 2 * PATIENCE, async || {
+            let before = self.counted_locally().await;
+            let log = self.press(2 * SECOND + time).await;
+            match self.counted_locally().await - before {
+                0.0 => Ok(log.after(2 * SECOND)),
+                times => Err(format!("{times} Checks were counted locally: {log:?}")),
+            }
+        })
+        .await
+    }
+
+    /// How many Checks were counted by replicas for themselves.
+    pub(super) async fn counted_locally(&self) -> f64 {
+        self.metric("doorward_counter_takes_total", &[("by", "local")]).await
     }
 
     /// A metric of all replicas together.

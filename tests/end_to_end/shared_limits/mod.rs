@@ -10,14 +10,14 @@ use crate::{
     redis_servers::{Cluster, Sentinels, Server},
 };
 
-use self::fleet::{Counters, Fleet, Log, SECOND};
+use self::fleet::{Counters, Fleet, Log, PATIENT, SECOND};
 
 /// How long the clients press.
 const PRESSURE: Duration = Duration::from_secs(4);
 
 async fn pressed(counters: impl Into<Counters>, limits: &str) -> Log {
-    let fleet = Fleet::start(counters, limits).await;
-    fleet.press(PRESSURE).await
+    let fleet = Fleet::start(counters, PATIENT, limits).await;
+    fleet.press_undisturbed(PRESSURE).await
 }
 
 /// A limit of 50 a second, in sliding windows.
@@ -58,11 +58,14 @@ fn replicas_that_find_their_master_by_sentinels_admit_no_more_than_the_limit_in_
 fn replicas_that_lease_admit_no_more_than_the_limit_in_any_window() {
     run(async {
         let server = Server::start(&[]).await;
-        let fleet = Fleet::start(server.socket(), "quotas: [1500/second, 2400/minute]").await;
+        let fleet = Fleet::start(server.socket(), PATIENT, "quotas: [1500/second, 2400/minute]").await;
         let log = fleet.press(PRESSURE).await;
         log.assert_answered();
         log.assert_never_more(1500, SECOND);
-        assert!(fleet.metric("doorward_lease_tokens_total", &[("what", "leased")]).await > 0.0, "nothing was leased");
+        assert!(
+            fleet.metric("doorward_lease_tokens_total", &[("what", "leased")]).await > 0.0,
+            "nothing was leased"
+        );
         // The longer window is used up, to the last token.
         let refused = log.refused();
         assert!(log.admitted() <= 2400, "{log:?}");
