@@ -22,6 +22,8 @@ mod jwks;
 mod origins;
 mod properties;
 mod recorded;
+#[path = "../redis/mod.rs"]
+mod redis_servers;
 mod refusals;
 mod sessions;
 mod shadow;
