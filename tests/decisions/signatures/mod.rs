@@ -78,7 +78,12 @@ const APOLLO: Client = Client { project: "apollo", secret: SECRET, skew: 0 };
 
 impl Scene {
     async fn new() -> Self {
-        Self { door: Door::with(CONFIG).await, keys: keys("k1") }
+        Self::under(CONFIG).await
+    }
+
+    /// A scene under another configuration.
+    async fn under(config: &str) -> Self {
+        Self { door: Door::with(config).await, keys: keys("k1") }
     }
 
     /// The same, with a secret of the project `apollo`.
