@@ -11,6 +11,11 @@
 mod redis_servers;
 
 mod failures;
+mod moving;
+mod promises;
+mod same_arithmetic;
+mod sent_once;
+mod shapes;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,10 +1,11 @@
 //! Real Redis servers under the test's control, each in a folder of its own and on ports that were free. They end
 //! with what stands for them. More than one suite stands on this.
 
-#![allow(dead_code, reason = "no suite needs all of it")]
+#![allow(dead_code, unused_imports, reason = "no suite needs all of it")]
 #![allow(clippy::allow_attributes, reason = "what is dead code in one suite is none in another")]
 
 mod cluster;
+mod secured;
 mod sentinel;
 
 use std::{
@@ -15,13 +16,14 @@ use std::{
     time::Duration,
 };
 
-use doorward::config::{RedisAddress, RedisCounters, RedisServers};
+use doorward::config::{RedisAddress, RedisCounters, RedisServers, SecretOrigin, SecretSource};
 use redis::{Connection, FromRedisValue, Value};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use cluster::Cluster;
+pub(crate) use secured::{Secured, USER};
 pub(crate) use sentinel::Sentinels;
 
 /// How long something may take that is waited for.
@@ -56,6 +58,16 @@ pub(crate) fn settings(servers: RedisServers) -> RedisCounters {
     }
 }
 
+/// One server, by host and port.
+pub(crate) fn tcp(host: &str, port: u16) -> RedisServers {
+    RedisServers::Single(RedisAddress::Tcp(host.to_owned(), port))
+}
+
+/// A secret as the configuration has it.
+pub(crate) fn secret(text: &str) -> SecretSource {
+    SecretSource::new(SecretOrigin::Env("PASSWORD".to_owned()), text.into())
+}
+
 /// One server.
 pub(crate) struct Server {
     child: Child,
@@ -73,8 +85,12 @@ impl Drop for Server {
 impl Server {
     /// Starts a server with further arguments, and waits until it answers.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::at(free_port(), arguments).await
+    }
+
+    /// The same, on a port.
+    pub(crate) async fn at(port: u16, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = free_port();
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let mut server = Self { child: spawn("true", &[]), port, folder, arguments };
         server.again().await;
@@ -106,7 +122,7 @@ impl Server {
 
     /// Settings that ask it.
     pub(crate) fn settings(&self) -> RedisCounters {
-        settings(RedisServers::Single(RedisAddress::Tcp("127.0.0.1".to_owned(), self.port)))
+        settings(tcp("127.0.0.1", self.port))
     }
 
     /// A connection of the test's own, by the socket.

@@ -54,7 +54,10 @@ enum Outcome {
     Answered(Value),
     /// It was not carried out: it may be sent again.
     Again(Way),
+    /// It was not carried out, or nobody knows.
     Failed(String),
+    /// It was not carried out, and the server is well: its keys are half way to another one.
+    Between(String),
 }
 
 /// What is shared by those who ask and by the task that keeps servers reachable.
@@ -121,7 +124,7 @@ impl Exchange {
                         }
                     }
                     Outcome::Again(way) => left.push((index, way)),
-                    Outcome::Failed(cause) => failed = failed.or(Some(cause)),
+                    Outcome::Failed(cause) | Outcome::Between(cause) => failed = failed.or(Some(cause)),
                 }
             }
             if let Some(cause) = failed {
@@ -169,7 +172,7 @@ impl Exchange {
             None => node.succeeded(),
         }
         for (_, outcome) in &mut outcomes {
-            if let Outcome::Failed(cause) = outcome {
+            if let Outcome::Failed(cause) | Outcome::Between(cause) = outcome {
                 *cause = told(cause);
             }
         }
@@ -187,6 +190,7 @@ impl Exchange {
             }
             (Some(ServerErrorKind::Ask), Some(address)) => Outcome::Again(Way::Ask(address)),
             (Some(ServerErrorKind::NoScript), _) => Outcome::Again(Way::Teach(node.address.clone())),
+            (Some(ServerErrorKind::TryAgain), _) => Outcome::Between(failure::told(error)),
             _ => Outcome::Failed(failure::told(error)),
         }
     }
