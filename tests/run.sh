@@ -14,9 +14,9 @@ case $* in
     cat <<END
 Usage: tests/run.sh
 
-Installs what is missing (a C compiler, the Envoys ${envoys[*]}), then checks the formatting, runs the
-lints, and runs all tests: units, properties, the store's contract, the command line, and Doorward behind
-real Envoys. Only loopback and temporary folders. The first build takes some minutes.
+Installs what is missing (a C compiler, Redis, the Envoys ${envoys[*]}), then checks the formatting, runs the
+lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
+command line, and Doorward behind real Envoys. Only loopback and temporary folders. The first build takes some minutes.
 
 The vectors of Project Wycheproof are no part of the project: DOORWARD_VECTORS names a folder with them
 (json_web_signature_test.json, json_web_key_test.json, hmac_sha256_test.json). Where it is not set,
@@ -33,6 +33,7 @@ command -v cargo >/dev/null || { echo "run.sh: Rust is missing: install it as ht
 
 say "parts"
 command -v cc >/dev/null || tests/parts.sh cc
+tests/parts.sh redis
 for version in "${envoys[@]}"; do tests/parts.sh envoy "$version"; done
 
 say "formatting"

@@ -78,6 +78,7 @@ fn record(number: u32) -> KeyRecord {
         expires: None,
         revoked: None,
         rotated_from: None,
+        lineage: format!("key_{number}").parse().expect("an id"),
     }
 }
 
@@ -326,26 +327,49 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
     migrator.run(&mut file).await.expect("a file of the first version");
     scene
         .tamper(
-            "INSERT INTO keys VALUES (1, 'key_1', randomblob(32), '', '', 'api_key', 'odin', 'acme', NULL, NULL, \
-             '', NULL, '', 0, NULL, NULL, NULL); \
+            "INSERT INTO keys SELECT value, 'key_' || value, randomblob(32), '', '', 'api_key', 'odin', 'acme', \
+             NULL, NULL, '', NULL, '', 0, NULL, NULL, iif(value IN (2, 4), 'key_' || (value - 1), NULL) \
+             FROM json_each('[3, 1, 2, 4]') ORDER BY value; \
+             UPDATE keys SET rotated_from = 'key_2' WHERE id = 'key_3'; \
+             INSERT INTO keys SELECT 5, 'key_5', randomblob(32), '', '', 'api_key', 'odin', 'acme', \
+             NULL, NULL, '', NULL, '', 0, NULL, NULL, NULL; \
              INSERT INTO changes (hash) SELECT hash FROM keys",
         )
         .await;
 
+    let rows = sqlx::query("SELECT * FROM keys").fetch_all(&mut file).await.expect("read");
+    assert_eq!(rows.len(), 5);
+
     let store = scene.open().await;
     let keys = store.list(&KeyFilter::default()).await.expect("a list");
-    assert_eq!(keys.len(), 1);
+    let lineages: Vec<(&str, &str)> =
+        keys.iter().map(|key| (key.id.as_str(), key.lineage.as_str())).collect();
+    let expected =
+        [("key_1", "key_1"), ("key_2", "key_1"), ("key_3", "key_1"), ("key_4", "key_1"), ("key_5", "key_5")];
+    assert_eq!(lineages, expected);
     let changes = store.changes(Version(0)).await.expect("changes");
-    assert_eq!(changes.len(), 1);
+    assert_eq!(changes.len(), 5);
     assert_eq!(store.organizations(None).await.expect("a list"), []);
-    // Whoever has it open since before goes on reading changes, and new ones come after the old.
+    // Whoever has it open since before goes on reading, and new ones come after the old.
     store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    let rows = sqlx::query("SELECT * FROM keys").fetch_all(&mut file).await.expect("read");
+    assert_eq!(rows.len(), 5);
     let versions: Vec<i64> =
         sqlx::query_scalar("SELECT version FROM changes WHERE length(hash) = 32 ORDER BY 1")
             .fetch_all(&mut file)
             .await
             .expect("read");
-    assert_eq!(versions, [1, 2]);
+    assert_eq!(versions, [1, 2, 3, 4, 5, 6]);
+
+    // What it inserts, without a lineage, is the first of its chain.
+    scene
+        .tamper(
+            "INSERT INTO keys SELECT 6, 'key_6', randomblob(32), '', '', 'api_key', 'odin', 'acme', NULL, NULL, \
+             '', NULL, '', 0, NULL, NULL, 'key_5'",
+        )
+        .await;
+    let unknown = store.get(&"key_6".parse().expect("an id")).await.expect("a key");
+    assert_eq!(unknown.lineage, unknown.id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

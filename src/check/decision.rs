@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use crate::{
-    config::Route,
+    config::{LimitHeaders, Route},
     domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
 };
 
 use super::{
     authn::{Belonging, Credential, Principal},
-    authz::Standing,
-    rate_limit::Admission,
+    authz::{Grant, Standing},
+    rate_limit::{Admission, Arrival, Counting, Gauge},
     refusal::Refusal,
     request::InboundRequest,
     route::{GuardedApi, Matched},
@@ -32,6 +32,12 @@ pub struct Seen<'r> {
     pub principal: Option<Principal>,
     /// For whom it acts, as stage 5 found.
     pub standing: Option<Standing>,
+    /// Whether the first step of stage 6, between stages 3 and 4, let it pass.
+    pub arrived: bool,
+    /// Whether all of stage 5 granted it.
+    pub granted: bool,
+    /// Under which quotas it was counted, and how much room they have.
+    pub gauge: Gauge<'r>,
 }
 
 impl<'r> Seen<'r> {
@@ -57,6 +63,29 @@ impl<'r> Seen<'r> {
 
     pub(super) fn standing(&mut self, standing: Standing) -> Standing {
         self.standing.insert(standing).clone()
+    }
+
+    pub(super) fn arrival(&mut self, arrival: Arrival) -> Arrival {
+        self.arrived = true;
+        arrival
+    }
+
+    pub(super) fn grant(&mut self, grant: Grant<'r>) -> Grant<'r> {
+        self.granted = true;
+        grant
+    }
+
+    /// Looks at the quotas of somebody who is refused for what they may not do, so that the refusal tells of
+    /// them. Nothing is taken.
+    pub(super) async fn look(&mut self, refusal: &Refusal, counting: Counting<'r, '_>, now: Timestamp) {
+        let is_told = |api: &GuardedApi| api.config.limits.headers != LimitHeaders::None;
+        if refusal.is_forbidden()
+            && self.waiver(now).is_none()
+            && let (Some(api), Some(matched), Some(principal)) = (self.api, self.matched, &self.principal)
+            && is_told(api)
+        {
+            counting.look(api, matched, (principal, self.standing.as_ref()), &mut self.gauge).await;
+        }
     }
 
     /// The route that stage 2 found.

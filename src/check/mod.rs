@@ -33,13 +33,15 @@ use tonic::Status;
 
 use crate::{
     config::{Config, Outage},
+    counters::{Memory, Meter},
     domain::{Clock, SealingKeys},
     store::{CachedStore, Lookups, SessionStore, StoreError},
 };
 
 use self::{
-    authn::{Issuers, Replays, Tokens, Touches, Witnesses},
+    authn::{AttemptLimits, Issuers, RefusedAddresses, Replays, Tokens, Touches, Watch, Watching, Witnesses},
     decision::{Decision, Seen},
+    rate_limit::{Counting, Rules},
     record::Recorder,
     route::Doors,
 };
@@ -50,6 +52,8 @@ pub struct Policy {
     doors: Doors,
     issuers: Issuers,
     tokens: Tokens,
+    rules: Rules,
+    attempts: AttemptLimits,
     recorder: Recorder,
     outage: Outage,
     sealing: Option<SealingKeys>,
@@ -75,7 +79,9 @@ impl Policy {
         let tokens = Tokens::new(&config.apis, &issuers);
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
         let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
-        Self { doors, issuers, tokens, recorder, outage: config.outage, sealing }
+        let rules = Rules::new(config);
+        let attempts = AttemptLimits::new(&config.apis);
+        Self { doors, issuers, tokens, rules, attempts, recorder, outage: config.outage, sealing }
     }
 
     /// Waits until the keys of every issuer have been asked for once, well or not.
@@ -91,19 +97,38 @@ pub struct Checker<S> {
     store: CachedStore<S>,
     touches: Touches,
     replays: Replays,
+    refused: RefusedAddresses,
+    meter: Arc<Meter>,
+    only_looks: bool,
     clock: Arc<dyn Clock>,
 }
 
 impl<S: Lookups> Checker<S> {
-    /// A checker under `policy` that asks `store` who is asking.
+    /// A checker under `policy` that asks `store` who is asking, and counts in this process.
     pub fn new(policy: Policy, store: CachedStore<S>, clock: Arc<dyn Clock>) -> Self {
+        let meter = Arc::new(Meter::in_memory(Memory::new(Arc::clone(&clock))));
         Self {
             policy: ArcSwap::from_pointee(policy),
             store,
             touches: Touches::default(),
             replays: Replays::default(),
+            refused: RefusedAddresses::default(),
+            meter,
+            only_looks: false,
             clock,
         }
+    }
+
+    /// The same, that counts by this meter.
+    #[must_use]
+    pub fn with_meter(self, meter: Arc<Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// The same, that counts nothing: it looks at the counters, and tells what would be.
+    #[must_use]
+    pub fn only_looking(self) -> Self {
+        Self { only_looks: true, ..self }
     }
 
     /// Puts another configuration in force from the next Check on; running ones end under the policy they began
@@ -135,6 +160,7 @@ impl<S: Lookups> Checker<S> {
     /// Decides one Check. A refusal ends it at the stage that gives it.
     pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r CheckRequest) -> Decision<'r> {
         let (now, store) = (self.clock.now(), self.store.inquire());
+        let counting = self.counting(policy, store.deadline());
         let mut seen = Seen::default();
         let judged = async {
             let request = seen.request(request::parse(call)?);
@@ -142,21 +168,44 @@ impl<S: Lookups> Checker<S> {
             let matched = seen.matched(api.route(&request)?);
             api.judge_transport(&request, matched)?;
             let credential = seen.credential(authn::extract(&request, api, matched)?);
+            let in_shadow = seen.waiver(now).is_some();
+            let arrival = counting.arrive(&request, api, matched, in_shadow, &mut seen.gauge).await?;
+            let arrival = seen.arrival(arrival);
             let witnesses = Witnesses {
                 store,
                 touches: &self.touches,
                 tokens: &policy.tokens,
                 sealing: policy.sealing.as_ref(),
                 replays: &self.replays,
+                watch: self.watch(policy, in_shadow),
                 now,
             };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
             let standing = authz::stand(principal, &request, &api.config, matched, store).await?;
-            let grant = authz::authorize(seen.standing(standing), request, api, matched)?;
-            Ok(rate_limit::admit(grant))
+            let standing = seen.standing(standing);
+            let grant = seen.grant(authz::authorize(standing, request, api, matched)?);
+            counting.admit(grant, matched, arrival, &mut seen.gauge).await
         }
         .await;
+        if let Err(refusal) = &judged {
+            seen.look(refusal, counting, now).await;
+        }
         decision::conclude(seen, judged, now)
+    }
+
+    /// What counts requests.
+    fn counting<'r, 'm>(&'m self, policy: &'r Policy, deadline: Instant) -> Counting<'r, 'm> {
+        Counting { rules: &policy.rules, meter: &self.meter, deadline, only_looks: self.only_looks }
+    }
+
+    /// What counts bad credentials.
+    fn watch<'a>(&'a self, policy: &'a Policy, in_shadow: bool) -> Watch<'a> {
+        let mode = match (in_shadow, self.only_looks) {
+            (true, _) => Watching::Sleeps,
+            (false, true) => Watching::Looks,
+            (false, false) => Watching::Counts,
+        };
+        Watch { limits: &policy.attempts, refused: &self.refused, meter: &self.meter, mode }
     }
 }
 

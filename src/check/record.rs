@@ -123,6 +123,7 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
         peer = seen.request.and_then(|request| request.peer).map(tracing::field::display),
         principal = principal.and_then(Principal::id),
         organization = seen.organization().map(OrganizationId::as_str),
+        retry_after = refusal.retry_after_seconds(),
         waived = waived.then_some(true),
         "refused"
     );

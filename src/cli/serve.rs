@@ -7,7 +7,7 @@ use crate::{
     telemetry,
 };
 
-use super::{ConfigFile, Exit, Failure, block_on};
+use super::{ConfigFile, Exit, Failure, block_on, randomness};
 
 /// `doorward serve`.
 #[derive(Debug, Args)]
@@ -33,7 +33,8 @@ pub(super) fn run(command: &ServeCommand, env: Vec<(String, String)>) -> Result<
     let path = command.config.path(&env)?;
     let _written_at_the_end = telemetry::install_logs();
     let source = ConfigSource { path, env };
-    block_on(async { Ok(server::serve(source).await?) }).map(|()| Exit::Success)
+    let mut rng = randomness()?;
+    block_on(async { Ok(server::serve(source, &mut rng).await?) }).map(|()| Exit::Success)
 }
 
 impl From<ServeError> for Failure {

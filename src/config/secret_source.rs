@@ -47,6 +47,12 @@ impl fmt::Display for SecretOrigin {
 }
 
 impl SecretSource {
+    /// A secret that was read there.
+    #[must_use]
+    pub fn new(origin: SecretOrigin, value: SecretString) -> Self {
+        Self { origin, value }
+    }
+
     /// The secret in clear.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -104,7 +110,7 @@ impl RawSecretSource {
             report.add(at, format!("found {origin}, {fault}"));
             String::new()
         });
-        SecretSource { origin, value: value.into() }
+        SecretSource::new(origin, value.into())
     }
 }
 

@@ -1,47 +1,27 @@
 //! Counters of this process alone.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use crate::domain::Clock;
 
 use super::{
-    Bound, CounterName, Counters, CountersError, Grant, LeaseId, Order, Return, Room, Tally, Window,
-    window::State,
+    Bound, Counters, CountersError, Grant, LeaseId, Order, Return, Room, Tally, Window,
+    sharded::Sharded,
+    window::{State, micros},
 };
 
-/// How many parts the memory has, each under a lock of its own.
-const SHARDS: usize = 64;
-/// The most counters of one part; together they are a million. One that counts in one window occupies some
+/// Counters of this process, from none on: a million at most. One that counts in one window occupies some
 /// 250 bytes while it is cold.
-const SHARD_COUNTERS_MAX: usize = 1024 * 1024 / SHARDS;
-/// A part is swept first when it has so many counters.
-const FIRST_SWEEP: usize = 64;
-
-/// Counters of this process, from none on.
 pub struct Memory {
-    shards: [Mutex<Shard>; SHARDS],
-    hasher: RandomState,
+    counters: Sharded<Counter>,
     clock: Arc<dyn Clock>,
 }
 
 /// Shows how many counters there are.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({})", self.len())
+        write!(f, "Memory({})", self.counters.len())
     }
-}
-
-/// A part of the memory.
-struct Shard {
-    counters: HashMap<CounterName, Counter>,
-    /// With how many counters those that count nothing are looked for again.
-    sweep_at: usize,
 }
 
 /// One counter.
@@ -49,8 +29,8 @@ struct Shard {
 struct Counter {
     /// What was charged, for each window that was ever asked for.
     tallies: Vec<(Window, Tally)>,
-    /// Takings that can be given back, with their amounts.
-    leases: Vec<(LeaseId, u64)>,
+    /// Takings that can be given back, with their amounts and the end of their time, in order.
+    leases: VecDeque<(LeaseId, u64, u64)>,
     /// When the last of it counts no longer, in microseconds of Unix time.
     ends_at_us: u64,
 }
@@ -59,76 +39,42 @@ impl Memory {
     /// No counters yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let shard = |_| Mutex::new(Shard { counters: HashMap::new(), sweep_at: FIRST_SWEEP });
-        Self { shards: std::array::from_fn(shard), hasher: RandomState::new(), clock }
-    }
-
-    /// How many counters there are, those that count nothing any more included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        let count =
-            |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).counters.len();
-        self.shards.iter().map(count).sum()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        Self { counters: Sharded::new(), clock }
     }
 
     /// Carries an order out.
     ///
     /// # Errors
     ///
-    /// There are as many counters as there can be.
+    /// There are as many counters as there can be. What counts is never forgotten.
     pub fn take_one(&self, order: &Order) -> Result<Grant, CountersError> {
-        let now_us = self.now_us();
-        self.with(&order.name, |shard| {
-            if !shard.counters.contains_key(&order.name) {
-                if order.cost == 0 {
-                    return Ok(Counter::default().take(order, now_us));
-                }
-                shard.make_room(now_us)?;
+        let now_us = u64::try_from(self.clock.now().as_microsecond()).unwrap_or_default();
+        self.counters.with(&order.name, |shard| {
+            if order.cost == 0 && shard.get(&order.name).is_none() {
+                return Ok(Counter::default().take(order, now_us));
             }
-            Ok(shard.counters.entry(order.name.clone()).or_default().take(order, now_us))
+            let counter = shard.get_or_make(&order.name, |counter| counter.ends_at_us <= now_us);
+            let full = || CountersError("there is no room for another counter in this process".to_owned());
+            Ok(counter.ok_or_else(full)?.take(order, now_us))
         })
     }
 
-    /// Gives back what can be.
-    pub fn give_back_one(&self, given: &Return) {
-        self.with(&given.name, |shard| {
-            if let Some(counter) = shard.counters.get_mut(&given.name) {
-                counter.give_back(given);
+    /// Undoes a taking that was carried out a moment ago and used by nobody. It needs no lease.
+    pub fn undo(&self, order: &Order, grant: &Grant) {
+        self.counters.with(&order.name, |shard| {
+            if let Some(counter) = shard.get(&order.name) {
+                counter.undo(&order.bounds, &grant.buckets, grant.amount);
             }
         });
     }
 
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.clock.now().as_microsecond()).unwrap_or_default()
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "the remainder is smaller than the number of shards")]
-    fn with<T>(&self, name: &CounterName, act: impl FnOnce(&mut Shard) -> T) -> T {
-        #[expect(clippy::cast_possible_truncation, reason = "any part of the hash will do")]
-        let shard = &self.shards[self.hasher.hash_one(name) as usize % SHARDS];
-        // A shard is whole between any two of its statements: a panic elsewhere leaves nothing half done.
-        act(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Shard {
-    /// Sees to it that one more counter can be kept. What counts is never forgotten.
-    fn make_room(&mut self, now_us: u64) -> Result<(), CountersError> {
-        if self.counters.len() >= self.sweep_at {
-            self.counters.retain(|_, counter| counter.ends_at_us > now_us);
-            self.counters.shrink_to(FIRST_SWEEP);
-            self.sweep_at = (2 * self.counters.len()).clamp(FIRST_SWEEP, SHARD_COUNTERS_MAX);
-        }
-        if self.counters.len() >= SHARD_COUNTERS_MAX {
-            return Err(CountersError("there is no room for another counter in this process".to_owned()));
-        }
-        Ok(())
+    /// Gives back what a lease has left, once.
+    pub fn give_back_one(&self, given: &Return) {
+        self.counters.with(&given.name, |shard| {
+            if let Some(counter) = shard.get(&given.name) {
+                counter.give_back(given);
+            }
+        });
     }
 }
 
@@ -142,10 +88,11 @@ impl Counter {
         if amount > 0 {
             for (bound, state) in order.bounds.iter().zip(&states) {
                 self.tally(bound.window).charge(state.bucket, amount);
-                let end_us = now_us + super::window::micros(bound.window.memory());
+                let end_us = now_us + micros(bound.window.memory());
                 self.ends_at_us = self.ends_at_us.max(end_us);
             }
-            self.leases.extend(order.lease.map(|lease| (lease, amount)));
+            while self.leases.pop_front_if(|(.., end_us)| *end_us <= now_us).is_some() {}
+            self.leases.extend(order.lease.map(|lease| (lease, amount, self.ends_at_us)));
         }
         let mut due_us = 0;
         let mut nearest: Option<Room> = None;
@@ -183,15 +130,16 @@ impl Counter {
     }
 
     fn give_back(&mut self, given: &Return) {
-        let Some(place) = self.leases.iter().position(|(lease, _)| *lease == given.lease) else {
-            return;
-        };
-        let (_, amount) = self.leases.swap_remove(place);
-        if given.left > amount {
-            return;
+        let place = self.leases.iter().position(|(lease, ..)| *lease == given.lease);
+        let taken = place.and_then(|place| self.leases.remove(place));
+        if taken.is_some_and(|(_, amount, _)| given.left <= amount) {
+            self.undo(&given.bounds, &given.buckets, given.left);
         }
-        for (Bound { window, .. }, bucket) in given.bounds.iter().zip(&given.buckets) {
-            self.tally(*window).give_back(*bucket, given.left);
+    }
+
+    fn undo(&mut self, bounds: &[Bound], buckets: &[u64], amount: u64) {
+        for (Bound { window, .. }, bucket) in bounds.iter().zip(buckets) {
+            self.tally(*window).give_back(*bucket, amount);
         }
     }
 }
@@ -204,5 +152,9 @@ impl Counters for Memory {
     async fn give_back(&self, returns: &[Return]) -> Result<(), CountersError> {
         returns.iter().for_each(|given| self.give_back_one(given));
         Ok(())
+    }
+
+    fn replicas(&self) -> u32 {
+        1
     }
 }

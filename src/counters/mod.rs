@@ -2,16 +2,22 @@
 //!
 //! A counter has a name (whom it counts, under which rule of which API) and counts in one or several windows at
 //! once. [`Counters`] is the bare protocol: tokens are taken, and what was not used is given back.
-//! [`Memory`] keeps counters in this process.
+//! [`Memory`] keeps counters in this process, [`Redis`] shares them among all. [`Leased`] stands in front of shared
+//! ones and saves trips; [`Meter`] is what Checks ask: it goes on when shared counters fail.
 
+mod lease;
 mod memory;
 mod meter;
+mod redis;
+mod sharded;
 mod window;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+pub use lease::Leased;
 pub use memory::Memory;
 pub use meter::{Answer, Meter, Nearest, Take};
+pub use redis::Redis;
 pub use window::{Bound, Tally, Window};
 
 /// The name of a counter. The same at every replica.
@@ -145,4 +151,21 @@ pub trait Counters: fmt::Debug + Send + Sync + 'static {
     ///
     /// There is no answer: the tokens were given back or are lost. It must not be tried again.
     fn give_back(&self, returns: &[Return]) -> impl Future<Output = Result<(), CountersError>> + Send;
+
+    /// How many replicas share the counters, as far as it is known. Never 0.
+    fn replicas(&self) -> u32;
+}
+
+impl<C: Counters> Counters for Arc<C> {
+    async fn take(&self, orders: &[Order]) -> Result<Vec<Grant>, CountersError> {
+        C::take(self, orders).await
+    }
+
+    async fn give_back(&self, returns: &[Return]) -> Result<(), CountersError> {
+        C::give_back(self, returns).await
+    }
+
+    fn replicas(&self) -> u32 {
+        C::replicas(self)
+    }
 }

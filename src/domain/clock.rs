@@ -25,25 +25,30 @@ impl Clock for SystemClock {
 /// A clock that stands still until it is told to move.
 #[derive(Debug)]
 pub struct ManualClock {
-    seconds: AtomicI64,
+    microseconds: AtomicI64,
 }
 
 impl ManualClock {
     /// A clock that shows `start`, cut to whole seconds.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
-        Self { seconds: AtomicI64::new(start.as_second()) }
+        Self { microseconds: AtomicI64::new(start.as_second() * 1_000_000) }
     }
 
     /// Moves the clock forward by so many seconds.
     pub fn advance(&self, seconds: u32) {
-        self.seconds.fetch_add(i64::from(seconds), Ordering::SeqCst);
+        self.microseconds.fetch_add(i64::from(seconds) * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// Sets the clock to a moment, cut to whole microseconds.
+    pub fn set(&self, moment: Timestamp) {
+        self.microseconds.store(moment.as_microsecond(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.seconds.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+        Timestamp::from_microsecond(self.microseconds.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -84,6 +84,9 @@ pub struct KeyRecord {
     pub revoked: Option<Timestamp>,
     /// The key that it replaces.
     pub rotated_from: Option<KeyId>,
+    /// The first key of the chain of rotations that it stands in; its own id if it replaces none. What is counted
+    /// by key is counted by this, so that rotating a key resets nothing.
+    pub lineage: KeyId,
 }
 
 impl KeyRecord {

@@ -1,6 +1,7 @@
 //! Wiring: configuration → store, checker, listeners; and how a process begins, reloads and ends.
 
 mod connection;
+mod counting;
 mod health;
 mod listener;
 mod probe;
@@ -16,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use rand::{CryptoRng, RngExt};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{info, warn};
 
@@ -27,7 +29,7 @@ use crate::{
     telemetry,
 };
 
-use self::{health::Health, shutdown::Signals};
+use self::{counting::Counting, health::Health, shutdown::Signals};
 
 pub use probe::{Probed, probe_check, probe_telemetry};
 pub use reload::ConfigSource;
@@ -87,12 +89,12 @@ fn advice(error: &io::Error, field: &str) -> String {
     format!("{remedy}, or choose another in `{field}`")
 }
 
-/// Serves until it is told to end by SIGTERM or SIGINT.
+/// Serves until it is told to end by SIGTERM or SIGINT. Of `rng` it draws what tells it from other replicas.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from beginning. Once it is ready only a broken server ends it.
-pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
+pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(), ServeError> {
     let signals = Signals::new()?;
     let loaded = source.load(&Fragments::default())?;
     let config = &loaded.config;
@@ -101,7 +103,10 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
     let cached = CachedStore::new(store, config.cache, config.budget);
-    let checker = Arc::new(Checker::new(Policy::new(config), cached.clone(), Arc::new(SystemClock)));
+    let clock = Arc::new(SystemClock);
+    let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
+    let checker = Checker::new(Policy::new(config), cached.clone(), clock);
+    let checker = Arc::new(checker.with_meter(Arc::clone(&counting.meter)));
 
     let (ending, ended) = watch::channel(());
     let certificates = reload::read_certificates(&config.listen.check)?;
@@ -128,6 +133,7 @@ pub async fn serve(source: ConfigSource) -> Result<(), ServeError> {
     beside.spawn(following);
     let ended = shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await;
     write_last_touches(&checker).await;
+    counting.end().await;
     ended
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn record(number: u32) -> KeyRecord {
         expires: None,
         revoked: None,
         rotated_from: None,
+        lineage: format!("key_{number}").parse().expect("an id"),
     }
 }
 

@@ -174,6 +174,7 @@ impl Kept for KeyRecord {
             self.environment.as_ref().map(Environment::as_str),
             self.plan.as_ref().map(PlanName::as_str),
             self.rotated_from.as_ref().map(KeyId::as_str),
+            Some(self.lineage.as_str()),
         ];
         let sources = size_of_val(self.sources.as_slice());
         texts(single.into_iter().flatten()) + apis(&self.apis) + scopes(&self.scopes) + sources

@@ -137,6 +137,7 @@ impl Door {
             expires: None,
             revoked: None,
             rotated_from: None,
+            lineage: format!("key_{number}").parse().expect("an id"),
         };
         edit(&mut record);
         self.store.insert(&[record]).await.expect("a new key");

@@ -45,6 +45,7 @@ pub(super) async fn naughty_texts_come_back_as_they_were(place: impl Place) {
             name: text.clone(),
             organization: text.parse().expect("an id"),
             project: Some(text.parse().expect("an id")),
+            lineage: text.parse().expect("an id"),
             ..record(number)
         };
         store.insert(slice::from_ref(&naughty)).await.expect("inserted");
@@ -144,6 +145,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
         any_id(),
         option::of(any_id()),
         option::of(parsed("[a-z0-9]{1,20}")),
+        any_id(),
     );
     let rights = (
         any_scopes(),
@@ -154,7 +156,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
         option::of(any_moment()),
     );
     (identity, rights).prop_map(|(identity, rights)| {
-        let (hash, hint, name, service, apis, organization, project, environment) = identity;
+        let (hash, hint, name, service, apis, organization, project, environment, lineage) = identity;
         let (scopes, plan, sources, created, expires, revoked) = rights;
         KeyRecord {
             id: id_of(&hash),
@@ -173,6 +175,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
             expires,
             revoked,
             rotated_from: None,
+            lineage,
         }
     })
 }

@@ -8,7 +8,7 @@ use doorward::{
 use super::{Place, all, at, id, mark_of, marks, record};
 
 fn successor(number: u32, of: &KeyRecord) -> KeyRecord {
-    KeyRecord { rotated_from: Some(of.id.clone()), ..record(number) }
+    KeyRecord { rotated_from: Some(of.id.clone()), lineage: of.lineage.clone(), ..record(number) }
 }
 
 pub(super) async fn an_insert_is_all_or_nothing(place: impl Place) {

@@ -147,6 +147,7 @@ fn record(number: u32) -> KeyRecord {
         expires: None,
         revoked: None,
         rotated_from: None,
+        lineage: id(&format!("key_{number}")),
     }
 }
 

@@ -123,6 +123,7 @@ impl NewKey {
     ) -> Result<KeyRecord, Problem> {
         let scopes = self.scope_set(configured)?;
         Ok(KeyRecord {
+            lineage: id.clone(),
             id,
             hash,
             hint,

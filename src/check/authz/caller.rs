@@ -1,10 +1,8 @@
 //! The first rules of stage 5: may this kind of principal call from here?
 
-use std::net::IpAddr;
-
 use crate::{
     check::{authn::Principal, refusal::Refusal, request::InboundRequest},
-    config::{Api, ClientAddress, Guard, Route},
+    config::{Api, Guard, Route},
     domain::{DenialReason, PrincipalKind},
 };
 
@@ -28,29 +26,11 @@ pub(super) fn judge_source(
     let Some(rule) = api.client_address else {
         return refused("the key is bound to addresses, but the API does not declare client_address");
     };
-    match client_address(request, rule) {
+    match request.client_address(rule) {
         Some(address) if record.sources.iter().any(|network| network.contains(&address)) => Ok(()),
         Some(_) => refused("the client's address is in none of the key's networks"),
         None => refused("the client's address could not be told"),
     }
-}
-
-/// The client's address, by what the operator declared and nothing else.
-fn client_address(request: &InboundRequest<'_>, rule: ClientAddress) -> Option<IpAddr> {
-    let address = match rule {
-        ClientAddress::Peer => request.peer?,
-        ClientAddress::Hops(hops) => forwarded(request, hops)?,
-    };
-    Some(address.to_canonical())
-}
-
-/// The entry of `x-forwarded-for` that is `hops` from its end. Repeated headers continue the list.
-fn forwarded(request: &InboundRequest<'_>, hops: usize) -> Option<IpAddr> {
-    let mut entries = Vec::new();
-    for value in request.headers.values("x-forwarded-for") {
-        entries.extend(std::str::from_utf8(value).ok()?.split(',').map(str::trim));
-    }
-    entries.get(entries.len().checked_sub(hops)?)?.parse().ok()
 }
 
 /// Judges where a browser's request comes from. A page elsewhere can make a browser send cookies along, so what

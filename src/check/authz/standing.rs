@@ -58,7 +58,13 @@ impl Standing {
     /// Its own plan, or else that of its organization.
     #[must_use]
     pub fn plan(&self) -> Option<&PlanName> {
-        self.principal.plan().or_else(|| self.record.as_ref()?.plan.as_ref())
+        self.principal.plan().or_else(|| self.organization_plan())
+    }
+
+    /// The plan of its organization.
+    #[must_use]
+    pub fn organization_plan(&self) -> Option<&PlanName> {
+        self.record.as_ref()?.plan.as_ref()
     }
 
     /// Whether its organization has bought something.
@@ -82,7 +88,7 @@ pub async fn stand<S: Lookups>(
     matched: Matched<'_>,
     store: Inquiry<'_, S>,
 ) -> Result<Standing, Refusal> {
-    let Matched { route, access } = matched;
+    let Matched { route, access, .. } = matched;
     let mut standing = Standing { principal, organization: None, project: None, record: None, united: None };
     if access == Access::Public {
         return Ok(standing);

@@ -1,6 +1,39 @@
-//! Stage 6, admit: grant → [`Admission`], counted against the principal's quotas.
+//! Stage 6, admit: grant → [`Admission`], counted against every quota that applies.
+//!
+//! It has two steps. Quotas by client address are counted between stages 3 and 4, so that requests with a bad
+//! credential count too: that makes an [`Arrival`]. All other quotas are counted when everything else is granted:
+//! all of them together, or none if one has no room. Tokens that an arrival took are not given back when a later
+//! stage refuses.
+//!
+//! Where refusals are not enforced yet, one that would be given counts nothing: there the quotas by client address wait
+//! for the others.
 
-use super::authz::Grant;
+mod counting;
+mod gauge;
+mod rules;
+mod subject;
+
+use crate::{config::LimitBy, domain::DenialReason};
+
+use super::{
+    authn::Principal,
+    authz::{Grant, Standing},
+    refusal::Refusal,
+    request::InboundRequest,
+    route::{GuardedApi, Matched},
+};
+
+use self::subject::Caller;
+
+pub use counting::Counting;
+pub use gauge::{Gauge, Measure};
+pub use rules::{Allowance, Rule, Rules};
+
+/// The proof that the request was counted by its client's address, or waits for that. Only this stage makes one.
+#[derive(Debug)]
+pub struct Arrival {
+    is_counted: bool,
+}
 
 /// The proof that the request was counted and there was room. Only this stage makes one.
 #[derive(Debug)]
@@ -16,8 +49,82 @@ impl<'r> Admission<'r> {
     }
 }
 
-/// Admits a granted request. No configuration can name a quota, so there is always room.
-#[must_use]
-pub fn admit(grant: Grant<'_>) -> Admission<'_> {
-    Admission { grant }
+impl<'r> Counting<'r, '_> {
+    /// Counts a request by its client's address; `waits` puts it off until everything else is granted.
+    ///
+    /// # Errors
+    ///
+    /// `rate_limited` if the address has no room, `request_malformed` if a rule needs the address and it cannot be told,
+    /// unavailable if the counters are and the API says so.
+    pub async fn arrive(
+        self,
+        request: &InboundRequest<'_>,
+        api: &GuardedApi,
+        matched: Matched<'_>,
+        waits: bool,
+        gauge: &mut Gauge<'r>,
+    ) -> Result<Arrival, Refusal> {
+        if !waits {
+            let caller = self.caller_at(request, api, matched)?;
+            let measures = self.measures(api, matched, caller, |by| by == LimitBy::ClientAddress);
+            self.take(api, measures, gauge).await?;
+        }
+        Ok(Arrival { is_counted: !waits })
+    }
+
+    /// Admits a granted request.
+    ///
+    /// # Errors
+    ///
+    /// `rate_limited` if one quota has no room: then nothing is taken of the others. As with
+    /// [`Counting::arrive`] otherwise.
+    pub async fn admit(
+        self,
+        grant: Grant<'r>,
+        matched: Matched<'_>,
+        arrival: Arrival,
+        gauge: &mut Gauge<'r>,
+    ) -> Result<Admission<'r>, Refusal> {
+        let api = grant.api();
+        let mut caller = Caller::default();
+        if !arrival.is_counted {
+            caller = self.caller_at(grant.request(), api, matched)?;
+        }
+        caller.principal = Some(grant.standing().principal());
+        caller.standing = Some(grant.standing());
+        let is_left = |by| !(arrival.is_counted && by == LimitBy::ClientAddress);
+        let measures = self.measures(api, matched, caller, is_left);
+        self.take(api, measures, gauge).await?;
+        Ok(Admission { grant })
+    }
+
+    /// Looks at the quotas of somebody who was proven and is refused for what they may not do, without taking anything.
+    /// What is not known is left out.
+    pub async fn look(
+        self,
+        api: &GuardedApi,
+        matched: Matched<'_>,
+        (principal, standing): (&Principal, Option<&Standing>),
+        gauge: &mut Gauge<'r>,
+    ) {
+        let caller = Caller { network: None, principal: Some(principal), standing };
+        let measures = self.measures(api, matched, caller, |by| by != LimitBy::ClientAddress);
+        self.look_at(measures, gauge).await;
+    }
+
+    /// Whence the request comes, if a rule asks for it.
+    fn caller_at(
+        &self,
+        request: &InboundRequest<'_>,
+        api: &GuardedApi,
+        matched: Matched<'_>,
+    ) -> Result<Caller<'static>, Refusal> {
+        let network = request.client_network(api.config.client_address);
+        let mut rules = self.rules.of(api, matched);
+        if network.is_none() && rules.any(|(rule, _)| rule.by == LimitBy::ClientAddress) {
+            let cause = "the client's address could not be told, and a limit counts by it";
+            return Err(Refusal::denied(DenialReason::RequestMalformed, cause));
+        }
+        Ok(Caller { network, ..Caller::default() })
+    }
 }

@@ -1,6 +1,7 @@
 //! Stage 1, parse: `CheckRequest` → [`InboundRequest`], which borrows from it. Every size is bounded.
 
 mod body;
+mod client_address;
 
 use std::{collections::HashMap, net::IpAddr};
 

@@ -4,7 +4,10 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    check::{decision::Seen, refusal::RefusalKind},
+    check::{
+        decision::Seen,
+        refusal::{Refusal, RefusalKind},
+    },
     config::{Denials, Hole, Part, Template},
     domain::{DenialReason, Scope},
 };
@@ -13,13 +16,13 @@ use crate::{
 struct Filling<'a> {
     denials: &'a Denials,
     seen: &'a Seen<'a>,
-    kind: RefusalKind,
+    refusal: &'a Refusal,
     status: u16,
 }
 
 /// Writes the body of a refusal as JSON.
-pub(super) fn render(denials: &Denials, seen: &Seen<'_>, kind: RefusalKind, status: u16) -> String {
-    let filling = Filling { denials, seen, kind, status };
+pub(super) fn render(denials: &Denials, seen: &Seen<'_>, refusal: &Refusal, status: u16) -> String {
+    let filling = Filling { denials, seen, refusal, status };
     filling.fill(&denials.body).unwrap_or(Value::Null).to_string()
 }
 
@@ -54,23 +57,22 @@ impl Filling<'_> {
 
     fn hole(&self, hole: &Hole) -> Option<Value> {
         match hole {
-            Hole::Reason => Some(self.kind.code().into()),
+            Hole::Reason => Some(self.refusal.kind.code().into()),
             Hole::Status => Some(self.status.into()),
             Hole::Api => self.seen.api.map(|api| api.config.name.as_str().into()),
-            // No stage can give a refusal that knows when to come back.
-            Hole::RetryAfter => None,
+            Hole::RetryAfter => self.refusal.retry_after_seconds().map(Value::from),
             Hole::RequiredScopes => {
                 Some(self.seen.route().map(|route| names(&route.scopes)).unwrap_or_default().into())
             }
             Hole::ProvidedScopes => Some(self.seen.scopes().map(names).unwrap_or_default().into()),
             Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),
-            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.kind).into())),
+            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.refusal.kind).into())),
             Hole::Field(name) => self.field(name),
         }
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.fill(self.denials.fields(self.kind.code())?.get(name)?)
+        self.fill(self.denials.fields(self.refusal.kind.code())?.get(name)?)
     }
 }
 

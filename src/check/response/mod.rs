@@ -6,6 +6,7 @@
 
 mod denial_body;
 mod principal_headers;
+mod rate_limit_headers;
 
 use std::sync::LazyLock;
 
@@ -30,7 +31,7 @@ use super::{
     authn::Principal,
     decision::{Decision, Seen, Verdict, Waiver},
     rate_limit::Admission,
-    refusal::RefusalKind,
+    refusal::{Refusal, RefusalKind},
     route::GuardedApi,
 };
 
@@ -55,9 +56,9 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
         Verdict::Allowed(admission) => Ok(allowed(decision, admission)),
         Verdict::Waived(waiver, refusal) => Ok(waived(decision, waiver, refusal.kind.code())),
         Verdict::Refused(refusal) => match refusal.kind {
-            RefusalKind::Denied(reason) => Ok(denied(seen, reason)),
+            RefusalKind::Denied(reason) => Ok(denied(seen, refusal, reason)),
             RefusalKind::Unavailable => match outage {
-                Outage::ErrorResponse => Ok(unavailable(seen)),
+                Outage::ErrorResponse => Ok(unavailable(seen, refusal)),
                 Outage::GrpcError => Err(Status::unavailable("the decision could not be found out")),
             },
         },
@@ -66,17 +67,18 @@ pub fn render(decision: &Decision<'_>, outage: Outage) -> Result<CheckResponse, 
 
 fn allowed(decision: &Decision<'_>, admission: &Admission<'_>) -> CheckResponse {
     let changes = principal_headers::changes(admission.grant(), decision);
-    goes_on(changes, metadata(&decision.seen, None))
+    let told = rate_limit_headers::headers(&decision.seen, None);
+    goes_on(changes, told, metadata(&decision.seen, None))
 }
 
 /// The request goes on as it came, but for what would be taken for ours or for another request.
 fn waived(decision: &Decision<'_>, waiver: &Waiver<'_>, reason: &'static str) -> CheckResponse {
     let changes = principal_headers::forgeries(waiver, decision);
-    goes_on(changes, metadata(&decision.seen, Some(("shadow_reason", reason))))
+    goes_on(changes, Vec::new(), metadata(&decision.seen, Some(("shadow_reason", reason))))
 }
 
 #[expect(deprecated, reason = "a decision is written whole, the field that Envoy no longer reads included")]
-fn goes_on(changes: Changes, metadata: Struct) -> CheckResponse {
+fn goes_on(changes: Changes, told: Vec<HeaderValueOption>, metadata: Struct) -> CheckResponse {
     CheckResponse {
         status: Some(grpc_status(Code::Ok)),
         dynamic_metadata: Some(metadata),
@@ -85,14 +87,15 @@ fn goes_on(changes: Changes, metadata: Struct) -> CheckResponse {
             headers_to_remove: changes.remove,
             query_parameters_to_remove: changes.remove_parameters,
             query_parameters_to_set: Vec::new(),
-            response_headers_to_add: Vec::new(),
+            response_headers_to_add: told,
             dynamic_metadata: None,
         })),
     }
 }
 
-fn denied(seen: &Seen<'_>, reason: DenialReason) -> CheckResponse {
-    let mut response = refusal(seen, RefusalKind::Denied(reason), denials(seen).status(reason));
+fn denied(seen: &Seen<'_>, refusal: &Refusal, reason: DenialReason) -> CheckResponse {
+    let mut response = refused(seen, refusal, denials(seen).status(reason));
+    response.headers.extend(rate_limit_headers::headers(seen, Some(refusal)));
     let mut code = Code::PermissionDenied;
     if reason.is_unauthenticated() {
         response.headers.push(set_header("www-authenticate", challenges(seen.api, reason)));
@@ -105,8 +108,8 @@ fn denied(seen: &Seen<'_>, reason: DenialReason) -> CheckResponse {
     }
 }
 
-fn unavailable(seen: &Seen<'_>) -> CheckResponse {
-    let response = refusal(seen, RefusalKind::Unavailable, SERVICE_UNAVAILABLE);
+fn unavailable(seen: &Seen<'_>, refusal: &Refusal) -> CheckResponse {
+    let response = refused(seen, refusal, SERVICE_UNAVAILABLE);
     CheckResponse {
         status: Some(grpc_status(Code::Unavailable)),
         dynamic_metadata: Some(metadata(seen, Some(("reason", UNAVAILABLE)))),
@@ -119,12 +122,12 @@ fn denials<'r>(seen: &Seen<'r>) -> &'r Denials {
     seen.api.map_or_else(|| &*NO_API, |api| &api.config.denials)
 }
 
-fn refusal(seen: &Seen<'_>, kind: RefusalKind, status: u16) -> DeniedHttpResponse {
+fn refused(seen: &Seen<'_>, refusal: &Refusal, status: u16) -> DeniedHttpResponse {
     let denials = denials(seen);
     DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(status) }),
         headers: vec![set_header("content-type", denials.content_type.clone())],
-        body: denial_body::render(denials, seen, kind, status),
+        body: denial_body::render(denials, seen, refusal, status),
     }
 }
 

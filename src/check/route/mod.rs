@@ -89,6 +89,8 @@ impl Doors {
 pub struct Matched<'r> {
     /// The route.
     pub route: &'r Route,
+    /// Its place among the routes of its API.
+    pub index: usize,
     /// Whether this request needs a credential: as the route says, unless it is a preflight that passes.
     pub access: Access,
 }
@@ -104,10 +106,11 @@ impl GuardedApi {
         if self.config.guards.cors_preflight == Preflight::Pass
             && let Some(method) = guards::preflight(request)
         {
-            return Ok(Matched { route: self.find(method, request.path)?, access: Access::Public });
+            let (index, route) = self.find(method, request.path)?;
+            return Ok(Matched { route, index, access: Access::Public });
         }
-        let route = self.find(request.method, request.path)?;
-        Ok(Matched { route, access: route.access })
+        let (index, route) = self.find(request.method, request.path)?;
+        Ok(Matched { route, index, access: route.access })
     }
 
     /// Judges how the request came.
@@ -122,12 +125,12 @@ impl GuardedApi {
         Ok(())
     }
 
-    /// The route, unless the application could take the path for another route's.
-    fn find(&self, method: &str, path: &str) -> Result<&Route, Refusal> {
+    /// The route and its place, unless the application could take the path for another route's.
+    fn find(&self, method: &str, path: &str) -> Result<(usize, &Route), Refusal> {
         self.table
             .settle(method, path, &self.config.ambiguous_paths)
             .map_err(|ambiguity| malformed(&PathProblem::Ambiguous(ambiguity)))?
-            .and_then(|index| self.config.routes.get(index))
+            .and_then(|index| Some((index, self.config.routes.get(index)?)))
             .ok_or_else(|| Refusal::denied(DenialReason::RouteUnknown, "no route has this method and path"))
     }
 

@@ -72,12 +72,12 @@ async fn execute(
     };
     let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqliteStore::PATIENCE);
     let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..config.clone() });
-    let checker = Checker::new(policy, store.clone(), clock);
+    let checker = Checker::new(policy, store.clone(), clock).only_looking();
     let policy = checker.policy();
     let decision = checker.decide(&policy, &call).await;
     let response = response::render(&decision, config.outage);
     store.store().close().await;
-    let explanation = Explanation::new(&decision, response, &config.apis);
+    let explanation = Explanation::new(&decision, response, config);
     let answer = match command.output {
         Output::Table => table::render(&explanation),
         Output::Json => to_json(&explanation)?,

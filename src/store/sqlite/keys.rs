@@ -17,8 +17,10 @@ impl Stored for KeyRecord {
     const KIND: RecordKind = RecordKind::Key;
 
     fn read(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        let id: KeyId = columns.text("id")?;
         Ok(Self {
-            id: columns.text("id")?,
+            lineage: columns.optional_text("lineage")?.unwrap_or_else(|| id.clone()),
+            id,
             hash: columns.hash()?,
             hint: columns.text("hint")?,
             name: columns.value("name")?,
@@ -62,20 +64,34 @@ fn insertion(record: &KeyRecord) -> Statement<'_> {
     .bind(record.rotated_from.as_ref().map(KeyId::as_str))
 }
 
+/// The column with a key's lineage, as it stands beside the columns of its row.
+macro_rules! lineage {
+    () => {
+        "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage"
+    };
+}
+
 fn by_id(id: &KeyId) -> Statement<'_> {
-    sqlx::query("SELECT * FROM keys WHERE id = ?1").bind(id.as_str())
+    sqlx::query(concat!("SELECT ", lineage!(), ", keys.* FROM keys WHERE id = ?1")).bind(id.as_str())
 }
 
 impl SqliteStore {
     async fn add_key(&self, record: &KeyRecord, change: &mut SqliteConnection) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
+        if record.lineage != record.id {
+            let lineage = sqlx::query("INSERT INTO lineages (id, lineage) VALUES (?1, ?2)")
+                .bind(record.id.as_str())
+                .bind(record.lineage.as_str());
+            self.run(lineage, change).await?;
+        }
         self.note::<KeyRecord>(&record.hash, change).await
     }
 }
 
 impl Finds<KeyRecord> for SqliteStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
-        let snapshot = sqlx::query(snapshot!("keys", "keys.hash = ?1")).bind(hash.as_bytes().as_slice());
+        let snapshot =
+            sqlx::query(snapshot!("keys", "keys.hash = ?1", lineage!())).bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
@@ -87,10 +103,12 @@ impl KeyStore for SqliteStore {
     }
 
     async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 \
-             ORDER BY created, number",
-        );
+        let statement = sqlx::query(concat!(
+            "SELECT ",
+            lineage!(),
+            ", keys.* FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ",
+            "ORDER BY created, number",
+        ));
         self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
     }
 

@@ -37,9 +37,10 @@ const CHANGES_MAX: i64 = 4096;
 /// Selects rows of a table together with the store's version. One statement reads one snapshot; the outer join
 /// gives the version even where there is no row.
 macro_rules! snapshot {
-    ($table:literal, $condition:literal) => {
+    ($table:literal, $condition:literal $(, $beside:expr)?) => {
         concat!(
             "SELECT (SELECT coalesce(max(version), 0) FROM changes) AS version, ",
+            $($beside, ", ",)?
             $table,
             ".* FROM (SELECT 1) AS one LEFT JOIN ",
             $table,

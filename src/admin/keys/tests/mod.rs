@@ -237,7 +237,8 @@ async fn a_rotated_key_hands_on_everything_but_its_identity() {
 
     let again = scene.rotate(&old.record.id, DAY).await.expect_err("once only");
     assert!(matches!(again, KeyError::Replaced(id) if id == old.record.id));
-    scene.rotate(&new.record.id, Duration::ZERO).await.expect("rotated");
+    let third = scene.rotate(&new.record.id, Duration::ZERO).await.expect("rotated");
+    assert_eq!((&old.record.lineage, &third.record.lineage), (&old.record.id, &old.record.id));
 }
 
 #[tokio::test]

@@ -119,6 +119,7 @@ impl Scene {
             expires: Some(parse_moment("2030-03-01").expect("a moment")),
             revoked: None,
             rotated_from: None,
+            lineage: "key_1".parse().expect("an id"),
         };
         let bound = KeyRecord {
             id: "key_2".parse().expect("an id"),

@@ -37,6 +37,7 @@ fn key(number: u32, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
         expires: None,
         revoked: None,
         rotated_from: None,
+        lineage: format!("key_{number}").parse().expect("an id"),
     };
     edit(&mut record);
     record

@@ -1,0 +1,150 @@
+//! Asking the counters.
+
+use std::slice;
+
+use tokio::time::Instant;
+
+use crate::{
+    check::{
+        refusal::Refusal,
+        route::{GuardedApi, Matched},
+    },
+    config::{LimitBy, WithoutCounters},
+    counters::{Answer, CounterName, CountersError, Meter, Nearest, Room, Take},
+    domain::DenialReason,
+};
+
+use super::{
+    gauge::{Gauge, Measure},
+    rules::Rules,
+    subject::Caller,
+};
+
+/// Counts what one Check asks to be counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting<'r, 'm> {
+    /// The rules.
+    pub rules: &'r Rules,
+    /// Where it is counted.
+    pub meter: &'m Meter,
+    /// Until when the Check waits, for whatever it waits.
+    pub deadline: Instant,
+    /// Whether nothing is taken: what would be counted is only looked at.
+    pub only_looks: bool,
+}
+
+impl<'r> Counting<'r, '_> {
+    /// What has to be counted for this caller, of all that is counted in the ways that are `wanted`.
+    pub(super) fn measures(
+        &self,
+        api: &GuardedApi,
+        matched: Matched<'_>,
+        caller: Caller<'_>,
+        wanted: impl Fn(LimitBy) -> bool,
+    ) -> Vec<Measure<'r>> {
+        let rules = self.rules.of(api, matched).filter(|(rule, _)| wanted(rule.by));
+        let measures = rules.filter_map(|(rule, cost)| {
+            let subject = caller.subject(rule.by)?;
+            let allowance = caller.allowance(rule)?;
+            let counter = CounterName::new(api.config.name.as_str(), &rule.name, &subject);
+            Some(Measure { rule, allowance, counter, cost, room: None })
+        });
+        measures.collect()
+    }
+
+    /// Takes what each of these costs, or nothing if one has no room.
+    pub(super) async fn take(
+        &self,
+        api: &GuardedApi,
+        mut measures: Vec<Measure<'r>>,
+        gauge: &mut Gauge<'r>,
+    ) -> Result<(), Refusal> {
+        if measures.is_empty() {
+            return Ok(());
+        }
+        let without = api.config.limits.without_counters;
+        let answer = if self.only_looks {
+            self.foresee(&mut measures, without).await
+        } else {
+            self.ask(&measures, without, |measure| measure.cost).await
+        };
+        let answer = answer.map_err(|error| Refusal::unavailable(error.to_string()))?;
+        if !self.only_looks {
+            record(&measures, &answer);
+        }
+        match answer {
+            Answer::Admitted(told) => {
+                gauge.note(measures, told, false);
+                Ok(())
+            }
+            Answer::Refused { nearest, retry_after } => {
+                let cause = measures.get(nearest.take).map(|measure| exhausted(measure, nearest.room));
+                gauge.note(measures, Some(nearest), true);
+                let cause = cause.unwrap_or_default();
+                Err(Refusal::denied_for(retry_after, DenialReason::RateLimited, cause))
+            }
+        }
+    }
+
+    /// Looks at the state of these, without taking anything. Where it cannot be told, nothing is noted.
+    pub(super) async fn look_at(&self, measures: Vec<Measure<'r>>, gauge: &mut Gauge<'r>) {
+        let answer = self.ask(&measures, WithoutCounters::Deny, |_| 0).await;
+        if let Ok(Answer::Admitted(told)) = answer {
+            gauge.note(measures, told, false);
+        }
+    }
+
+    async fn ask(
+        &self,
+        measures: &[Measure<'r>],
+        without: WithoutCounters,
+        cost: impl Fn(&Measure<'_>) -> u64,
+    ) -> Result<Answer, CountersError> {
+        let take = |measure: &Measure<'_>| Take {
+            name: measure.counter.clone(),
+            bounds: measure.allowance.bounds.clone(),
+            cost: cost(measure),
+        };
+        let takes: Vec<Take> = measures.iter().map(take).collect();
+        self.meter.take(&takes, without, self.deadline).await
+    }
+
+    /// What would be answered if these were taken. Each is looked at by itself, so that the state of each is known.
+    async fn foresee(
+        &self,
+        measures: &mut [Measure<'r>],
+        without: WithoutCounters,
+    ) -> Result<Answer, CountersError> {
+        let mut refused: Option<Nearest> = None;
+        for (take, measure) in measures.iter_mut().enumerate() {
+            let answer = self.ask(slice::from_ref(measure), without, |_| 0).await?;
+            let Answer::Admitted(Some(Nearest { room, .. })) = answer else { continue };
+            measure.room = Some(room);
+            let waits_longer = |refused: Nearest| refused.room.reset_after < room.reset_after;
+            if room.remaining < measure.cost && refused.is_none_or(waits_longer) {
+                refused = Some(Nearest { take, room });
+            }
+        }
+        // When all of it is there again, there is room for sure: before, nobody who only looks can tell.
+        let refusal = |nearest: Nearest| Answer::Refused { nearest, retry_after: nearest.room.reset_after };
+        Ok(refused.map_or(Answer::Admitted(None), refusal))
+    }
+}
+
+fn record(measures: &[Measure<'_>], answer: &Answer) {
+    match answer {
+        Answer::Admitted(_) => measures.iter().for_each(|measure| measure.rule.admitted.increment(1)),
+        Answer::Refused { nearest, .. } => {
+            if let Some(measure) = measures.get(nearest.take) {
+                measure.rule.refused.increment(1);
+            }
+        }
+    }
+}
+
+/// Which quota has no room.
+fn exhausted(measure: &Measure<'_>, room: Room) -> String {
+    let Measure { rule, allowance, cost, .. } = measure;
+    let quota = allowance.quotas.get(room.bound).map(ToString::to_string).unwrap_or_default();
+    format!("{quota} under the rule `{}`: {} left, {cost} needed", rule.name, room.remaining)
+}

@@ -1,0 +1,70 @@
+//! Whom a request is counted by.
+
+use ipnet::IpNet;
+
+use crate::{
+    check::{authn::Principal, authz::Standing},
+    config::LimitBy,
+    domain::{PlanName, PrincipalKind},
+};
+
+use super::rules::{Allowance, Rule};
+
+/// For whom a request is made, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Caller<'a> {
+    /// Whence it comes.
+    pub(super) network: Option<IpNet>,
+    /// Who was proven.
+    pub(super) principal: Option<&'a Principal>,
+    /// For whom it acts.
+    pub(super) standing: Option<&'a Standing>,
+}
+
+impl<'a> Caller<'a> {
+    /// What tells it from all others that are counted in this way; `None` if it is not counted so.
+    pub(super) fn subject(&self, by: LimitBy) -> Option<String> {
+        match by {
+            LimitBy::Credential => by_credential(self.principal?),
+            LimitBy::Principal => by_principal(self.principal?),
+            LimitBy::Organization => self.standing?.organization().map(ToString::to_string),
+            LimitBy::Project => self.standing?.project().map(ToString::to_string),
+            LimitBy::ClientAddress => self.network.map(|network| network.to_string()),
+        }
+    }
+
+    /// How much it may under a rule; `None` if its plan matters and is not known yet.
+    pub(super) fn allowance<'r>(&self, rule: &'r Rule) -> Option<&'r Allowance> {
+        let is_known = self.standing.is_some() || !rule.is_by_plan() || rule.by == LimitBy::ClientAddress;
+        is_known.then(|| rule.allowance(self.plans(rule.by)))
+    }
+
+    /// The plans that it has for what is counted in this way, the first before the second.
+    fn plans(&self, by: LimitBy) -> [Option<&'a PlanName>; 2] {
+        let organization = self.standing.and_then(Standing::organization_plan);
+        match by {
+            LimitBy::Credential | LimitBy::Principal => {
+                [self.principal.and_then(Principal::plan), organization]
+            }
+            // What all credentials of an organization do together is not for one of them to extend.
+            LimitBy::Organization | LimitBy::Project => [organization, None],
+            LimitBy::ClientAddress => [None, None],
+        }
+    }
+}
+
+/// Keys by the first of their chain, so that a rotation resets nothing; sessions each by itself.
+fn by_credential(principal: &Principal) -> Option<String> {
+    match (principal.kind(), principal.credential()) {
+        (PrincipalKind::User, Some(session)) => Some(["session:", session].concat()),
+        _ => by_principal(principal),
+    }
+}
+
+/// Ids of different kinds may be alike: the kind stands before each.
+fn by_principal(principal: &Principal) -> Option<String> {
+    Some(match (principal.key(), principal.kind()) {
+        (Some(key), _) => ["key:", key.lineage.as_str()].concat(),
+        (None, kind) => [kind.code(), ":", principal.id()?].concat(),
+    })
+}

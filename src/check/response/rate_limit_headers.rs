@@ -1,0 +1,85 @@
+//! What the client is told of its quotas: `X-RateLimit-*`, the IETF's fields, `Retry-After`.
+//!
+//! With several quotas all but `RateLimit-Policy` speak of the one that is nearest to its end of room.
+
+use std::time::Duration;
+
+use envoy_types::ext_authz::v3::pb::HeaderValueOption;
+
+use crate::{
+    check::{
+        decision::Seen,
+        rate_limit::{Measure, Rule},
+        refusal::Refusal,
+    },
+    config::{LimitHeaders, ResetForm},
+    counters::Room,
+    domain::Quota,
+};
+
+use super::set_header;
+
+const MICROSECONDS: u64 = 1_000_000;
+
+/// The headers that go with an answer; on a refusal that is over after some time, `Retry-After` is among them.
+pub(super) fn headers(seen: &Seen<'_>, refusal: Option<&Refusal>) -> Vec<HeaderValueOption> {
+    let retry_after = refusal.and_then(Refusal::retry_after_seconds);
+    let mut headers: Vec<HeaderValueOption> = Vec::new();
+    if let Some(api) = seen.api
+        && let Some((measure, room)) = seen.gauge.nearest()
+    {
+        let limits = &api.config.limits;
+        if matches!(limits.headers, LimitHeaders::XRateLimit | LimitHeaders::Both) {
+            headers.extend(x_rate_limit(room, limits.reset));
+        }
+        if matches!(limits.headers, LimitHeaders::Ietf | LimitHeaders::Both) {
+            headers.push(set_header("RateLimit-Policy", policies(seen.gauge.measures())));
+            headers.push(set_header("RateLimit", service_limit(measure, room, retry_after)));
+        }
+    }
+    headers.extend(retry_after.map(|seconds| set_header("Retry-After", seconds.to_string())));
+    headers
+}
+
+fn x_rate_limit(room: Room, reset: ResetForm) -> [HeaderValueOption; 3] {
+    let reset = match reset {
+        ResetForm::Seconds => whole_seconds(room.reset_after),
+        ResetForm::Epoch => room.reset_at_us.div_ceil(MICROSECONDS),
+    };
+    [
+        set_header("X-RateLimit-Limit", room.limit.to_string()),
+        set_header("X-RateLimit-Remaining", room.remaining.to_string()),
+        set_header("X-RateLimit-Reset", reset.to_string()),
+    ]
+}
+
+/// The value of `RateLimit-Policy`: a list (RFC 9651, section 3.1) with an item for each quota.
+fn policies(measures: &[Measure<'_>]) -> String {
+    let mut policies: Vec<String> = Vec::new();
+    for Measure { rule, allowance, .. } in measures {
+        for quota in &allowance.quotas {
+            let (limit, window) = (quota.limit, quota.period.duration().as_secs());
+            policies.push(format!("{};q={limit};w={window}", name(rule, *quota)));
+        }
+    }
+    policies.join(", ")
+}
+
+/// The value of `RateLimit`: what is left, and in how many seconds there is more. Where the client is told when to
+/// come back, that is the same moment.
+fn service_limit(measure: &Measure<'_>, room: Room, retry_after: Option<u64>) -> String {
+    let quota = measure.allowance.quotas.get(room.bound);
+    let name = quota.map(|quota| name(measure.rule, *quota)).unwrap_or_default();
+    let reset = retry_after.unwrap_or_else(|| whole_seconds(room.reset_after));
+    format!("{name};r={};t={reset}", room.remaining)
+}
+
+/// What a quota is called: a string (RFC 9651, section 3.3.3).
+fn name(rule: &Rule, quota: Quota) -> String {
+    let text = format!("{}-{}", rule.name, quota.period.name());
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -1,0 +1,4 @@
+//! Leases, alone and in a fleet.
+
+mod fleet;
+mod promises;
