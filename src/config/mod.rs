@@ -52,12 +52,12 @@ mod tree;
 mod wording;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{PlanName, Quota};
+use crate::domain::PlanName;
 
 pub use api::{Ambiguity, Api, ClientAddress};
 pub use binding::{Binding, NamePlace};
@@ -81,6 +81,7 @@ pub use guards::{Guard, Guards, Preflight};
 pub use limits::{LimitBy, LimitHeaders, LimitRule, Limits, Quotas, ResetForm, WithoutCounters};
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
+pub use plans::Plans;
 pub use principal_headers::PrincipalHeaders;
 pub use problem::{ConfigErrors, ConfigWarnings};
 pub use route::{Access, Route};
@@ -129,7 +130,7 @@ pub struct Config {
     /// Where requests are counted.
     pub counters: CounterLocation,
     /// Quotas by the names of plans. Those that an API or a route names are among them.
-    pub plans: BTreeMap<PlanName, Arc<[Quota]>>,
+    pub plans: Plans,
     /// The products guarded, of all files. No host stands in two of them and no name is used twice.
     pub apis: Vec<Api>,
     /// The hosts of no API that a refused fragment may have: what is asked there cannot be answered.

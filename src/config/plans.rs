@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Quotas by the names of plans.
-pub(super) type Plans = BTreeMap<PlanName, Arc<[Quota]>>;
+pub type Plans = BTreeMap<PlanName, Arc<[Quota]>>;
 
 /// Quotas as they are written, by the names of plans.
 pub(super) type RawPlans = BTreeMap<Text<PlanName>, RawQuotas>;

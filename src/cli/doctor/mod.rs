@@ -7,6 +7,7 @@ mod finding;
 mod issuers;
 mod lints;
 mod listeners;
+mod plans;
 mod store;
 #[cfg(test)]
 mod tests;
