@@ -117,7 +117,10 @@ impl Bench {
             secret: None,
             expires: None,
         };
-        let key = Keys::new(&store, &config.apis, &SystemClock).create(key, &mut rng).await.expect("a key");
+        let key = Keys::new(&store, &config.apis, &config.plans, &SystemClock)
+            .create(key, &mut rng)
+            .await
+            .expect("a key");
         let sessions = Sessions::new(&store, &config.apis, &SystemClock);
         let session = sessions.create(session, &mut rng).await.expect("a session");
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &SystemClock);

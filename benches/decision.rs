@@ -40,7 +40,7 @@ async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
         expires: None,
         sources: Vec::new(),
     };
-    let keys = Keys::new(&store, &config.apis, &SystemClock);
+    let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
     let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
     let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let checker = Checker::new(Policy::new(&config), cached, Arc::new(SystemClock));

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    config::Api,
+    config::{Api, Plans},
     domain::{
-        ApiName, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key, is_well_formed_session_token,
-        to_the_millisecond,
+        ApiName, PlanName, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key,
+        is_well_formed_session_token, to_the_millisecond,
     },
 };
 
@@ -59,6 +59,14 @@ pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, 
         let expected = format!("expected one of {}", named(names));
         Problem::new("apis", quoted(name.as_str()), expected)
     })
+}
+
+/// What is wrong with a plan: where the configuration has plans, it has to be one of them. Without any, the name is
+/// for the applications alone, which read it in a header.
+pub(super) fn plan_problem(plans: &Plans, plan: Option<&PlanName>) -> Option<Problem> {
+    let unknown = plan.filter(|plan| !plans.is_empty() && !plans.contains_key(*plan))?;
+    let expected = format!("expected one of the configured plans: {}", named(plans.keys()));
+    Some(Problem::new("plan", quoted(unknown.as_str()), expected))
 }
 
 /// The scopes as a set.

@@ -10,7 +10,7 @@ use crate::{
 use super::{
     authn::{Belonging, Credential, Principal},
     authz::{Grant, Standing},
-    rate_limit::{Admission, Counting, Gauge},
+    rate_limit::{Admission, Arrival, Counting, Gauge},
     refusal::Refusal,
     request::InboundRequest,
     route::{GuardedApi, Matched},
@@ -32,6 +32,8 @@ pub struct Seen<'r> {
     pub principal: Option<Principal>,
     /// For whom it acts, as stage 5 found.
     pub standing: Option<Standing>,
+    /// Whether the first step of stage 6, between stages 3 and 4, let it pass.
+    pub arrived: bool,
     /// Whether all of stage 5 granted it.
     pub granted: bool,
     /// Under which quotas it was counted, and how much room they have.
@@ -61,6 +63,11 @@ impl<'r> Seen<'r> {
 
     pub(super) fn standing(&mut self, standing: Standing) -> Standing {
         self.standing.insert(standing).clone()
+    }
+
+    pub(super) fn arrival(&mut self, arrival: Arrival) -> Arrival {
+        self.arrived = true;
+        arrival
     }
 
     pub(super) fn grant(&mut self, grant: Grant<'r>) -> Grant<'r> {

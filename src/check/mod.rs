@@ -39,7 +39,7 @@ use crate::{
 };
 
 use self::{
-    authn::{Issuers, Replays, Tokens, Touches, Witnesses},
+    authn::{AttemptLimits, Issuers, RefusedAddresses, Replays, Tokens, Touches, Watch, Watching, Witnesses},
     decision::{Decision, Seen},
     rate_limit::{Counting, Rules},
     record::Recorder,
@@ -53,6 +53,7 @@ pub struct Policy {
     issuers: Issuers,
     tokens: Tokens,
     rules: Rules,
+    attempts: AttemptLimits,
     recorder: Recorder,
     outage: Outage,
     sealing: Option<SealingKeys>,
@@ -79,7 +80,8 @@ impl Policy {
         let recorder = Recorder::new(config.apis.iter().map(|api| &api.name));
         let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
         let rules = Rules::new(config);
-        Self { doors, issuers, tokens, rules, recorder, outage: config.outage, sealing }
+        let attempts = AttemptLimits::new(&config.apis);
+        Self { doors, issuers, tokens, rules, attempts, recorder, outage: config.outage, sealing }
     }
 
     /// Waits until the keys of every issuer have been asked for once, well or not.
@@ -95,6 +97,7 @@ pub struct Checker<S> {
     store: CachedStore<S>,
     touches: Touches,
     replays: Replays,
+    refused: RefusedAddresses,
     meter: Arc<Meter>,
     only_looks: bool,
     clock: Arc<dyn Clock>,
@@ -109,6 +112,7 @@ impl<S: Lookups> Checker<S> {
             store,
             touches: Touches::default(),
             replays: Replays::default(),
+            refused: RefusedAddresses::default(),
             meter,
             only_looks: false,
             clock,
@@ -162,12 +166,7 @@ impl<S: Lookups> Checker<S> {
     /// Decides one Check. A refusal ends it at the stage that gives it.
     pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r CheckRequest) -> Decision<'r> {
         let (now, store) = (self.clock.now(), self.store.inquire());
-        let counting = Counting {
-            rules: &policy.rules,
-            meter: &self.meter,
-            deadline: store.deadline(),
-            only_looks: self.only_looks,
-        };
+        let counting = self.counting(policy, store.deadline());
         let mut seen = Seen::default();
         let judged = async {
             let request = seen.request(request::parse(call)?);
@@ -175,14 +174,16 @@ impl<S: Lookups> Checker<S> {
             let matched = seen.matched(api.route(&request)?);
             api.judge_transport(&request, matched)?;
             let credential = seen.credential(authn::extract(&request, api, matched)?);
-            let waits = seen.waiver(now).is_some();
-            let arrival = counting.arrive(&request, api, matched, waits, &mut seen.gauge).await?;
+            let in_shadow = seen.waiver(now).is_some();
+            let arrival = counting.arrive(&request, api, matched, in_shadow, &mut seen.gauge).await?;
+            let arrival = seen.arrival(arrival);
             let witnesses = Witnesses {
                 store,
                 touches: &self.touches,
                 tokens: &policy.tokens,
                 sealing: policy.sealing.as_ref(),
                 replays: &self.replays,
+                watch: self.watch(policy, in_shadow),
                 now,
             };
             let principal = seen.principal(authn::verify(credential, &request, api, witnesses).await?);
@@ -196,6 +197,21 @@ impl<S: Lookups> Checker<S> {
             seen.look(refusal, counting, now).await;
         }
         decision::conclude(seen, judged, now)
+    }
+
+    /// What counts requests.
+    fn counting<'r, 'm>(&'m self, policy: &'r Policy, deadline: Instant) -> Counting<'r, 'm> {
+        Counting { rules: &policy.rules, meter: &self.meter, deadline, only_looks: self.only_looks }
+    }
+
+    /// What counts bad credentials.
+    fn watch<'a>(&'a self, policy: &'a Policy, in_shadow: bool) -> Watch<'a> {
+        let mode = match (in_shadow, self.only_looks) {
+            (true, _) => Watching::Sleeps,
+            (false, true) => Watching::Looks,
+            (false, false) => Watching::Counts,
+        };
+        Watch { limits: &policy.attempts, refused: &self.refused, meter: &self.meter, mode }
     }
 }
 

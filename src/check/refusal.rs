@@ -55,6 +55,12 @@ impl Refusal {
         Self { kind: RefusalKind::Unavailable, cause: cause.into(), retry_after: None }
     }
 
+    /// Whether it is denied for this reason.
+    #[must_use]
+    pub fn is(&self, reason: DenialReason) -> bool {
+        self.kind == RefusalKind::Denied(reason)
+    }
+
     /// Whether it is about what somebody may not do (403), whoever they are.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

@@ -17,12 +17,13 @@ use super::{
     credential::{self, RawCredential},
     denials::RawDenials,
     host::Host,
+    limits::{Countable, RawLimits},
     origin::WebOrigin,
     place::Place,
     principal_headers::RawPrincipalHeaders,
     problem::Report,
     reserved_headers,
-    route::{self, RawRoute, Route},
+    route::{self, RawRoute, Route, RouteContext},
     scope_preset::RawScopePreset,
     shadow::RawShadow,
     text::{Text, names},
@@ -162,6 +163,9 @@ pub(super) struct RawApi {
     /// For a time, refusals are recorded but not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shadow: Option<RawShadow>,
+    /// How much may be done, in how long a time. Without it, anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limits: Option<RawLimits>,
     /// Under which names the upstream reads who is asking.
     #[serde(default)]
     principal_headers: RawPrincipalHeaders,
@@ -252,6 +256,12 @@ impl RawApi {
             ApiBinding { word: ORGANIZATION, of_api: self.organization.as_ref() },
             ApiBinding { word: PROJECT, of_api: self.project.as_ref() },
         ];
+        let countable =
+            Countable { has_principals: !credentials.is_empty(), has_address: self.client_address.is_some() };
+        let limits = self.limits.as_ref();
+        let limits = limits.map(|raw| raw.check(countable, &at.field("limits"), report)).unwrap_or_default();
+        let context = RouteContext { credentials: &credentials, bindings, countable, limits: &limits };
+        let routes = route::check(&self.routes, context, &at.field("routes"), report);
         Api {
             name: self.name.value.clone(),
             hosts: self.hosts.iter().map(|host| host.value.0.clone()).collect(),
@@ -270,10 +280,10 @@ impl RawApi {
             origins: self.origins.iter().map(|origin| origin.value.as_str().to_owned()).collect(),
             guards: self.guards,
             shadow: self.shadow.as_ref().map(RawShadow::check),
-            limits: Limits::default(),
+            limits,
             principal_headers,
             denials: self.denials.check(&at.field("denials"), report),
-            routes: route::check(&self.routes, &credentials, bindings, &at.field("routes"), report),
+            routes,
             credentials,
         }
     }

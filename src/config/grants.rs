@@ -20,6 +20,7 @@ use super::{
     fragment::{FragmentName, MainFile},
     host::Host,
     place::Place,
+    plans,
     problem::Report,
     regular_file,
     secret_source::VariableName,
@@ -178,8 +179,9 @@ impl<'a> Grant<'a> {
                     && path.canonicalize().map_or(true, |resolved| self.leads_within(&resolved))
             }
             SecretOrigin::Env(name) => self.check_variable(&name).is_ok(),
+            SecretOrigin::Written => true,
         });
-        let is_granted = self.has_name(&api.name) && has_issuers && has_secrets;
+        let is_granted = self.has_name(&api.name) && has_issuers && has_secrets && self.has_plans(&api);
         (!api.hosts.is_empty() && is_granted).then_some(api)
     }
 
@@ -216,8 +218,13 @@ impl<'a> Grant<'a> {
     fn granted_files(&self) -> impl Iterator<Item = PathBuf> {
         self.given.secrets.iter().filter_map(|granted| match &granted.value.0 {
             SecretOrigin::File(path) => Some(self.main.folder().join(path)),
-            SecretOrigin::Env(_) => None,
+            SecretOrigin::Env(_) | SecretOrigin::Written => None,
         })
+    }
+
+    /// Whether the main file has the plans that the API names: without its plan, nothing would bound it.
+    fn has_plans(&self, api: &Api) -> bool {
+        self.main.plans.is_none_or(|plans| plans::has_all(plans, api))
     }
 
     fn has_name(&self, name: &ApiName) -> bool {

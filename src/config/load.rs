@@ -18,6 +18,7 @@ use super::{
     include::Include,
     overrides,
     place::Place,
+    plans,
     problem::{Problem, Report},
     schema, shape,
     sound::Sound,
@@ -152,10 +153,20 @@ fn check(
     files: &mut Fingerprint,
 ) -> Result<Loaded, ConfigErrors> {
     let main = read_main(text, path, env, files).map_err(|problems| ConfigErrors::new(path, problems))?;
-    let Main { mut config, mut in_force, apis, include, fragments, has_sealing, problems, warnings: own } =
-        main;
+    let Main {
+        mut config,
+        mut in_force,
+        apis,
+        include,
+        fragments,
+        has_sealing,
+        has_plans,
+        problems,
+        warnings: own,
+    } = main;
     files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
-    let context = MainFile { path, env, grants: &in_force.grants, has_sealing };
+    let plans = has_plans.then_some(&config.plans);
+    let context = MainFile { path, env, grants: &in_force.grants, has_sealing, plans };
     let Judged {
         raw,
         apis: of_fragments,
@@ -201,6 +212,8 @@ struct Main {
     fragments: Vec<PathBuf>,
     /// Whether it has a section `sealing`, good or bad.
     has_sealing: bool,
+    /// Whether its plans can be told.
+    has_plans: bool,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -222,6 +235,8 @@ fn read_main(
     let has_shape = problems.is_empty();
     // Without the grants nothing can be said of the fragments.
     let has_grants = problems.iter().all(|problem| problem.part() != "grants");
+    // Without the plans nothing can be said of those who name one.
+    let has_plans = problems.iter().all(|problem| problem.part() != "plans");
     let mut sound = Sound::new(&root, &mut problems);
     let apis = sound.apis();
     let Some(in_force) = sound.sections() else {
@@ -229,6 +244,12 @@ fn read_main(
     };
     let mut report = Report::new(&root, folder, env);
     let config = in_force.check(&apis, folder, &mut report);
+    if has_plans {
+        let apis_at = Place::Root.field("apis");
+        for ((index, _), api) in apis.iter().zip(&config.apis) {
+            plans::check_use(api, &config.plans, &apis_at.item(*index), &mut report);
+        }
+    }
     // A misspelt `apis` is one mistake, not two.
     if has_shape && apis.is_empty() && in_force.include.is_none() {
         let message = "found no API, expected one at least, here or in files that `include` names";
@@ -244,5 +265,6 @@ fn read_main(
     let found = report.finish();
     problems.extend(found.problems);
     files.extend(found.files);
-    Ok(Main { config, in_force, apis, include, fragments, has_sealing, problems, warnings: found.warnings })
+    let warnings = found.warnings;
+    Ok(Main { config, in_force, apis, include, fragments, has_sealing, has_plans, problems, warnings })
 }

@@ -29,6 +29,7 @@ mod load;
 mod origin;
 mod overrides;
 mod place;
+mod plans;
 mod principal_headers;
 mod problem;
 mod regular_file;
@@ -51,12 +52,12 @@ mod tree;
 mod wording;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{PlanName, Quota};
+use crate::domain::PlanName;
 
 pub use api::{Ambiguity, Api, ClientAddress};
 pub use binding::{Binding, NamePlace};
@@ -80,6 +81,7 @@ pub use guards::{Guard, Guards, Preflight};
 pub use limits::{LimitBy, LimitHeaders, LimitRule, Limits, Quotas, ResetForm, WithoutCounters};
 pub use listen::{CheckAddress, CheckListener, Listen, Transport};
 pub use load::Loaded;
+pub use plans::Plans;
 pub use principal_headers::PrincipalHeaders;
 pub use problem::{ConfigErrors, ConfigWarnings};
 pub use route::{Access, Route};
@@ -95,11 +97,13 @@ pub use template::{Hole, Part, Template};
 use self::{
     api::RawApi,
     cache::RawCache,
+    counters::RawCounters,
     duration::Span,
     grants::Grants,
     include::RawInclude,
     listen::RawListen,
     place::Place,
+    plans::RawPlans,
     problem::Report,
     sealing::RawSealing,
     shutdown::RawShutdown,
@@ -125,8 +129,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Where requests are counted.
     pub counters: CounterLocation,
-    /// Quotas by the names of plans.
-    pub plans: BTreeMap<PlanName, Arc<[Quota]>>,
+    /// Quotas by the names of plans. Those that an API or a route names are among them.
+    pub plans: Plans,
     /// The products guarded, of all files. No host stands in two of them and no name is used twice.
     pub apis: Vec<Api>,
     /// The hosts of no API that a refused fragment may have: what is asked there cannot be answered.
@@ -172,6 +176,14 @@ struct RawConfig {
     /// How a process ends without dropping a Check.
     #[serde(default)]
     shutdown: RawShutdown,
+    /// Where requests are counted: `memory`, each process by itself, or a Redis, all together.
+    #[serde(default)]
+    counters: RawCounters,
+    /// Quotas by the names of plans: `developer: [500/minute]`. A key or an organization has a plan, or else an API
+    /// says which one holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("propertyNames" = names::<PlanName>()))]
+    plans: RawPlans,
     /// Fragments: files with the APIs of one team each, which `grants` must name. Patterns of paths such as
     /// `apis.d/*.yaml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,16 +211,17 @@ impl RawConfig {
     fn check(&self, apis: &[(usize, RawApi)], folder: &Path, report: &mut Report<'_>) -> Config {
         let at = Place::Root;
         grants::check(&self.grants, apis, &at.field("grants"), report);
+        let budget = self.budget.within(1..=60_000, &at.field("budget"), report);
         let config = Config {
             listen: self.listen.check(folder, &at.field("listen"), report),
             store: self.store.value.within(folder),
             cache: self.cache.check(&at.field("cache"), report),
             sealing: self.sealing.as_ref().and_then(|raw| raw.check(&at.field("sealing"), report)),
             outage: self.outage,
-            budget: self.budget.within(1..=60_000, &at.field("budget"), report),
+            budget,
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
-            counters: CounterLocation::default(),
-            plans: BTreeMap::new(),
+            counters: self.counters.check(folder, budget, &at.field("counters"), report),
+            plans: plans::check(&self.plans, &at.field("plans"), report),
             apis: api::check(apis, &at.field("apis"), report),
             unavailable: BTreeMap::new(),
         };

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Entitlement, Environment, PrincipalKind, RoutePattern, Scope, Shape};
 
 use super::{
-    Binding, CredentialRule, LimitRule, Shadow,
+    Binding, CredentialRule, LimitRule, Limits, Shadow,
     binding::{ApiBinding, RawBinding},
     credential::{check_environments, prefix_rules},
+    limits::{Countable, RawRouteLimits},
     place::Place,
     problem::Report,
     shadow::RawShadow,
@@ -93,6 +94,15 @@ pub(super) struct RawRoute {
     /// For a time, refusals are recorded but not enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shadow: Option<RawShadow>,
+    /// What a request takes of each quota of the API: 1 unless this says otherwise, and nothing with 0. At most
+    /// 1000000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    cost: Option<u32>,
+    /// Rules of its own, beside those of the API: each of its requests takes 1. With `cost: 0` they stand in their
+    /// place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limits: Option<RawRouteLimits>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -100,20 +110,32 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// What an API says that its routes are checked against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RouteContext<'a> {
+    /// What it accepts as proof of who is asking.
+    pub(super) credentials: &'a [CredentialRule],
+    /// Where requests name the organization and the project.
+    pub(super) bindings: [ApiBinding<'a>; 2],
+    /// Whom it can count by.
+    pub(super) countable: Countable,
+    /// Its limits.
+    pub(super) limits: &'a Limits,
+}
+
 /// Checks the routes of one API.
 pub(super) fn check(
     raw: &[RawRoute],
-    credentials: &[CredentialRule],
-    bindings: [ApiBinding<'_>; 2],
+    context: RouteContext<'_>,
     at: &Place<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Route> {
-    let rules = prefix_rules(credentials);
+    let rules = prefix_rules(context.credentials);
     let environments: Vec<&Environment> = rules.filter_map(|rule| rule.environment.as_ref()).collect();
     let routes = raw.iter().enumerate().map(|(index, raw)| {
         let at = at.item(index);
-        let route = raw.check(&environments, bindings, &at, report);
-        if credentials.is_empty() && route.access != Access::Public {
+        let route = raw.check(&environments, context, &at, report);
+        if context.credentials.is_empty() && route.access != Access::Public {
             report.add(&at, "found a route that needs a credential in an API without `credentials`, expected `public: true`");
         }
         route
@@ -127,10 +149,11 @@ impl RawRoute {
     fn check(
         &self,
         environments: &[&Environment],
-        [organization, project]: [ApiBinding<'_>; 2],
+        context: RouteContext<'_>,
         at: &Place<'_>,
         report: &mut Report<'_>,
     ) -> Route {
+        let [organization, project] = context.bindings;
         let access = match (self.public, self.optional) {
             (false, false) => Access::Required,
             (false, true) => Access::Optional,
@@ -167,9 +190,26 @@ impl RawRoute {
             organization: organization.of_route(self.organization.as_ref(), &self.pattern.value, at, report),
             project: project.of_route(self.project.as_ref(), &self.pattern.value, at, report),
             shadow: self.shadow.as_ref().map(RawShadow::check),
-            cost: 1,
-            limits: Vec::new(),
+            cost: self.check_cost(context.limits, at, report),
+            limits: self.check_limits(context.countable, at, report),
         }
+    }
+}
+
+impl RawRoute {
+    fn check_cost(&self, limits: &Limits, at: &Place<'_>, report: &mut Report<'_>) -> u32 {
+        if self.cost.is_some() && limits.rules.is_empty() {
+            let message = "found `cost` in an API whose `limits` have no rule, expected none: there is nothing to take of";
+            report.add(&at.field("cost"), message);
+        }
+        self.cost.unwrap_or(1)
+    }
+
+    fn check_limits(&self, countable: Countable, at: &Place<'_>, report: &mut Report<'_>) -> Vec<LimitRule> {
+        let Some(limits) = &self.limits else { return Vec::new() };
+        // On a public route nobody proves who they are.
+        let countable = Countable { has_principals: countable.has_principals && !self.public, ..countable };
+        limits.check(&self.pattern.value, countable, &at.field("limits"), report)
     }
 }
 

@@ -1,7 +1,8 @@
-//! `{ file: … }` and `{ env: … }`: where a secret comes from, since none stands in the configuration itself.
+//! `{ file: … }` and `{ env: … }`: where a secret comes from, since it should not stand in the configuration itself.
 
 use std::{fmt, fs::File, io::Read, path::PathBuf};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub enum SecretOrigin {
     File(PathBuf),
     /// The value of an environment variable.
     Env(String),
+    /// The configuration itself: the password in an address.
+    Written,
 }
 
 impl fmt::Display for SecretOrigin {
@@ -38,6 +41,7 @@ impl fmt::Display for SecretOrigin {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Env(name) => write!(f, "${name}"),
+            Self::Written => f.write_str("the configuration itself"),
         }
     }
 }
@@ -53,6 +57,23 @@ impl SecretSource {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.value.expose_secret()
+    }
+
+    /// A secret that stands in the configuration itself.
+    pub(super) fn written(value: String) -> Self {
+        Self { origin: SecretOrigin::Written, value: value.into() }
+    }
+}
+
+/// Whether both come from the same place and are the same, or neither is there.
+pub(super) fn are_alike(one: Option<&SecretSource>, other: Option<&SecretSource>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let [value, other_value] = [one, other].map(|source| source.expose().as_bytes());
+            one.origin == other.origin && verify_slices_are_equal(value, other_value).is_ok()
+        }
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -188,13 +188,13 @@ mod tests {
             &api(&["routes: [{ match: /, scope: [read] }]"]),
             &[
                 "5:26 apis[0].routes[0].scope: found a field that is not known here, expected one of `match`, `public`, \
-               `optional`, `principals`, `environments`, `scopes`, `entitlements`, `organization`, `project`, `shadow`; did you mean `scopes`?",
+               `optional`, `principals`, `environments`, `scopes`, `entitlements`, `organization`, `project`, `shadow`, `cost`, `limits`; did you mean `scopes`?",
             ],
         );
         check(
             "apes: []",
             &["1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
-               `sealing`, `outage`, `budget`, `shutdown`, `include`, `grants`, `apis`; did you mean `apis`?"],
+               `sealing`, `outage`, `budget`, `shutdown`, `counters`, `plans`, `include`, `grants`, `apis`; did you mean `apis`?"],
         );
     }
 

@@ -82,6 +82,15 @@ cache: { positive: 30s, negative: 1s, capacity_bytes: 1000000 }
 outage: grpc_error
 budget: 100ms
 shutdown: { drain: 0s, deadline: 1m }
+counters:
+  url: rediss+sentinel://one:26379,[::1]/main/2
+  username: doorward
+  password: { env: KEY }
+  sentinel_password: { env: KEY }
+  tls: { ca: ca.crt, certificate: redis.crt, key: redis.key }
+  timeout: 20ms
+  lease: 0s
+plans: { free: [100/minute, 1000/hour, 10000/day], paid: [2000/minute] }
 apis:
   - name: orders
     hosts: [api.example.com, API2.example.com.]
@@ -96,6 +105,15 @@ apis:
             - query: { name: api_key, environments: [test] }
     unscoped_keys: all
     scopes: { admin: [write], write: [read] }
+    limits:
+      rules:
+        - { by: credential, plan: free }
+        - { by: organization, quotas: [5000/minute], window: sliding }
+        - { by: client_address, quotas: [20/second], window: fixed }
+      reset: epoch
+      headers: both
+      without_counters: deny
+      attempts: [20/minute]
     principal_headers: { id: x-user }
     denials:
       content_type: application/json; charset=utf-8
@@ -105,13 +123,14 @@ apis:
         unavailable: { code: "E{status}", detail: Try again. }
       route_unknown: 403
     routes:
-      - { match: GET /v1/scans/**, scopes: [read] }
+      - { match: GET /v1/scans/**, scopes: [read], cost: 5, limits: { by: principal, quotas: [10/minute] } }
       - { match: "GET,POST /v1/{kind}", principals: [api_key, service_key], environments: [live] }
-      - { match: HEAD /v1/scans/**, optional: true }
+      - { match: HEAD /v1/scans/**, optional: true, cost: 0, limits: [{ by: project, plan: paid }, { by: project, quotas: [1/day] }] }
       - { match: /health, public: true }
   - name: two
     hosts: [two.test]
     client_address: peer
+    limits: { by: client_address, quotas: [200/minute], window: fixed }
     routes: [{ match: /**, public: true }]
 "#;
 
@@ -137,9 +156,9 @@ fn every_field_can_be_set() {
 #[test]
 fn what_is_shown_can_be_read_again_and_shows_the_same() {
     let path = Path::new("/etc/doorward/doorward.yaml");
-    let first = Config::parse(NEARLY_EVERYTHING, path, &[]).expect("a configuration");
+    let first = Config::parse(NEARLY_EVERYTHING, path, &env()).expect("a configuration");
     let shown = first.to_yaml().expect("YAML");
-    let second = Config::parse(&shown, path, &[]).expect("what is shown");
+    let second = Config::parse(&shown, path, &env()).expect("what is shown");
     assert_eq!(format!("{:?}", first.config), format!("{:?}", second.config));
     assert_eq!(second.to_yaml(), Ok(shown));
 }
@@ -153,6 +172,7 @@ fn the_defaults_are_the_documented_ones() {
         "outage": "error_response",
         "budget": "150ms",
         "shutdown": { "drain": "10s", "deadline": "15s" },
+        "counters": "memory",
     });
     let schema = schema();
     let properties = schema.get("properties").and_then(Value::as_object).expect("properties");
@@ -344,7 +364,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_to_a_good_file_makes_it_panic(at in 0_usize..2_000, word in proptest::sample::select(&FRAGMENTS[..])) {
+    fn no_damage_to_a_good_file_makes_it_panic(at in 0_usize..4_000, word in proptest::sample::select(&FRAGMENTS[..])) {
         let mut text = NEARLY_EVERYTHING.to_owned();
         let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.insert_str(at, word);

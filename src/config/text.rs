@@ -7,11 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
 
 use crate::domain::{
-    ApiName, Entitlement, Environment, HeaderName, KeyPrefix, PrincipalKind, RoutePattern, Scope,
-    SealingKeyId,
+    ApiName, Entitlement, Environment, HeaderName, KeyPrefix, PlanName, PrincipalKind, Quota, RoutePattern,
+    Scope, SealingKeyId,
 };
 
 use super::{
+    CounterLocation,
     binding::SegmentName,
     credential::{
         jwt::{ClaimPath, HttpsUrl, TokenName},
@@ -46,10 +47,15 @@ pub(super) trait Format: Sized {
 
     /// Reads the string; the error continues the sentence "found …, ".
     fn read(text: &str) -> Result<Self, String>;
+
+    /// A string that could be read, as it may be shown: without what is secret in it.
+    fn shown(written: &str) -> Cow<'_, str> {
+        Cow::Borrowed(written)
+    }
 }
 
 /// A string as it is written, and what it says.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text<T> {
     written: String,
     pub(super) value: T,
@@ -77,9 +83,15 @@ impl<'de, T: Format> Deserialize<'de> for Text<T> {
     }
 }
 
-impl<T> Serialize for Text<T> {
+impl<T: Format> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.written)
+        serializer.serialize_str(&T::shown(&self.written))
+    }
+}
+
+impl<T: Format> fmt::Debug for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::shown(&self.written).fmt(f)
     }
 }
 
@@ -115,13 +127,14 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 33] = [
+const RULES: [Rule; 36] = [
     rule::<ApiName>(),
     rule::<AuthScheme>(),
     rule::<CheckAddress>(),
     rule::<ClaimPath>(),
     rule::<ContentType>(),
     rule::<CookieName>(),
+    rule::<CounterLocation>(),
     rule::<Entitlement>(),
     rule::<Environment>(),
     rule::<FilePattern>(),
@@ -134,8 +147,10 @@ const RULES: [Rule; 33] = [
     rule::<MacPrefix>(),
     rule::<Moment>(),
     rule::<PathBuf>(),
+    rule::<PlanName>(),
     rule::<PrincipalKind>(),
     rule::<QueryName>(),
+    rule::<Quota>(),
     rule::<ReasonCode>(),
     rule::<RoutePattern>(),
     rule::<Scope>(),
@@ -179,6 +194,8 @@ domain_formats! {
     Entitlement, "entitlement", "an entitlement such as `sso`";
     Environment, "environment", "an environment such as `live`";
     HeaderName, "header-name", "a header name";
+    PlanName, "plan-name", "the name of a plan such as `developer`";
+    Quota, "quota", "a quota such as `100/minute`";
     RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";
     Scope, "scope", "a scope such as `read`";
     SealingKeyId, "sealing-key-id", "the name of a key such as `k1`";

@@ -110,6 +110,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
             let new = &mut current.config;
             (new.listen, new.store, new.cache) = (at_start.listen, at_start.store, at_start.cache);
             (new.budget, new.shutdown) = (at_start.budget, at_start.shutdown);
+            new.counters = at_start.counters;
             counter!(RELOADS, "what" => "config", "result" => "ok").increment(1);
             info!(%file, apis = current.config.apis.len(), "the configuration was reloaded");
         }
@@ -154,6 +155,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("cache", old.cache != new.cache),
         ("budget", old.budget != new.budget),
         ("shutdown", old.shutdown != new.shutdown),
+        ("counters", !old.counters.is_same(&new.counters)),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
 }
@@ -168,5 +170,42 @@ fn reload_certificates(certificates: &Certificates) {
             counter!(RELOADS, "what" => "certificates", "result" => "refused").increment(1);
             error!(%error, "a changed certificate is refused, the old one stays");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_at_start_waits_for_a_restart_and_limits_do_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("doorward.yaml");
+        let load = |password: &str, sections: &str| {
+            std::fs::write(folder.path().join("password"), password).expect("a file");
+            let text = format!(
+                "apis: [{{ name: one, hosts: [a.test], client_address: peer, routes: [{{ match: /, public: true }}], \
+                 limits: {{ by: client_address, plan: free }} }}]\n{sections}\n"
+            );
+            std::fs::write(&file, text).expect("a file");
+            Config::load(&file, &[], &Fragments::default()).unwrap_or_else(|errors| panic!("{errors}"))
+        };
+        let plans = "plans: { free: [1/day] }";
+        let base = format!("{plans}\ncounters: {{ url: 'redis://a', password: {{ file: password }} }}");
+        let old = load("one", &base);
+        let cases = [
+            ("one", base.clone(), &[][..]),
+            ("one", base.replace("1/day", "2/day"), &[]),
+            ("two", base.clone(), &["counters"]),
+            ("one", base.replace("redis://a", "redis://b"), &["counters"]),
+            ("one", plans.to_owned(), &["counters"]),
+            ("one", format!("{base}\nbudget: 100ms"), &["budget"]),
+        ];
+        for (password, sections, expected) in cases {
+            let new = load(password, &sections);
+            assert_eq!(needs_restart(&old.config, &new.config), expected, "{password} {sections}");
+        }
+        load("three", &base);
+        assert!(old.files_now() != old.files, "a changed password is a changed configuration");
     }
 }

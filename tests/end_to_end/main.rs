@@ -14,6 +14,8 @@ mod harness;
 #[expect(dead_code, reason = "another suite uses the rest")]
 #[path = "../issuer/mod.rs"]
 mod issuer;
+#[path = "../redis/mod.rs"]
+mod redis_servers;
 
 mod bad_input;
 mod bytes;
@@ -26,6 +28,7 @@ mod naughty;
 mod outage;
 mod products;
 mod sessions;
+mod shared_limits;
 mod signatures;
 mod sockets;
 mod spoofing;

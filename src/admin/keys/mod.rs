@@ -13,7 +13,7 @@ use rand::CryptoRng;
 
 use crate::{
     admin::field,
-    config::Api,
+    config::{Api, Plans},
     domain::{Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
     store::{KeyFilter, KeyStore, StoreError, UniqueField},
 };
@@ -26,6 +26,7 @@ pub use new_key::{NewKey, parse_network};
 pub struct Keys<'a, S> {
     store: &'a S,
     apis: &'a [Api],
+    plans: &'a Plans,
     clock: &'a dyn Clock,
 }
 
@@ -39,10 +40,10 @@ pub struct Issued {
 }
 
 impl<'a, S: KeyStore> Keys<'a, S> {
-    /// Manages the keys of `apis` in `store`.
+    /// Manages the keys of `apis` in `store`, which have one of these plans.
     #[must_use]
-    pub fn new(store: &'a S, apis: &'a [Api], clock: &'a dyn Clock) -> Self {
-        Self { store, apis, clock }
+    pub fn new(store: &'a S, apis: &'a [Api], plans: &'a Plans, clock: &'a dyn Clock) -> Self {
+        Self { store, apis, plans, clock }
     }
 
     /// Makes a new key.
@@ -52,7 +53,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// [`KeyError::Invalid`] with everything that the configuration does not allow, or [`KeyError::Store`].
     pub async fn create(&self, wanted: NewKey, rng: &mut impl CryptoRng) -> Result<Issued, KeyError> {
         let now = self.now();
-        let problems = wanted.problems(self.apis, now);
+        let problems = wanted.problems(self.apis, self.plans, now);
         if !problems.is_empty() {
             return Err(KeyError::Invalid(problems));
         }

@@ -9,7 +9,7 @@ use crate::{
         field,
         problem::{Problem, named, quoted},
     },
-    config::Api,
+    config::{Api, Plans},
     domain::{
         ApiName, CredentialHash, Environment, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, OrganizationId,
         PlanName, ProjectId, Scope, ScopeSet, Timestamp,
@@ -35,7 +35,7 @@ pub struct NewKey {
     pub scopes: Vec<Scope>,
     /// The preset of the API that says what else it may do.
     pub preset: Option<String>,
-    /// Its own plan.
+    /// Its own plan: one of those configured, if there are any.
     pub plan: Option<PlanName>,
     /// From when on it is refused: a moment in the future.
     pub expires: Option<Timestamp>,
@@ -45,7 +45,7 @@ pub struct NewKey {
 
 impl NewKey {
     /// Everything about the key that the configuration does not allow.
-    pub(super) fn problems(&self, configured: &[Api], now: Timestamp) -> Vec<Problem> {
+    pub(super) fn problems(&self, configured: &[Api], plans: &Plans, now: Timestamp) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(field::name_problem(&self.name));
         problems.extend(self.secrets_in_clear(configured));
@@ -56,6 +56,7 @@ impl NewKey {
             problems.extend(self.preset_problem(api));
         }
         problems.extend(self.scope_set(configured).err());
+        problems.extend(field::plan_problem(plans, self.plan.as_ref()));
         problems.extend(field::expiry_problem(self.expires, now));
         problems
     }

@@ -7,7 +7,7 @@ mod projects;
 mod tests;
 
 use crate::{
-    config::Api,
+    config::{Api, Plans},
     domain::{
         ApiName, Clock, Entitlement, OrganizationId, OrganizationRecord, PlanName, Timestamp,
         to_the_millisecond,
@@ -28,6 +28,7 @@ pub use projects::NewProject;
 pub struct Organizations<'a, S> {
     store: &'a S,
     apis: &'a [Api],
+    plans: &'a Plans,
     clock: &'a dyn Clock,
 }
 
@@ -57,17 +58,17 @@ pub struct NewOrganization {
     pub name: String,
     /// The APIs that it may use, at least one.
     pub apis: Vec<ApiName>,
-    /// The plan of those of its credentials that have none of their own.
+    /// The plan of those of its credentials that have none of their own: one of those configured, if there are any.
     pub plan: Option<PlanName>,
     /// What it has bought.
     pub entitlements: Vec<Entitlement>,
 }
 
 impl<'a, S> Organizations<'a, S> {
-    /// Manages the organizations of `apis` in `store`.
+    /// Manages the organizations of `apis` in `store`, which have one of these plans.
     #[must_use]
-    pub fn new(store: &'a S, apis: &'a [Api], clock: &'a dyn Clock) -> Self {
-        Self { store, apis, clock }
+    pub fn new(store: &'a S, apis: &'a [Api], plans: &'a Plans, clock: &'a dyn Clock) -> Self {
+        Self { store, apis, plans, clock }
     }
 
     fn now(&self) -> Timestamp {
@@ -89,6 +90,7 @@ impl<S: OrganizationStore> Organizations<'_, S> {
         let mut problems = Vec::new();
         problems.extend(field::name_problem(&wanted.name));
         problems.extend(field::api_problems(self.apis, &wanted.apis));
+        problems.extend(field::plan_problem(self.plans, wanted.plan.as_ref()));
         problems.extend(field::secrets_in_clear(self.apis, fields.into_iter().chain(entitlements)));
         refuse(problems)?;
         let record = OrganizationRecord {
@@ -151,7 +153,9 @@ impl<S: OrganizationStore> Organizations<'_, S> {
                     problems.extend(field::secrets_in_clear(self.apis, fields));
                     *entitlements = in_order(std::mem::take(entitlements));
                 }
-                OrganizationEdit::Plan(_) => {}
+                OrganizationEdit::Plan(plan) => {
+                    problems.extend(field::plan_problem(self.plans, plan.as_ref()));
+                }
             }
         }
         refuse(problems)?;

@@ -12,10 +12,11 @@ use crate::{
 
 use super::*;
 
-/// A store, the APIs, and a clock that shows the beginning of 2030.
+/// A store, the APIs, no plans, and a clock that shows the beginning of 2030.
 struct Scene {
     store: SqliteStore,
     apis: Vec<Api>,
+    plans: Plans,
     clock: ManualClock,
     _folder: tempfile::TempDir,
 }
@@ -27,13 +28,14 @@ impl Scene {
         Self {
             store: SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens"),
             apis: fixture::config().apis,
+            plans: Plans::new(),
             clock: ManualClock::at(moment("2030-01-01")),
             _folder: folder,
         }
     }
 
     fn organizations(&self) -> Organizations<'_, SqliteStore> {
-        Organizations::new(&self.store, &self.apis, &self.clock)
+        Organizations::new(&self.store, &self.apis, &self.plans, &self.clock)
     }
 }
 
@@ -174,6 +176,25 @@ async fn an_update_changes_what_it_names() {
     let entitlements = entitlements(&["backup", "sso"]);
     assert_eq!(after, OrganizationRecord { plan: None, entitlements, ..before });
     assert_eq!(organizations.get(&acme().id).await.expect("it is there"), after);
+}
+
+#[tokio::test]
+async fn where_there_are_plans_an_organization_has_one_of_them_or_none() {
+    let mut scene = Scene::new().await;
+    scene.organizations().create(acme()).await.expect("without plans the name is the applications' alone");
+    scene.plans = [("free".parse().expect("a name"), [].into())].into();
+    let organizations = scene.organizations();
+    let other = NewOrganization { id: "other".parse().expect("an id"), ..acme() };
+    let expected = "plan: found \"developer\", expected one of the configured plans: `free`";
+    assert_eq!(organizations.create(other).await.expect_err("no such plan").to_string(), expected);
+    let edits = |plan: Option<PlanName>| vec![OrganizationEdit::Plan(plan)];
+    let told = organizations.update(&acme().id, edits(acme().plan)).await.expect_err("no such plan");
+    assert_eq!(told.to_string(), expected);
+    for plan in [Some("free".parse().expect("a name")), None] {
+        organizations.update(&acme().id, edits(plan)).await.expect("updated");
+    }
+    let name = vec![OrganizationEdit::Name("Acme Inc.".to_owned())];
+    organizations.update(&acme().id, name).await.expect("a plan that is not touched is not judged");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Stages 3 and 4: who is asking. Extraction finds what the request presents, verification proves it.
 
 mod api_key;
+mod attempts;
 mod credential;
 pub mod jwks;
 pub mod jwt;
@@ -18,6 +19,7 @@ use crate::{
     store::{Inquiry, Lookups},
 };
 
+pub use attempts::{AttemptLimits, RefusedAddresses, Watch, Watching};
 pub use credential::{
     Credential, PresentedKey, PresentedSession, PresentedSignature, PresentedToken, extract,
     presented_by_header, presented_by_parameter, without_cookies,
@@ -41,6 +43,8 @@ pub struct Witnesses<'a, S> {
     pub replays: &'a Replays,
     /// The keys of issuers, and the tokens that were verified with them.
     pub tokens: &'a Tokens,
+    /// Who failed too often.
+    pub watch: Watch<'a>,
     /// The time of the Check.
     pub now: Timestamp,
 }
@@ -49,9 +53,34 @@ pub struct Witnesses<'a, S> {
 ///
 /// # Errors
 ///
-/// `credential_invalid` if the credential is not good, whatever the cause; `body_incomplete` if a signature stands
-/// over a body that is not there; unavailable if it could not be found out.
+/// `credential_invalid` if the credential is not good, whatever the cause; `too_many_attempts` if it is not known to be
+/// good and too many that were not came from the same address, `request_malformed` if that address cannot be told;
+/// `body_incomplete` if a signature stands over a body that is not there; unavailable if it could not be found out.
 pub async fn verify<S: Lookups>(
+    credential: Credential<'_>,
+    request: &InboundRequest<'_>,
+    api: &GuardedApi,
+    witnesses: Witnesses<'_, S>,
+) -> Result<Principal, Refusal> {
+    if matches!(credential, Credential::Anonymous) {
+        return Ok(Principal::anonymous());
+    }
+    let Witnesses { store, watch, now, .. } = witnesses;
+    let Some(attempt) = watch.attempt(request, api)? else {
+        return prove(credential, request, api, witnesses).await;
+    };
+    if let Some(refusal) = attempt.refusal(now) {
+        let remembered = Witnesses { store: store.only_remembering(), ..witnesses };
+        return prove(credential, request, api, remembered).await.map_err(|_| refusal);
+    }
+    let proven = prove(credential, request, api, witnesses).await;
+    if matches!(&proven, Err(refusal) if refusal.is(DenialReason::CredentialInvalid)) {
+        attempt.count(now, store.deadline()).await?;
+    }
+    proven
+}
+
+async fn prove<S: Lookups>(
     credential: Credential<'_>,
     request: &InboundRequest<'_>,
     api: &GuardedApi,
@@ -64,7 +93,8 @@ pub async fn verify<S: Lookups>(
         Credential::Session(session) => session::verify(&session, &api.config.name, witnesses).await?,
         Credential::Jwt(token) => {
             let Witnesses { tokens, now, store, .. } = witnesses;
-            jwt::verify_presented(&token, api, tokens, now, store.deadline()).await?
+            let deadline = (!store.only_remembers()).then(|| store.deadline());
+            jwt::verify_presented(&token, api, tokens, now, deadline).await?
         }
         Credential::Signature(signature) => {
             signature::verify(&signature, request, &api.config.name, witnesses).await?

@@ -7,7 +7,7 @@ use crate::{
         request::InboundRequest,
         route::GuardedApi,
     },
-    config::Api,
+    config::{Api, ClientAddress},
     domain::{DenialReason, Method, MethodSet},
 };
 
@@ -25,15 +25,29 @@ pub(super) fn advice(seen: &Seen<'_>, refusal: &Refusal, apis: &[Api]) -> Vec<St
         (DenialReason::RouteUnknown, Some(_), None) => Some(hosts(apis)),
         (DenialReason::RouteUnknown, Some(request), Some(api)) => Some(routes(&request, api)),
         (DenialReason::CredentialInvalid, _, Some(api)) => stored(seen, api),
-        (DenialReason::SourceNotAllowed, Some(InboundRequest { peer: None, .. }), _) => {
-            Some("Say from where the request comes: `--peer ADDRESS`.".to_owned())
+        (DenialReason::SourceNotAllowed, Some(InboundRequest { peer: None, .. }), _) => Some(whence()),
+        (DenialReason::RequestMalformed, Some(InboundRequest { peer: None, .. }), Some(api))
+            if seen.credential.is_some() && api.config.client_address == Some(ClientAddress::Peer) =>
+        {
+            Some(whence())
         }
         (DenialReason::TransportInsecure, ..) => {
             Some("The API refuses plain HTTP: let the URL begin with `https://`.".to_owned())
         }
+        (DenialReason::RateLimited, ..) => {
+            Some("What a server has counted by now may differ: its answers tell by `Retry-After`.".to_owned())
+        }
+        (DenialReason::TooManyAttempts, ..) => Some(
+            "A good credential from this address passes where it is remembered, others when there is room again."
+                .to_owned(),
+        ),
         _ => None,
     };
     sentence.into_iter().collect()
+}
+
+fn whence() -> String {
+    "Say from where the request comes: `--peer ADDRESS`.".to_owned()
 }
 
 fn hosts(apis: &[Api]) -> String {

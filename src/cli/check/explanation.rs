@@ -13,7 +13,7 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     cli::Exit,
-    config::Api,
+    config::{Config, CounterLocation},
     domain::DenialReason,
 };
 
@@ -22,6 +22,11 @@ use super::{
     answer::Answer,
     facts::{self, Facts, facts},
 };
+
+/// The number of the stage after which quotas by client address are counted.
+const EXTRACT: usize = 3;
+/// The number of the stage that counts.
+const ADMIT: usize = 6;
 
 /// What was decided, and why.
 #[derive(Debug, Serialize)]
@@ -74,7 +79,7 @@ impl Explanation {
     pub(super) fn new(
         decision: &Decision<'_>,
         response: Result<CheckResponse, Status>,
-        apis: &[Api],
+        config: &Config,
     ) -> Self {
         let (name, refusal) = match &decision.verdict {
             Verdict::Allowed(_) => ("allowed", None),
@@ -86,12 +91,12 @@ impl Explanation {
         };
         let refused = refusal.map(|refusal| Refused::of(refusal, &decision.seen));
         let answer = Answer::new(response, decision.seen.api);
-        let mut stages = first_stages(&decision.seen, refused.as_ref());
+        let mut stages = first_stages(&decision.seen, refused.as_ref(), &config.counters);
         stages.extend(last_stages(decision, name, refused.as_ref(), &answer));
         Self {
             decision: name,
             stages,
-            advice: refusal.map(|refusal| advice(&decision.seen, refusal, apis)).unwrap_or_default(),
+            advice: refusal.map(|refusal| advice(&decision.seen, refusal, &config.apis)).unwrap_or_default(),
             exit: match refusal.map(|refusal| refusal.kind) {
                 None => Exit::Success,
                 Some(RefusalKind::Denied(_)) => Exit::Failure,
@@ -108,36 +113,45 @@ impl Explanation {
     }
 }
 
-/// The six stages that can refuse. The first that noted nothing of its own is the one that did; only how a request
-/// came is judged when its route is noted already.
-fn first_stages(seen: &Seen<'_>, refused: Option<&Refused>) -> Vec<Stage> {
-    let is_insecure = refused.is_some_and(|refused| refused.reason == DenialReason::TransportInsecure.code());
-    let noted = [
-        seen.request.is_some(),
-        seen.matched.is_some() && !is_insecure,
-        seen.credential.is_some(),
-        seen.principal.is_some(),
-        refused.is_none(),
-        refused.is_none(),
-    ];
-    let passed = noted.into_iter().take_while(|noted| *noted).count();
+/// The six stages that can refuse.
+fn first_stages(seen: &Seen<'_>, refused: Option<&Refused>, counters: &CounterLocation) -> Vec<Stage> {
+    let refusing = refused.map(|refused| refusing(seen, refused.reason));
+    let is_early = refusing == Some(ADMIT) && !seen.arrived;
     let stages = [
         ("parse", facts::parse(seen)),
         ("route", facts::route(seen)),
         ("extract", facts::extract(seen)),
         ("verify", facts::verify(seen)),
         ("authorize", facts::authorize(seen)),
-        ("admit", facts::admit(seen)),
+        ("admit", facts::admit(seen, counters)),
     ];
-    let stage = |(index, (name, saw)): (usize, (&'static str, Facts))| {
-        let (concluded, saw, refused) = match index.cmp(&passed) {
+    let stage = |(number, (name, saw)): (usize, (&'static str, Facts))| {
+        let order = refusing.map_or(Ordering::Less, |refusing| number.cmp(&refusing));
+        let (concluded, saw, refused) = match order {
+            Ordering::Less if is_early && number > EXTRACT => ("not_reached", Facts::new(), None),
             Ordering::Less => ("passed", saw, None),
             Ordering::Equal => ("refused", saw, refused.cloned()),
             Ordering::Greater => ("not_reached", Facts::new(), None),
         };
-        Stage { number: index + 1, name, saw, concluded: concluded.to_owned(), refused }
+        Stage { number, name, saw, concluded: concluded.to_owned(), refused }
     };
-    stages.into_iter().enumerate().map(stage).collect()
+    (1..).zip(stages).map(stage).collect()
+}
+
+/// The number of the stage that refused: the first that noted nothing of its own. How a request came is judged when
+/// its route is noted already; and quotas by client address, which belong to the last stage, between the third and
+/// the fourth.
+fn refusing(seen: &Seen<'_>, reason: &str) -> usize {
+    let is_insecure = reason == DenialReason::TransportInsecure.code();
+    let noted = [
+        (1, seen.request.is_some()),
+        (2, seen.matched.is_some() && !is_insecure),
+        (EXTRACT, seen.credential.is_some()),
+        (ADMIT, seen.arrived),
+        (4, seen.principal.is_some()),
+        (5, seen.granted),
+    ];
+    noted.into_iter().find(|(_, noted)| !noted).map_or(ADMIT, |(number, _)| number)
 }
 
 /// The three stages that always come.

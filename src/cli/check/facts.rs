@@ -6,10 +6,11 @@ use crate::{
     check::{
         authn::{Belonging, Credential, Principal},
         decision::Seen,
+        rate_limit::Measure,
         request::{Body, InboundRequest, query_parameters},
         route::GuardedApi,
     },
-    config::{Access, Binding, CredentialPlace, CredentialRule, Guard, Route},
+    config::{Access, Binding, CounterLocation, CredentialPlace, CredentialRule, Guard, Route},
     domain::{Environment, OrganizationId, PlanName, PrincipalKind, ProjectId, Scope},
 };
 
@@ -191,9 +192,35 @@ fn entitlements(route: &Route) -> impl Iterator<Item = String> {
     route.entitlements.iter().map(ToString::to_string)
 }
 
-/// Stage 6: no quota can be configured yet.
-pub(super) fn admit(seen: &Seen<'_>) -> Facts {
-    facts([("quotas", seen.standing.as_ref().and_then(|_| text("none")))])
+/// Stage 6: the rules that the request is counted under, and the state of their counters.
+pub(super) fn admit(seen: &Seen<'_>, counters: &CounterLocation) -> Facts {
+    let measures = seen.gauge.measures();
+    if measures.is_empty() {
+        return facts([("quotas", (seen.arrived && seen.principal.is_some()).then(|| "none".into()))]);
+    }
+    let state = match counters {
+        CounterLocation::Memory => "in the memory of each server: taken for untouched here",
+        CounterLocation::Redis(_) if measures.iter().all(|measure| measure.room.is_some()) => {
+            "in Redis: looked at, and nothing taken"
+        }
+        CounterLocation::Redis(_) => "in Redis, which does not answer",
+    };
+    let quotas: Vec<Value> = measures.iter().map(measure).collect();
+    facts([("counters", text(state)), ("quotas", Some(quotas.into()))])
+}
+
+fn measure(measure: &Measure<'_>) -> Value {
+    let Measure { rule, allowance, counter, cost, room } = measure;
+    let limit = room.and_then(|room| Some((allowance.quotas.get(room.bound)?.to_string(), room.remaining)));
+    let facts = facts([
+        ("rule", text(&rule.name)),
+        ("quotas", list(&allowance.quotas)),
+        ("counter", text(counter.as_str())),
+        ("takes", Some((*cost).into())),
+        ("nearest", limit.as_ref().and_then(|(quota, _)| text(quota))),
+        ("remaining", limit.map(|(_, remaining)| remaining.into())),
+    ]);
+    facts.into()
 }
 
 /// Whether something was presented.

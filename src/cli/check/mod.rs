@@ -27,7 +27,8 @@ use envoy_types::ext_authz::v3::pb::CheckRequest;
 
 use crate::{
     check::{Checker, Policy, response},
-    config::Config,
+    config::{Config, CounterLocation},
+    counters::{Memory, Meter, Redis},
     domain::{Clock, ManualClock, SystemClock},
     store::{CachedStore, SqliteStore},
 };
@@ -72,17 +73,31 @@ async fn execute(
     };
     let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqliteStore::PATIENCE);
     let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..config.clone() });
-    let checker = Checker::new(policy, store.clone(), clock);
+    let meter = Arc::new(meter(&config.counters, Arc::clone(&clock)).await);
+    let checker = Checker::new(policy, store.clone(), clock).with_meter(meter).only_looking();
     let policy = checker.policy();
     let decision = checker.decide(&policy, &call).await;
     let response = response::render(&decision, config.outage);
     store.store().close().await;
-    let explanation = Explanation::new(&decision, response, &config.apis);
+    let explanation = Explanation::new(&decision, response, config);
     let answer = match command.output {
         Output::Table => table::render(&explanation),
         Output::Json => to_json(&explanation)?,
     };
     Ok((answer, explanation.exit()))
+}
+
+/// What looks at the counters. Those in the memory of a server cannot be looked at from here.
+async fn meter(location: &CounterLocation, clock: Arc<dyn Clock>) -> Meter {
+    let untouched = Memory::new(clock);
+    match location {
+        CounterLocation::Memory => Meter::in_memory(untouched),
+        CounterLocation::Redis(config) => {
+            let redis = Redis::look_into(config);
+            redis.first_attempt().await;
+            Meter::in_redis(redis, Duration::ZERO, 0, untouched)
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<CheckRequest, Failure> {

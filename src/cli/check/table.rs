@@ -37,21 +37,34 @@ fn headline(Stage { number, name, concluded, refused, .. }: &Stage) -> String {
     format!("{:INDENT$}{concluded}{why}", format!("{number} {name}"))
 }
 
-/// The facts, their values one below the other.
-fn told(facts: &Facts, indent: usize) -> impl Iterator<Item = String> {
+/// The facts, their values one below the other; what has facts of its own gets a line of its own.
+fn told(facts: &Facts, indent: usize) -> Vec<String> {
     let width = facts.keys().map(String::len).max().unwrap_or_default();
-    facts.iter().map(move |(name, value)| {
-        let value = match value {
-            Value::String(text) => plain(text),
-            Value::Array(items) => {
-                let items: Vec<String> = items.iter().filter_map(Value::as_str).map(plain).collect();
-                items.join(", ")
-            }
-            other => other.to_string(),
+    let mut lines = Vec::new();
+    for (name, value) in facts {
+        let values = match value {
+            Value::Array(items) if items.iter().any(Value::is_object) => items.iter().map(shown).collect(),
+            value => vec![shown(value)],
         };
-        let name = plain(&name.replace('_', " "));
-        format!("{:indent$}{name:width$}  {value}", "").trim_end().to_owned()
-    })
+        let mut name = plain(&name.replace('_', " "));
+        for value in values {
+            lines.push(format!("{:indent$}{name:width$}  {value}", "").trim_end().to_owned());
+            name.clear();
+        }
+    }
+    lines
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => plain(text),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        Value::Object(facts) => {
+            let facts = facts.iter().map(|(name, value)| format!("{} {}", plain(name), shown(value)));
+            facts.collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// What Envoy is told, a line for each change that it makes.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
 
-use crate::config::{Config, CredentialRule, JwtKeys, SecretOrigin, StoreLocation, Transport};
+use crate::config::{
+    Config, CounterLocation, CredentialRule, JwtKeys, SecretOrigin, StoreLocation, Transport,
+};
 
 use super::finding::{Finding, Level};
 
@@ -34,7 +36,7 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
     open
 }
 
-/// The store, the private keys of listeners, shared secrets, and the keys of `sealing`.
+/// The store, the private keys of listeners, shared secrets, the keys of `sealing`, and what opens the counters.
 fn secret_files(config: &Config) -> BTreeSet<&Path> {
     let StoreLocation::Sqlite(store) = &config.store;
     let keys = config.listen.check.iter().filter_map(|listener| match &listener.transport {
@@ -50,9 +52,17 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
         _ => None,
     });
     let sealing = config.sealing.iter().flat_map(|sealing| &sealing.origins);
-    let secrets = shared.chain(sealing).filter_map(|origin| match origin {
+    let redis = match &config.counters {
+        CounterLocation::Redis(redis) => Some(redis),
+        CounterLocation::Memory => None,
+    };
+    let passwords = redis.into_iter().flat_map(|redis| [&redis.password, &redis.sentinel_password]);
+    let passwords = passwords.flatten().map(|password| &password.origin);
+    let client_key = redis.and_then(|redis| redis.tls.as_ref()?.identity.as_ref());
+    let keys = keys.chain(client_key.map(|(_, key)| key.as_path()));
+    let secrets = shared.chain(sealing).chain(passwords).filter_map(|origin| match origin {
         SecretOrigin::File(path) => Some(path.as_path()),
-        SecretOrigin::Env(_) => None,
+        SecretOrigin::Env(_) | SecretOrigin::Written => None,
     });
     std::iter::once(store.as_path()).chain(keys).chain(secrets).collect()
 }

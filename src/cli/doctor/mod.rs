@@ -8,6 +8,7 @@ mod finding;
 mod issuers;
 mod lints;
 mod listeners;
+mod plans;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     config::{Config, Sealing, StoreLocation},
     domain::{ApiName, CredentialStatus, KeyRecord, SecretRecord, Timestamp},
-    store::{KeyFilter, KeyStore, SecretFilter, SecretStore, SqliteStore, StoreError},
+    store::{KeyFilter, KeyStore, OrganizationStore, SecretFilter, SecretStore, SqliteStore, StoreError},
 };
 
-use super::finding::{Finding, Level};
+use super::{
+    finding::{Finding, Level},
+    plans,
+};
 
 const CHECK: &str = "store";
 /// The age, in days, at which it is time to rotate a key.
@@ -49,7 +52,14 @@ async fn look(store: &SqliteStore, place: &str, config: &Config, now: Timestamp)
     };
     let mut findings = vec![can_write];
     match store.list(&KeyFilter::default()).await {
-        Ok(keys) => findings.extend(examine_keys(&keys, config, now)),
+        Ok(mut keys) => {
+            findings.extend(examine_keys(&keys, config, now));
+            keys.retain(|key| key.status(now) == CredentialStatus::Active);
+            match store.organizations(None).await {
+                Ok(organizations) => findings.extend(plans::examine(config, &keys, &organizations)),
+                Err(error) => findings.push(failed(place, &error)),
+            }
+        }
         Err(error) => findings.push(failed(place, &error)),
     }
     match store.secrets(&SecretFilter::default()).await {

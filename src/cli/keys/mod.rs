@@ -62,7 +62,7 @@ async fn execute(
     rng: &mut impl CryptoRng,
 ) -> Result<String, Failure> {
     let answer = with_store(config, async |store| {
-        let keys = Keys::new(store, &config.apis, clock);
+        let keys = Keys::new(store, &config.apis, &config.plans, clock);
         carry_out(command.action, &keys, clock.now(), rng).await
     });
     answer.await?.render(command.store.output, clock.now())

@@ -52,7 +52,7 @@ async fn execute(
     clock: &dyn Clock,
 ) -> Result<String, Failure> {
     let answer = with_store(config, async |store| {
-        let organizations = Organizations::new(store, &config.apis, clock);
+        let organizations = Organizations::new(store, &config.apis, &config.plans, clock);
         Ok(carry_out(command.action, &organizations).await?)
     });
     answer.await?.render(command.store.output)

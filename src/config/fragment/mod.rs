@@ -20,6 +20,7 @@ use super::{
     grants::{Grant, Grants},
     load,
     place::Place,
+    plans::{self, Plans},
     problem::{Problem, Report},
     regular_file,
     schema::fragment_schema,
@@ -113,6 +114,8 @@ pub(super) struct MainFile<'a> {
     pub(super) grants: &'a Grants,
     /// Whether it has a section `sealing`.
     pub(super) has_sealing: bool,
+    /// Its plans; `None` where they cannot be told.
+    pub(super) plans: Option<&'a Plans>,
 }
 
 impl<'a> MainFile<'a> {
@@ -232,6 +235,9 @@ impl Judge<'_> {
         for ((index, _), api) in written.apis.iter().zip(&apis) {
             let at = at.item(*index);
             grant.check(api, &at, &mut report);
+            if let Some(plans) = self.main.plans {
+                plans::check_use(api, plans, &at, &mut report);
+            }
             if !self.main.has_sealing {
                 sealing::check_need(api, &at, &mut report);
             }

@@ -81,7 +81,8 @@ impl<S: Lookups> CachedStore<S> {
     /// Begins to ask on behalf of one Check, which waits for all answers together no longer than `load_timeout`.
     #[must_use]
     pub fn inquire(&self) -> Inquiry<'_, S> {
-        Inquiry { store: self, deadline: Instant::now() + self.shared.load_timeout }
+        let deadline = Instant::now() + self.shared.load_timeout;
+        Inquiry { store: self, deadline, only_remembers: false }
     }
 
     /// Reads what is remembered under this name again. Until it is read, and if it cannot be, what is remembered
@@ -108,6 +109,7 @@ impl<S: Lookups> CachedStore<S> {
 pub struct Inquiry<'a, S> {
     store: &'a CachedStore<S>,
     deadline: Instant,
+    only_remembers: bool,
 }
 
 impl<S> Clone for Inquiry<'_, S> {
@@ -123,6 +125,18 @@ impl<S: Lookups> Inquiry<'_, S> {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// The same, answered by what is remembered alone: all else is unavailable.
+    #[must_use]
+    pub fn only_remembering(self) -> Self {
+        Self { only_remembers: true, ..self }
+    }
+
+    /// Whether it is answered by what is remembered alone.
+    #[must_use]
+    pub fn only_remembers(&self) -> bool {
+        self.only_remembers
     }
 
     /// The record with this name, or `None` if the store has none.
@@ -152,7 +166,9 @@ impl<S: Lookups> Inquiry<'_, S> {
     where
         S: Finds<R>,
     {
-        R::memory(&self.store.shared.memories).known.invalidate(name).await;
+        if !self.only_remembers {
+            R::memory(&self.store.shared.memories).known.invalidate(name).await;
+        }
         self.load(name).await
     }
 
@@ -161,6 +177,9 @@ impl<S: Lookups> Inquiry<'_, S> {
         S: Finds<R>,
     {
         let shared = &self.store.shared;
+        if self.only_remembers {
+            return Err(unavailable("it is not asked what is not remembered".to_owned()));
+        }
         R::memory(&shared.memories).meters.misses.increment(1);
         // A task of its own: a caller who gives up takes nobody else's load away, and the next one finds it
         // done. Otherwise a store slower than Envoy's patience would never be remembered.

@@ -104,7 +104,7 @@ impl<S: KeyStore> Keys<'_, S> {
         rng: &mut impl CryptoRng,
     ) -> Result<KeyRecord, Vec<Problem>> {
         let imported = line::read(text)?;
-        let mut problems = imported.wanted.problems(self.apis, now);
+        let mut problems = imported.wanted.problems(self.apis, self.plans, now);
         problems.extend(imported.leaks());
         if !problems.is_empty() {
             return Err(problems);

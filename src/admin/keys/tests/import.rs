@@ -12,7 +12,7 @@ use super::*;
 
 impl Scene {
     async fn import(&mut self, text: &str) -> Result<usize, KeyError> {
-        let keys = Keys::new(&self.store, &self.apis, &self.clock);
+        let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
         keys.import(text.as_bytes(), &mut self.rng).await
     }
 
@@ -37,6 +37,18 @@ fn line(changes: Value) -> String {
         members.extend(changes);
     }
     format!("{line}\n")
+}
+
+#[tokio::test]
+async fn keys_made_elsewhere_have_one_of_the_configured_plans() {
+    let mut scene = Scene::new().await;
+    scene.plans = [("free".parse().expect("a name"), [].into())].into();
+    let told = scene.import(&line(json!({ "plan": "gold" }))).await.expect_err("no such plan").to_string();
+    assert_eq!(
+        told,
+        "nothing was imported\nline 1: plan: found \"gold\", expected one of the configured plans: `free`"
+    );
+    scene.import(&line(json!({ "plan": "free" }))).await.expect("imported");
 }
 
 #[tokio::test]

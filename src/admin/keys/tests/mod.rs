@@ -14,10 +14,11 @@ use super::*;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// A store, the APIs, and a clock that shows the beginning of 2030.
+/// A store, the APIs, no plans, and a clock that shows the beginning of 2030.
 struct Scene {
     store: SqliteStore,
     apis: Vec<Api>,
+    plans: Plans,
     clock: ManualClock,
     rng: StdRng,
     _folder: tempfile::TempDir,
@@ -31,6 +32,7 @@ impl Scene {
         Self {
             store,
             apis: fixture::config().apis,
+            plans: Plans::new(),
             clock: ManualClock::at(moment("2030-01-01")),
             rng: StdRng::seed_from_u64(7),
             _folder: folder,
@@ -38,12 +40,12 @@ impl Scene {
     }
 
     async fn create(&mut self, wanted: NewKey) -> Result<Issued, KeyError> {
-        let keys = Keys::new(&self.store, &self.apis, &self.clock);
+        let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
         keys.create(wanted, &mut self.rng).await
     }
 
     async fn rotate(&mut self, id: &KeyId, overlap: Duration) -> Result<Issued, KeyError> {
-        let keys = Keys::new(&self.store, &self.apis, &self.clock);
+        let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
         keys.rotate(id, overlap, &mut self.rng).await
     }
 
@@ -54,7 +56,7 @@ impl Scene {
     }
 
     fn keys(&self) -> Keys<'_, SqliteStore> {
-        Keys::new(&self.store, &self.apis, &self.clock)
+        Keys::new(&self.store, &self.apis, &self.plans, &self.clock)
     }
 }
 
@@ -156,6 +158,19 @@ async fn sources_need_an_api_that_knows_the_clients_address() {
     );
     let wanted = NewKey { sources, ..for_api("games", None) };
     scene.create(wanted).await.expect("this API declares it");
+}
+
+#[tokio::test]
+async fn where_there_are_plans_a_key_has_one_of_them_or_none() {
+    let mut scene = Scene::new().await;
+    let wanted = for_api("games", None);
+    scene.create(wanted.clone()).await.expect("without plans the name is the applications' alone");
+    scene.plans = ["enterprise", "free"].map(|name| (name.parse().expect("a name"), [].into())).into();
+    let told = scene.create(wanted.clone()).await.expect_err("no such plan").to_string();
+    assert_eq!(told, "plan: found \"developer\", expected one of the configured plans: `enterprise`, `free`");
+    for plan in [None, Some("free".parse().expect("a name"))] {
+        scene.create(NewKey { plan, ..wanted.clone() }).await.expect("created");
+    }
 }
 
 #[tokio::test]

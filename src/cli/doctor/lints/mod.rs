@@ -2,6 +2,7 @@
 
 mod credentials;
 mod exposure;
+mod limits;
 mod open;
 mod reach;
 mod satisfied;
@@ -22,6 +23,7 @@ pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
         findings.extend(satisfied::examine(api));
         findings.extend(scopes::examine(api));
         findings.extend(credentials::examine(api));
+        findings.extend(limits::examine(api));
     }
     findings
 }

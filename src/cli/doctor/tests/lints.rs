@@ -261,3 +261,36 @@ fn listeners_that_others_reach_are_named() {
     let guarded = "{ address: 10.0.0.1:1, tls: { certificate: a, key: b, client_ca: c } }";
     assert_eq!((told(guarded, refused).len(), told("127.0.0.1:1", allowed).len()), (0, 0));
 }
+
+#[test]
+fn requests_without_a_credential_that_no_limit_counts_are_named() {
+    let routes = "routes: [{ match: /a, public: true }, { match: /b, optional: true }, { match: /c }]";
+    let address = "client_address: peer";
+    trips(
+        "anonymous_uncounted",
+        &[routes, "limits: { by: credential, quotas: [1/day] }"],
+        &[
+            "info         one: no limit counts requests without a credential on 2 of its routes, such as /a. If one should,",
+        ],
+        &[
+            routes,
+            address,
+            "limits: { rules: [{ by: credential, quotas: [1/day] }, { by: client_address, quotas: [1/day] }] }",
+        ],
+    );
+    trips(
+        "anonymous_uncounted",
+        &[
+            "routes: [{ match: /a, public: true, cost: 0 }]",
+            address,
+            "limits: { by: client_address, quotas: [1/day] }",
+        ],
+        &["info         one: no limit counts requests without a credential on 1 of its routes, such as /a."],
+        &[
+            "routes: [{ match: /a, public: true, cost: 0, limits: { by: client_address, quotas: [1/day] } }]",
+            address,
+            "limits: { by: client_address, quotas: [1/day] }",
+        ],
+    );
+    assert!(told("anonymous_uncounted", &[routes]).is_empty(), "an API without limits means it so");
+}

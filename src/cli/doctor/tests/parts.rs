@@ -13,8 +13,8 @@ use crate::{
     admin::{NewSecret, Secrets},
     check::authn::jwks::Inquired,
     config::CredentialRule,
-    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet},
-    store::{KeyStore, SqliteStore},
+    domain::{CredentialHash, KeyKind, KeyRecord, OrganizationRecord, ScopeSet},
+    store::{KeyStore, OrganizationStore, SqliteStore},
 };
 
 use super::*;
@@ -156,21 +156,81 @@ async fn keys_that_need_somebody_are_told() {
 }
 
 #[tokio::test]
+async fn plans_that_are_unknown_unused_or_in_vain_are_told() {
+    let scene = Scene::new();
+    let plan = |name: &str| Some(name.parse().expect("a name"));
+    scene
+        .store(&[
+            key(1, |key| key.plan = plan("gold")),
+            key(2, |key| key.plan = plan("gold")),
+            key(3, |key| key.plan = plan("paid")),
+            key(4, |key| {
+                key.plan = plan("silver");
+                key.revoked = Some(key.created);
+            }),
+        ])
+        .await;
+    let organization = OrganizationRecord {
+        id: "acme".parse().expect("an id"),
+        name: "Acme".to_owned(),
+        apis: vec!["one".parse().expect("a name")],
+        plan: plan("bronze"),
+        entitlements: Vec::new(),
+        suspended: None,
+        created: scene.now,
+    };
+    let store = SqliteStore::open(&scene.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
+    store.insert_organization(&organization).await.expect("new");
+    store.close().await;
+
+    let plans = "plans: { free: [1/day], paid: [2/day], other: [3/day], more: [4/day] }\n";
+    let text = api(&["limits: { by: credential, plan: free }"]) + plans;
+    assert_eq!(
+        scene.told(&text, "plan_unknown").await,
+        [
+            "warning      keys: `plans` has no `gold`, which 2 working keys have: it counts as none. Add `gold` to `plans`, or give them another.",
+            "warning      organizations: `plans` has no `bronze`, which 1 organizations have: it counts as none. Add `bronze` to `plans`, or give them another.",
+        ]
+    );
+    assert_eq!(
+        scene.told(&text, "plan_unused").await,
+        ["info         plans: nobody has these yet, and no API falls back on them: `more`, `other`"]
+    );
+    let in_vain = scene.told(&(api(&[]) + plans), "plans_in_vain").await;
+    assert!(
+        in_vain[0]
+            .starts_with("warning      plans: no limit goes by plans, so that they have no effect. Say"),
+        "{in_vain:?}"
+    );
+    for check in ["plan_unknown", "plan_unused", "plans_in_vain"] {
+        assert!(
+            scene.told(&api(&[]), check).await.is_empty(),
+            "without plans they are the applications' alone"
+        );
+    }
+}
+
+#[tokio::test]
 async fn files_that_others_may_read_are_told() {
     let scene = Scene::new();
     scene.store(&[]).await;
     let secret = scene.file("jwt.secret", "0123456789abcdef0123456789abcdef");
     std::fs::set_permissions(&secret, Permissions::from_mode(0o640)).expect("a mode");
+    for file in ["redis.password", "redis.key"] {
+        std::fs::set_permissions(scene.file(file, "s3cr3t"), Permissions::from_mode(0o640)).expect("a mode");
+    }
     let text = api(&[
         "credentials: [{ jwt: { issuer: i, audience: a, keys: { secret: { file: jwt.secret } }, from: [{ header: { name: x-token } }] } }]",
-    ]);
+    ]) + "counters: { url: 'rediss://a', password: { file: redis.password }, tls: { certificate: redis.crt, key: redis.key } }\n";
     assert_eq!(
         scene.told(&text, "file_mode").await,
-        ["ok           files with secrets: 2, none open to others"]
+        ["ok           files with secrets: 4, none open to others"]
     );
-    std::fs::set_permissions(&secret, Permissions::from_mode(0o604)).expect("a mode");
+    for file in ["jwt.secret", "redis.password", "redis.key"] {
+        std::fs::set_permissions(scene.path(file), Permissions::from_mode(0o604)).expect("a mode");
+    }
     std::fs::set_permissions(scene.path("doorward.db"), Permissions::from_mode(0o644)).expect("a mode");
-    let expected = ["doorward.db", "jwt.secret"].map(|file| {
+    let expected = ["doorward.db", "jwt.secret", "redis.key", "redis.password"].map(|file| {
         format!(
             "warning      ~/{file}: everybody on this machine may read it. Close it: `chmod o-rwx ~/{file}`."
         )

@@ -2,6 +2,7 @@
 
 mod files;
 mod last_good;
+mod plans;
 mod secrets;
 
 use std::path::{Path, PathBuf};

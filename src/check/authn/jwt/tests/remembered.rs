@@ -63,16 +63,16 @@ async fn a_remembered_token_is_not_verified_again() {
     let key_of = |secret| Arc::clone(KeySet::of_secret(secret).find(None, Algorithm::HS256).expect("a key"));
     // Verified by a key that is not in force, it is as good as forgotten.
     remember(&key_of("another secret of more than thirty-two bytes"));
-    assert!(verify_presented(&presented, api, &tokens, at(NOW), Instant::now()).await.is_err());
+    assert!(verify_presented(&presented, api, &tokens, at(NOW), Some(Instant::now())).await.is_err());
     remember(&key_of(secret));
     let principal =
-        verify_presented(&presented, api, &tokens, at(NOW), Instant::now()).await.expect("a principal");
+        verify_presented(&presented, api, &tokens, at(NOW), Some(Instant::now())).await.expect("a principal");
     assert_eq!(principal.id(), Some("me"));
-    let late = verify_presented(&presented, api, &tokens, at(NOW + 90), Instant::now())
+    let late = verify_presented(&presented, api, &tokens, at(NOW + 90), Some(Instant::now()))
         .await
         .expect_err("it is expired");
     assert!(late.cause.contains("it is expired"), "{}", late.cause);
     // Another configuration has another memory.
     let tokens = Tokens::new(&config.apis, &Issuers::default());
-    assert!(verify_presented(&presented, api, &tokens, at(NOW), Instant::now()).await.is_err());
+    assert!(verify_presented(&presented, api, &tokens, at(NOW), Some(Instant::now())).await.is_err());
 }

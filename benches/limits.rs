@@ -1,0 +1,212 @@
+//! Whole Checks under a limit: with counters of this process, and with Redis, leases on and off, on one hot counter and
+//! on 100 000 cold ones. Prints decisions a second and what Redis was asked for each Check.
+//!
+//! Each way runs for a second, in turn, five times; medians are told, and ratios within this run only.
+//! `cargo bench --bench limits`; it needs redis-server (`tests/parts.sh redis`).
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a bench says what went wrong by ending")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    unused_results,
+    reason = "what it shares with the tests is written as tests are"
+)]
+
+#[path = "../tests/redis/mod.rs"]
+mod redis_servers;
+mod request;
+
+use std::{
+    net::Ipv4Addr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use doorward::{
+    admin::{Keys, NewKey},
+    check::{Checker, Policy},
+    config::{ClientAddress, Config, Fragments, LimitBy, LimitRule, Quotas, RedisAddress, RedisServers},
+    counters::{Memory, Meter, Redis},
+    domain::{KeyKind, SystemClock, WindowKind},
+    store::{CachedStore, SqliteStore},
+};
+use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::{runtime::Runtime, task::JoinSet, time::Instant};
+
+use request::call;
+
+/// How many Checks are under way at a time.
+const IN_FLIGHT: usize = 64;
+/// How long a run is.
+const RUN: Duration = Duration::from_secs(1);
+/// How often each way is run.
+const RUNS: usize = 5;
+/// From how many addresses the cold counters are asked.
+const ADDRESSES: u32 = 100_000;
+
+/// One way of counting.
+struct Way {
+    name: &'static str,
+    checker: Arc<Checker<SqliteStore>>,
+    /// Whether every Check asks another counter.
+    is_cold: bool,
+    measured: Vec<Measured>,
+}
+
+struct Measured {
+    checks_per_second: f64,
+    commands_per_check: f64,
+}
+
+/// The example's configuration with a limit by address that nobody reaches, and a key that may read.
+async fn prepare(folder: &Path) -> (Config, CachedStore<SqliteStore>, String) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
+    let mut config = Config::load(&example, &[], &Fragments::default()).expect("the example is good").config;
+    let api = &mut config.apis[0];
+    api.client_address = Some(ClientAddress::Hops(1));
+    api.limits.rules = vec![LimitRule {
+        name: "client_address".to_owned(),
+        by: LimitBy::ClientAddress,
+        quotas: Quotas::Fixed(
+            [doorward::domain::Quota {
+                limit: 1_000_000_000.try_into().unwrap(),
+                period: doorward::domain::Period::Minute,
+            }]
+            .into(),
+        ),
+        window: WindowKind::Sliding,
+    }];
+    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
+    let wanted = NewKey {
+        apis: vec![api.name.clone()],
+        name: "bench".into(),
+        kind: KeyKind::ApiKey,
+        organization: "acme".parse().expect("an id"),
+        project: None,
+        environment: "live".parse().ok(),
+        scopes: vec!["read".parse().expect("a scope")],
+        preset: None,
+        plan: None,
+        expires: None,
+        sources: Vec::new(),
+    };
+    let keys = Keys::new(&store, &config.apis, &SystemClock);
+    let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
+    let cached = CachedStore::new(store.clone(), config.cache, config.budget);
+    (config, cached, issued.key.expose().to_owned())
+}
+
+fn main() {
+    // `cargo test --benches` would run it, too.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    Runtime::new().expect("a runtime").block_on(run());
+}
+
+async fn run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = redis_servers::Server::start(&[]).await;
+    let (config, store, key) = prepare(folder.path()).await;
+    let checker = |meter: Meter| {
+        let checker = Checker::new(Policy::new(&config), store.clone(), Arc::new(SystemClock));
+        Arc::new(checker.with_meter(Arc::new(meter)))
+    };
+    let memory = || Memory::new(Arc::new(SystemClock));
+    let mut settings = server.settings();
+    settings.servers = RedisServers::Single(RedisAddress::Unix(server.socket()));
+    let shared = Redis::connect(&settings, 1);
+    shared.first_attempt().await;
+    let in_redis = |hold| Meter::in_redis(Arc::clone(&shared), hold, 1, memory());
+    let way = |name, meter, is_cold| Way { name, checker: checker(meter), is_cold, measured: Vec::new() };
+    let mut ways = [
+        way("memory, one hot counter", Meter::in_memory(memory()), false),
+        way("Redis without leases, one hot counter", in_redis(Duration::ZERO), false),
+        way("Redis with leases, one hot counter", in_redis(Duration::from_millis(100)), false),
+        way("memory, 100 000 cold counters", Meter::in_memory(memory()), true),
+        way("Redis with leases, 100 000 cold counters", in_redis(Duration::from_millis(100)), true),
+    ];
+    for _ in 0..=RUNS {
+        for way in &mut ways {
+            let before = takes(&server);
+            let checks_per_second = measure(&way.checker, &key, way.is_cold).await;
+            // What is held comes back, and counts for those who held it.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let commands_per_check =
+                (takes(&server) - before) as f64 / (checks_per_second * RUN.as_secs_f64());
+            way.measured.push(Measured { checks_per_second, commands_per_check });
+        }
+    }
+    tell(&ways);
+}
+
+/// How many scripts the server has run.
+fn takes(server: &redis_servers::Server) -> u64 {
+    let line = server.info("cmdstat_evalsha");
+    line.trim_start_matches("calls=")
+        .split(',')
+        .next()
+        .and_then(|calls| calls.parse().ok())
+        .unwrap_or_default()
+}
+
+/// Lets so many clients ask as fast as they can; tells how many Checks a second were answered.
+async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) -> f64 {
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let next = Arc::new(AtomicU32::new(0));
+    let mut clients = JoinSet::new();
+    let began = Instant::now();
+    for _ in 0..IN_FLIGHT {
+        let (checker, stop, answered, next) =
+            (Arc::clone(checker), Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&next));
+        let mut request = call(
+            &[("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())],
+            "",
+        );
+        clients.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                if is_cold {
+                    from(&mut request, next.fetch_add(1, Ordering::Relaxed) % ADDRESSES);
+                }
+                let answer = checker.check(&request).await.expect("no outage");
+                assert!(matches!(answer.http_response, Some(HttpResponse::OkResponse(_))), "it is allowed");
+                answered.fetch_add(1, Ordering::Relaxed);
+                tokio::task::consume_budget().await;
+            }
+        });
+    }
+    tokio::time::sleep(RUN).await;
+    stop.store(true, Ordering::Relaxed);
+    let took = began.elapsed();
+    clients.join_all().await;
+    answered.load(Ordering::Relaxed) as f64 / took.as_secs_f64()
+}
+
+/// Lets a request come from another address.
+fn from(request: &mut CheckRequest, number: u32) {
+    let address = Ipv4Addr::from(0x0a00_0000 + number).to_string();
+    let http = request.attributes.as_mut().and_then(|context| context.request.as_mut()?.http.as_mut());
+    http.expect("an HTTP request").headers.insert("x-forwarded-for".to_owned(), address);
+}
+
+fn median(way: &Way, figure: impl Fn(&Measured) -> f64) -> f64 {
+    // The first run warms up.
+    let mut figures: Vec<f64> = way.measured.iter().skip(1).map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn tell(ways: &[Way]) {
+    println!("{:<42} {:>12} {:>16} {:>22}", "limit", "checks/s", "of memory, hot", "Redis commands/check");
+    let floor = median(&ways[0], |run| run.checks_per_second);
+    for way in ways {
+        let checks = median(way, |run| run.checks_per_second);
+        let commands = median(way, |run| run.commands_per_check);
+        println!("{:<42} {checks:>12.0} {:>16.2} {commands:>22.4}", way.name, checks / floor);
+    }
+}
