@@ -204,8 +204,11 @@ fn attempts_have_metrics_of_their_own() {
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
             let door = Door::with(CONFIG).await;
+            let known = key(&door).await;
+            assert_eq!(door.verdict(get("/notes").bearer(&known)).await, "allowed");
             exhaust(&door).await;
             assert_eq!(door.verdict(guess(4)).await, "too_many_attempts");
+            assert_eq!(door.verdict(get("/notes").bearer(&known)).await, "allowed");
         });
     });
     let counted = recorder.handle().render();
