@@ -24,6 +24,8 @@ mod limits;
 mod origins;
 mod properties;
 mod recorded;
+#[path = "../redis/mod.rs"]
+mod redis_servers;
 mod refusals;
 mod sessions;
 mod shadow;

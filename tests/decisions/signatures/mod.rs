@@ -81,14 +81,19 @@ impl Scene {
         Self::under(CONFIG).await
     }
 
-    /// A scene under another configuration.
+    /// A scene under this configuration.
     async fn under(config: &str) -> Self {
         Self { door: Door::with(config).await, keys: keys("k1") }
     }
 
-    /// The same, with a secret of the project `apollo`.
+    /// One with a secret of the project `apollo`.
     async fn with_apollo() -> Self {
-        let scene = Self::new().await;
+        Self::new().await.and_apollo().await
+    }
+
+    /// The same, with a secret of the project `apollo`.
+    async fn and_apollo(self) -> Self {
+        let scene = self;
         for api in ["ingest", "strict", "heads"] {
             scene.secret(api, "apollo", SECRET, |_| ()).await;
         }
