@@ -51,7 +51,7 @@ async fn key(door: &Door) -> String {
 }
 
 /// A token that the issuer signs for this person.
-fn token(user: &str) -> String {
+pub(crate) fn token(user: &str) -> String {
     let now = NOW.parse::<Timestamp>().expect("a moment").as_second();
     let claims = json!({
         "iss": "https://login.example", "aud": "api", "sub": user, "exp": now + 3600, "nbf": now - 1,
