@@ -128,7 +128,7 @@ impl Rule {
                 (default, Some(Arc::clone(plans)))
             }
         };
-        let counted = |decision: &'static str| counter!(LIMITS, "api" => api.name.to_string(), "by" => code(rule.by), "decision" => decision);
+        let counted = |decision: &'static str| counter!(LIMITS, "api" => api.name.to_string(), "by" => rule.by.name(), "decision" => decision);
         Self {
             name: rule.name.clone(),
             by: rule.by,
@@ -137,16 +137,5 @@ impl Rule {
             admitted: counted("admitted"),
             refused: counted("refused"),
         }
-    }
-}
-
-/// What metrics call it.
-fn code(by: LimitBy) -> &'static str {
-    match by {
-        LimitBy::Credential => "credential",
-        LimitBy::Principal => "principal",
-        LimitBy::Organization => "organization",
-        LimitBy::Project => "project",
-        LimitBy::ClientAddress => "client_address",
     }
 }
