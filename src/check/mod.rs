@@ -33,7 +33,7 @@ use tonic::Status;
 
 use crate::{
     config::{Config, Outage},
-    counters::{Memory, Meter},
+    counters::{Memory, Meter, Redis},
     domain::{Clock, SealingKeys},
     store::{CachedStore, Lookups, SessionStore, StoreError},
 };
@@ -123,6 +123,12 @@ impl<S: Lookups> Checker<S> {
     #[must_use]
     pub fn with_meter(self, meter: Arc<Meter>) -> Self {
         Self { meter, ..self }
+    }
+
+    /// The same, that shares with other replicas which signatures were used.
+    #[must_use]
+    pub fn with_shared_replays(self, redis: Arc<Redis>) -> Self {
+        Self { replays: Replays::shared(redis), ..self }
     }
 
     /// The same, that counts nothing: it looks at the counters, and tells what would be.

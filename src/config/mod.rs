@@ -67,6 +67,7 @@ pub use credential::{
     ChecksumRule, CredentialRule,
     api_key::{ApiKeyCredential, PrefixRule},
     jwt::{Algorithm, ClaimPath, Claims, JwtCredential, JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys},
+    once::Once,
     session::SessionCredential,
     signature::{Encoding, SignatureCredential},
     signed_text::{SignedHole, SignedPart, SignedText},

@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tracing::warn;
 
 use crate::{
+    check::Checker,
     config::CounterLocation,
     counters::{Memory, Meter, Redis},
     domain::Clock,
+    store::Lookups,
 };
 
 /// How long giving back what is held may take when the server ends.
@@ -15,9 +17,9 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// What a process counts with.
 pub(super) struct Counting {
-    pub(super) meter: Arc<Meter>,
+    meter: Arc<Meter>,
     /// The servers that it shares with others.
-    pub(super) redis: Option<Arc<Redis>>,
+    redis: Option<Arc<Redis>>,
 }
 
 impl Counting {
@@ -33,6 +35,15 @@ impl Counting {
                 let meter = Meter::in_redis(Arc::clone(&redis), config.lease, replica, memory);
                 Self { meter: Arc::new(meter), redis: Some(redis) }
             }
+        }
+    }
+
+    /// A checker that counts so, and shares which signatures were used.
+    pub(super) fn equip<S: Lookups>(&self, checker: Checker<S>) -> Checker<S> {
+        let checker = checker.with_meter(Arc::clone(&self.meter));
+        match &self.redis {
+            Some(redis) => checker.with_shared_replays(Arc::clone(redis)),
+            None => checker,
         }
     }
 

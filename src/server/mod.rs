@@ -106,7 +106,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let clock = Arc::new(SystemClock);
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
     let checker = Checker::new(Policy::new(config), cached.clone(), clock);
-    let checker = Arc::new(checker.with_meter(Arc::clone(&counting.meter)));
+    let checker = Arc::new(counting.equip(checker));
 
     let (ending, ended) = watch::channel(());
     let certificates = reload::read_certificates(&config.listen.check)?;

@@ -4,7 +4,11 @@ use doorward::{config::RedisCounters, domain::WindowKind::Sliding};
 use tokio::time::Instant;
 
 use super::*;
-use crate::redis_servers::{Secured, Server, USER, free_port, settings, tcp, until};
+use crate::redis_servers::{
+    Server, free_port,
+    secured::{Secured, USER},
+    settings, tcp, until,
+};
 
 /// What is answered while nobody is waited for.
 const AT_ONCE: Duration = Duration::from_millis(40);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     failures::{recovered, take},
-    redis_servers::{Cluster, Sentinels, Server, until},
+    redis_servers::{Server, cluster::Cluster, sentinel::Sentinels, until},
 };
 
 const TIMEOUT: Duration = Duration::from_millis(200);

@@ -9,7 +9,13 @@ use doorward::{
 use super::*;
 use crate::{
     promises,
-    redis_servers::{Cluster, Secured, Sentinels, Server, USER, until},
+    redis_servers::{
+        Server,
+        cluster::Cluster,
+        secured::{Secured, USER},
+        sentinel::Sentinels,
+        until,
+    },
 };
 
 /// Runs every promise.

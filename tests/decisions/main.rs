@@ -10,6 +10,7 @@
 #![expect(clippy::large_stack_arrays, reason = "tables of cases are long")]
 
 mod allowed;
+mod attempts;
 mod cookies;
 mod credentials;
 mod door;
@@ -19,9 +20,12 @@ mod guards;
 #[path = "../issuer/mod.rs"]
 mod issuer;
 mod jwks;
+mod limits;
 mod origins;
 mod properties;
 mod recorded;
+#[path = "../redis/mod.rs"]
+mod redis_servers;
 mod refusals;
 mod sessions;
 mod shadow;

@@ -4,9 +4,9 @@
 #![allow(dead_code, unused_imports, reason = "no suite needs all of it")]
 #![allow(clippy::allow_attributes, reason = "what is dead code in one suite is none in another")]
 
-mod cluster;
-mod secured;
-mod sentinel;
+pub(crate) mod cluster;
+pub(crate) mod secured;
+pub(crate) mod sentinel;
 
 use std::{
     fs,
@@ -21,10 +21,6 @@ use redis::{Connection, FromRedisValue, Value};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
-
-pub(crate) use cluster::Cluster;
-pub(crate) use secured::{Secured, USER};
-pub(crate) use sentinel::Sentinels;
 
 /// How long something may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -29,10 +29,7 @@ use crate::{
 };
 
 use super::{
-    PresentedSignature, Principal, ProjectSubject, Witnesses,
-    credential::malformed,
-    invalid,
-    replay::{Noted, Use},
+    PresentedSignature, Principal, ProjectSubject, Witnesses, credential::malformed, invalid, replay::Use,
 };
 
 /// The length of a MAC, in bytes. Shortened ones are refused.
@@ -66,14 +63,11 @@ pub(super) async fn verify<S: Lookups>(
     let secret = signed.find_signer(active, keys, &mac)?;
 
     let told = |cause: &str| format!("project {}: secret {}: {cause}", secret.project, secret.id);
-    if rule.once {
-        match replays.note(Use::of(api, &secret.project, &mac), until, now) {
-            Noted::First => {}
-            Noted::Again => return Err(invalid(told("the signature was used before"))),
-            Noted::Full => {
-                return Err(Refusal::unavailable(told("too many signatures are remembered already")));
-            }
-        }
+    let used = Use::of(api, &secret.project, &mac);
+    match replays.note(used, until, now, rule.once, store.deadline()).await {
+        Ok(true) => {}
+        Ok(false) => return Err(invalid(told("the signature was used before"))),
+        Err(cause) => return Err(Refusal::unavailable(told(&cause))),
     }
     Ok(Principal::of_project(ProjectSubject {
         project: secret.project.clone(),
@@ -219,7 +213,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{check::refusal::RefusalKind, config::SignedText, domain::ScopeSet};
+    use crate::{
+        check::refusal::RefusalKind,
+        config::{Once, SignedText},
+        domain::ScopeSet,
+    };
 
     fn rule(prefix: &str, encoding: Encoding) -> SignatureCredential {
         let [project, timestamp, signature] = ["x-p", "x-t", "x-s"].map(|name| name.parse().expect("a name"));
@@ -234,7 +232,7 @@ mod tests {
             prefix,
             encoding,
             signed,
-            once: true,
+            once: Once::default(),
             scopes,
         }
     }

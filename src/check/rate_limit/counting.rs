@@ -109,7 +109,8 @@ impl<'r> Counting<'r, '_> {
         self.meter.take(&takes, without, self.deadline).await
     }
 
-    /// What would be answered if these were taken. Each is looked at by itself, so that the state of each is known.
+    /// What would be answered if these were taken. Each is looked at by itself, so that the state of each is known; what
+    /// cannot be told is taken for admitted where requests go on without counters.
     async fn foresee(
         &self,
         measures: &mut [Measure<'r>],
@@ -117,8 +118,12 @@ impl<'r> Counting<'r, '_> {
     ) -> Result<Answer, CountersError> {
         let mut refused: Option<Nearest> = None;
         for (take, measure) in measures.iter_mut().enumerate() {
-            let answer = self.ask(slice::from_ref(measure), without, |_| 0).await?;
-            let Answer::Admitted(Some(Nearest { room, .. })) = answer else { continue };
+            let answer = self.ask(slice::from_ref(measure), WithoutCounters::Deny, |_| 0).await;
+            let room = match answer {
+                Ok(Answer::Admitted(Some(Nearest { room, .. }))) => room,
+                Err(error) if without == WithoutCounters::Deny => return Err(error),
+                _ => continue,
+            };
             measure.room = Some(room);
             let waits_longer = |refused: Nearest| refused.room.reset_after < room.reset_after;
             if room.remaining < measure.cost && refused.is_none_or(waits_longer) {

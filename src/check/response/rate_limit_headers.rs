@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use envoy_types::ext_authz::v3::pb::HeaderValueOption;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{
     check::{
@@ -19,6 +20,8 @@ use crate::{
 
 use super::set_header;
 
+/// What cannot stand in a string as it is.
+const STRING_ESCAPES: &AsciiSet = &CONTROLS.add(b'"').add(b'\\');
 const MICROSECONDS: u64 = 1_000_000;
 
 /// The headers that go with an answer; on a refusal that is over after some time, `Retry-After` is among them.
@@ -74,10 +77,9 @@ fn service_limit(measure: &Measure<'_>, room: Room, retry_after: Option<u64>) ->
     format!("{name};r={};t={reset}", room.remaining)
 }
 
-/// What a quota is called: a string (RFC 9651, section 3.3.3).
+/// What a quota is called: a string (RFC 9651, section 3.3.3), which holds visible ASCII alone.
 fn name(rule: &Rule, quota: Quota) -> String {
-    let text = format!("{}-{}", rule.name, quota.period.name());
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}-{}\"", utf8_percent_encode(&rule.name, STRING_ESCAPES), quota.period.name())
 }
 
 fn whole_seconds(duration: Duration) -> u64 {

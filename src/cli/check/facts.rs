@@ -200,7 +200,10 @@ pub(super) fn admit(seen: &Seen<'_>, counters: &CounterLocation) -> Facts {
     }
     let state = match counters {
         CounterLocation::Memory => "in the memory of each server: taken for untouched here",
-        CounterLocation::Redis(_) => "in Redis: looked at, and nothing taken",
+        CounterLocation::Redis(_) if measures.iter().all(|measure| measure.room.is_some()) => {
+            "in Redis: looked at, and nothing taken"
+        }
+        CounterLocation::Redis(_) => "in Redis, which does not answer",
     };
     let quotas: Vec<Value> = measures.iter().map(measure).collect();
     facts([("counters", text(state)), ("quotas", Some(quotas.into()))])

@@ -27,7 +27,8 @@ use envoy_types::ext_authz::v3::pb::CheckRequest;
 
 use crate::{
     check::{Checker, Policy, response},
-    config::Config,
+    config::{Config, CounterLocation},
+    counters::{Memory, Meter, Redis},
     domain::{Clock, ManualClock, SystemClock},
     store::{CachedStore, SqliteStore},
 };
@@ -72,7 +73,8 @@ async fn execute(
     };
     let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqliteStore::PATIENCE);
     let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..config.clone() });
-    let checker = Checker::new(policy, store.clone(), clock).only_looking();
+    let meter = Arc::new(meter(&config.counters, Arc::clone(&clock)).await);
+    let checker = Checker::new(policy, store.clone(), clock).with_meter(meter).only_looking();
     let policy = checker.policy();
     let decision = checker.decide(&policy, &call).await;
     let response = response::render(&decision, config.outage);
@@ -83,6 +85,19 @@ async fn execute(
         Output::Json => to_json(&explanation)?,
     };
     Ok((answer, explanation.exit()))
+}
+
+/// What looks at the counters. Those in the memory of a server cannot be looked at from here.
+async fn meter(location: &CounterLocation, clock: Arc<dyn Clock>) -> Meter {
+    let untouched = Memory::new(clock);
+    match location {
+        CounterLocation::Memory => Meter::in_memory(untouched),
+        CounterLocation::Redis(config) => {
+            let redis = Redis::look_into(config);
+            redis.first_attempt().await;
+            Meter::in_redis(redis, Duration::ZERO, 0, untouched)
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<CheckRequest, Failure> {

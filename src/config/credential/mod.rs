@@ -2,6 +2,7 @@
 
 pub(super) mod api_key;
 pub(super) mod jwt;
+pub(super) mod once;
 pub(super) mod session;
 pub(super) mod signature;
 pub(super) mod signed_text;

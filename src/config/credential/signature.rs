@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     check_scopes,
+    once::{Once, RawOnce},
     signed_text::{SignedHole, SignedText},
 };
 
@@ -41,7 +42,7 @@ pub struct SignatureCredential {
     /// What is signed.
     pub signed: SignedText,
     /// Whether a signature proves only one request.
-    pub once: bool,
+    pub once: Once,
     /// What the project that signs may do.
     pub scopes: ScopeSet,
 }
@@ -85,15 +86,11 @@ pub(in crate::config) struct RawSignature {
     /// Whatever it leaves out can be changed under a captured signature.
     signed: Text<SignedText>,
     /// Whether a signature proves only one request. Two requests that are alike to the second have one signature.
-    #[serde(default = "yes")]
-    once: bool,
+    #[serde(default)]
+    once: RawOnce,
     /// What the project that signs may do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<Text<Scope>>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Where the request names the project.
@@ -187,7 +184,7 @@ impl RawSignature {
                 (&self.timestamp.header.value, SignedHole::Timestamp),
                 (&self.project.header.value, SignedHole::Project),
             ]),
-            once: self.once,
+            once: self.once.check(),
             scopes: check_scopes(&self.scopes, &at.field("scopes"), report),
         };
         rule.check_headers(at, report);
@@ -221,7 +218,7 @@ impl SignatureCredential {
             );
         }
         if !self.signed.holes().any(|hole| *hole == SignedHole::Timestamp) {
-            let risk = if self.once {
+            let risk = if self.once != Once::No {
                 "can be sent again when the tolerance has passed"
             } else {
                 "can be sent again for ever"
@@ -285,8 +282,23 @@ mod tests {
             rule.named_headers().map(|(_, name)| name.as_str()),
             ["x-project", "x-timestamp", "x-signature"]
         );
-        assert_eq!((rule.tolerance, rule.encoding, rule.once), (Duration::from_mins(5), Encoding::Hex, true));
+        assert_eq!(
+            (rule.tolerance, rule.encoding, rule.once),
+            (Duration::from_mins(5), Encoding::Hex, Once::Everywhere)
+        );
         assert!(rule.prefix.is_empty() && rule.scopes.iter().next().is_none());
+    }
+
+    #[test]
+    fn a_signature_is_good_once_everywhere_once_at_each_replica_or_any_number_of_times() {
+        for (text, expected) in [
+            ("true", Once::Everywhere),
+            ("false", Once::No),
+            ("memory", Once::Memory),
+            ("\"memory\"", Once::Memory),
+        ] {
+            assert_eq!(rule(&[("once", text)]).once, expected, "{text}");
+        }
     }
 
     #[test]
@@ -336,6 +348,8 @@ mod tests {
                 "9:19 ",
                 at("signed", "`{header:x-signature}`, expected no hole for the signature itself"),
             ),
+            ("once", "redis", "10:17 ", at("once", "\"redis\", expected `memory`")),
+            ("once", "1", "10:17 ", at("once", "the number 1, expected `true` or `false` or `memory`")),
             ("scopes", "[a b]", "10:20 ", at("scopes[0]", "\"a b\", expected")),
         ] {
             check(&with(&[(part, value)]), &[&(line.to_owned() + &expected)]);

@@ -1,8 +1,11 @@
 //! Commands out, answers back: once each, all together, in time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -68,13 +71,13 @@ pub(super) struct Exchange {
     pub(super) attention: Arc<Notify>,
     /// Whether a server said that something moved.
     pub(super) is_stale: AtomicBool,
-    timeout: std::time::Duration,
+    timeout: Duration,
     meters: Meters,
 }
 
 impl Exchange {
     /// Nobody is known yet.
-    pub(super) fn new(timeout: std::time::Duration) -> Self {
+    pub(super) fn new(timeout: Duration) -> Self {
         Self {
             topology: ArcSwap::from_pointee(Topology::unknown("there is no connection yet".to_owned())),
             attention: Arc::default(),
@@ -110,10 +113,12 @@ impl Exchange {
         let mut timing = self.meters.begin(kind);
         let mut answers = vec![Value::Nil; requests.len()];
         let mut left: Vec<(usize, Way)> = (0..requests.len()).map(|index| (index, Way::Kept)).collect();
-        for _ in 0..ROUNDS_MAX {
-            let topology = self.topology();
-            let groups = group(&topology, requests, left).inspect_err(|_| timing.is_not_tried())?;
-            let asked = groups.into_iter().map(|(node, ways)| self.ask(node, ways, requests, within));
+        for round in 0..ROUNDS_MAX {
+            let groups = group(&self.topology(), requests, left);
+            if round == 0 && groups.is_err() {
+                timing.is_not_tried();
+            }
+            let asked = groups?.into_iter().map(|(node, ways)| self.ask(node, ways, requests, within));
             left = Vec::new();
             let mut failed = None;
             for (index, outcome) in join_all(asked).await.into_iter().flatten() {

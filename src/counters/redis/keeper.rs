@@ -40,8 +40,8 @@ const COUNTS: usize = 5;
 pub(super) struct Keeper {
     pub(super) config: RedisCounters,
     pub(super) exchange: Arc<Exchange>,
-    /// This replica, as it notes itself.
-    pub(super) replica: String,
+    /// This replica, as it notes itself; without it there is none to be noted.
+    pub(super) replica: Option<String>,
     pub(super) replicas: Arc<AtomicU32>,
     pub(super) tried: watch::Sender<bool>,
 }
@@ -94,7 +94,8 @@ impl Keeper {
 
     /// Notes that this replica is alive, and learns how many are.
     async fn note(&self, counts: &mut VecDeque<u32>) {
-        let command = script::replicas(REPLICAS_KEY, &self.replica, NOTES_COUNT_FOR);
+        let Some(replica) = &self.replica else { return };
+        let command = script::replicas(REPLICAS_KEY, replica, NOTES_COUNT_FOR);
         let request = Request::new(REPLICAS_KEY, command, Some(&script::REPLICAS));
         // What failed shows elsewhere: in the metrics, and in the breaker.
         let Ok(answers) = self.exchange.send(Kind::Replicas, &[request]).await else { return };

@@ -72,13 +72,23 @@ impl Redis {
     /// other, by a number that it drew. Within a runtime of tokio only.
     #[must_use]
     pub fn connect(config: &RedisCounters, replica: u64) -> Arc<Self> {
+        Self::begin(config, Some(format!("{replica:016x}")))
+    }
+
+    /// The same for somebody who only looks at counters, and is no replica that others have to reckon with.
+    #[must_use]
+    pub fn look_into(config: &RedisCounters) -> Arc<Self> {
+        Self::begin(config, None)
+    }
+
+    fn begin(config: &RedisCounters, replica: Option<String>) -> Arc<Self> {
         let exchange = Arc::new(Exchange::new(config.timeout));
         let replicas = Arc::new(AtomicU32::new(1));
         let (tell, tried) = watch::channel(false);
         let keeper = Keeper {
             config: config.clone(),
             exchange: Arc::clone(&exchange),
-            replica: format!("{replica:016x}"),
+            replica,
             replicas: Arc::clone(&replicas),
             tried: tell,
         };

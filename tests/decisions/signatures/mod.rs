@@ -78,12 +78,22 @@ const APOLLO: Client = Client { project: "apollo", secret: SECRET, skew: 0 };
 
 impl Scene {
     async fn new() -> Self {
-        Self { door: Door::with(CONFIG).await, keys: keys("k1") }
+        Self::under(CONFIG).await
+    }
+
+    /// A scene under this configuration.
+    async fn under(config: &str) -> Self {
+        Self { door: Door::with(config).await, keys: keys("k1") }
+    }
+
+    /// One with a secret of the project `apollo`.
+    async fn with_apollo() -> Self {
+        Self::new().await.and_apollo().await
     }
 
     /// The same, with a secret of the project `apollo`.
-    async fn with_apollo() -> Self {
-        let scene = Self::new().await;
+    async fn and_apollo(self) -> Self {
+        let scene = self;
         for api in ["ingest", "strict", "heads"] {
             scene.secret(api, "apollo", SECRET, |_| ()).await;
         }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{APOLLO, Client, SECRET, Scene, changed, with_header};
+use doorward::counters::Redis;
+
+use super::{APOLLO, CONFIG, Client, SECRET, Scene, changed, with_header};
+use crate::redis_servers::{Server, until};
 
 #[tokio::test]
 async fn a_signature_is_good_once_until_its_time_has_passed() {
@@ -36,6 +39,62 @@ async fn a_signature_is_good_once_until_its_time_has_passed() {
             ("late, at its very end", late.sign(b"x"), again),
         ])
         .await;
+}
+
+/// A replica that shares its counters.
+async fn replica(config: &str, server: &Server, id: u64) -> (Scene, Arc<Redis>) {
+    let redis = Redis::connect(&server.settings(), id);
+    redis.first_attempt().await;
+    let mut scene = Scene::under(config).await.and_apollo().await;
+    scene.door.checker = scene.door.checker.with_shared_replays(Arc::clone(&redis));
+    (scene, redis)
+}
+
+#[tokio::test]
+async fn replicas_that_share_counters_share_what_was_used() {
+    let again =
+        "credential_invalid: project apollo: secret secret_ingest_apollo_30: the signature was used before";
+    let mut server = Server::start(&[]).await;
+    let ((one, redis), (other, _)) = (replica(CONFIG, &server, 1).await, replica(CONFIG, &server, 2).await);
+    one.check(&[("once", APOLLO.sign(b"x"), "allowed"), ("twice", APOLLO.sign(b"x"), again)]).await;
+    other.check(&[("elsewhere", APOLLO.sign(b"x"), again), ("another", APOLLO.sign(b"y"), "allowed")]).await;
+    one.check(&[("and back", APOLLO.sign(b"y"), again)]).await;
+    let lives: Vec<i64> = server
+        .ask::<Vec<String>>(&["KEYS", "doorward:once:*"])
+        .iter()
+        .map(|key| server.ask(&["TTL", key]))
+        .collect();
+    assert!(lives.len() == 2 && lives.iter().all(|life| (355..=361).contains(life)), "{lives:?}");
+
+    server.kill();
+    until("the outage is noticed", async || !redis.faults().is_empty()).await;
+    let outage =
+        "unavailable: project apollo: secret secret_ingest_apollo_30: the counters are unavailable: ";
+    let forged = Client { secret: "another secret of 16 bytes", ..APOLLO }.sign(b"z");
+    let strict = || APOLLO.sign_strictly("GET", "/", "1", b"");
+    one.check(&[
+        ("nobody can tell", APOLLO.sign(b"z"), outage),
+        ("the MAC is looked at before", forged, "credential_invalid"),
+        ("any number of times", strict(), "allowed"),
+        ("any number of times again", strict(), "allowed"),
+    ])
+    .await;
+    server.again().await;
+    until("it is there again", async || redis.faults().is_empty()).await;
+    one.check(&[("after the outage", APOLLO.sign(b"z"), "allowed")]).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_remembers_by_itself_needs_nobody() {
+    let config = CONFIG
+        .replace("scopes: [ingest]\n    routes", "scopes: [ingest]\n          once: memory\n    routes");
+    let mut server = Server::start(&[]).await;
+    let ((one, _), (other, _)) = (replica(&config, &server, 1).await, replica(&config, &server, 2).await);
+    server.kill();
+    for scene in [one, other] {
+        let again = "credential_invalid: project apollo";
+        scene.check(&[("once", APOLLO.sign(b"x"), "allowed"), ("twice", APOLLO.sign(b"x"), again)]).await;
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use crate::door::{NOW, denied, reason};
 
-use super::{APOLLO, Client, SECRET, Scene, keys};
+use super::{APOLLO, CONFIG, Client, SECRET, Scene, keys};
 
 #[tokio::test]
 async fn two_secrets_of_a_project_are_good_while_both_are_active() {
@@ -143,6 +143,32 @@ async fn a_store_that_is_gone_is_an_outage() {
                 Client { project: "gemini", ..APOLLO }.sign(b"x"),
                 "unavailable: the store is unavailable",
             ),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn from_an_address_that_guessed_too_often_only_what_is_signed_under_remembered_secrets_passes() {
+    let limited = "    client_address: peer\n    limits: { attempts: [2/minute] }\n    credentials: &ingest";
+    let scene = Scene::under(&CONFIG.replacen("    credentials: &ingest", limited, 1)).await;
+    for project in ["apollo", "gemini"] {
+        scene.secret("ingest", project, SECRET, |_| ()).await;
+    }
+    let here = |client: &Client, body: &[u8]| client.sign(body).peer("203.0.113.7");
+    let elsewhere = APOLLO.sign(b"seen").peer("198.51.100.1");
+    let (wrong, gemini) =
+        (Client { secret: "another secret, of 24 B", ..APOLLO }, Client { project: "gemini", ..APOLLO });
+    let refused = "too_many_attempts";
+    scene
+        .check(&[
+            ("apollo's secrets are remembered", elsewhere, "allowed"),
+            ("a guess", here(&wrong, b"1"), "credential_invalid"),
+            ("another", here(&wrong, b"2"), "credential_invalid"),
+            ("one too many", here(&wrong, b"3"), refused),
+            ("a right one of apollo", here(&APOLLO, b"4"), "allowed"),
+            ("the same again", here(&APOLLO, b"4"), refused),
+            ("a wrong one", here(&wrong, b"5"), refused),
+            ("a right one of gemini, whose secrets are not", here(&gemini, b"6"), refused),
         ])
         .await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Mutex, watch},
     time::Instant,
 };
 
@@ -47,9 +47,9 @@ fn no_check_fails_while_redis_is_killed_and_started_again() {
     run(async {
         let mut server = Server::start(&[]).await;
         let fleet = Fleet::start(server.port, IMPATIENT, LIMITS).await;
-        let server = std::sync::Mutex::new(&mut server);
-        let kill = async || server.lock().expect("no panic").kill();
-        through_an_outage(&fleet, kill, async || {}).await;
+        let server = Mutex::new(&mut server);
+        let kill = async || server.lock().await.kill();
+        through_an_outage(&fleet, kill, async || server.lock().await.again().await).await;
     });
 }
 

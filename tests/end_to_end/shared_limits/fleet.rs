@@ -62,7 +62,7 @@ impl From<u16> for Counters {
 /// How long a replica waits for Redis. The machine may be busy.
 pub(super) const PATIENT: &str = "900ms";
 /// The same where Redis is going to be gone.
-pub(super) const IMPATIENT: &str = "100ms";
+pub(super) const IMPATIENT: &str = "400ms";
 
 pub(super) struct Fleet {
     envoy: Envoy,

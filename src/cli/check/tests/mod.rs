@@ -1,5 +1,6 @@
 //! `doorward check`, word by word, on a real store.
 
+mod limits;
 mod requests;
 mod secrets;
 mod stages;

@@ -1,4 +1,4 @@
-//! Once-only: what was used is remembered for as long as it could be used again.
+//! Uses that this process alone remembers.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -6,41 +6,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use aws_lc_rs::digest::{Context, SHA256};
+use crate::domain::Timestamp;
 
-use crate::domain::{ApiName, ProjectId, Timestamp};
+use super::{CLOCK_STEP_SECONDS, Use};
 
 /// How many parts the memory has, each under a lock of its own.
 const SHARDS: usize = 16;
 /// The most uses that one part remembers; together they are a million, which occupy some 100 MB.
 const SHARD_USES_MAX: usize = 1024 * 1024 / SHARDS;
-/// How much longer than needed a use is remembered, in seconds: a clock that is set back by less brings nothing
-/// back that was forgotten already.
-const CLOCK_STEP_SECONDS: i64 = 60;
-
-/// One use of a signature: the SHA-256 of API, project and MAC, each with its length.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Use([u8; 32]);
-
-impl Use {
-    /// The use of a MAC by this project of this API.
-    pub(super) fn of(api: &ApiName, project: &ProjectId, mac: &[u8]) -> Self {
-        let mut hash = Context::new(&SHA256);
-        for part in [api.as_str().as_bytes(), project.as_str().as_bytes(), mac] {
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(hash.finish().as_ref());
-        Self(bytes)
-    }
-
-    fn shard(&self) -> usize {
-        let [first, ..] = self.0;
-        usize::from(first) % SHARDS
-    }
-}
-
 /// What the memory says of a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Noted {
@@ -52,17 +25,17 @@ pub(super) enum Noted {
     Full,
 }
 
-/// Remembers uses in this process, from none on. Clones would not share it, so there are none.
-pub struct Replays {
+/// Remembers uses, from none on. Clones would not share it, so there are none.
+pub(super) struct Memory {
     shards: [Mutex<Shard>; SHARDS],
     shard_uses_max: usize,
 }
 
 /// Shows how many uses there are.
-impl fmt::Debug for Replays {
+impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uses = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).seen.len();
-        write!(f, "Replays({})", self.shards.iter().map(uses).sum::<usize>())
+        write!(f, "{}", self.shards.iter().map(uses).sum::<usize>())
     }
 }
 
@@ -74,13 +47,13 @@ struct Shard {
     by_end: BTreeMap<i64, Vec<Use>>,
 }
 
-impl Default for Replays {
+impl Default for Memory {
     fn default() -> Self {
         Self::with_room_for(SHARD_USES_MAX)
     }
 }
 
-impl Replays {
+impl Memory {
     fn with_room_for(shard_uses_max: usize) -> Self {
         Self { shards: Default::default(), shard_uses_max }
     }
@@ -88,7 +61,7 @@ impl Replays {
     /// Notes a use that could be repeated until the end of the second `until`. Of any number of calls at once
     /// with the same use, one is told that it is the first.
     pub(super) fn note(&self, used: Use, until: Timestamp, now: Timestamp) -> Noted {
-        let Some(shard) = self.shards.get(used.shard()) else {
+        let Some(shard) = self.shards.get(used.part(SHARDS)) else {
             return Noted::Full;
         };
         // A shard is whole between any two of its statements: a panic elsewhere leaves nothing half done.
@@ -132,19 +105,15 @@ mod tests {
 
     use super::*;
 
-    fn used(api: &str, project: &str, mac: &[u8]) -> Use {
-        Use::of(&api.parse().expect("a name"), &project.parse().expect("an id"), mac)
-    }
-
     fn numbered(number: u32) -> Use {
-        used("notes", "apollo", &number.to_be_bytes())
+        Use::of(&"notes".parse().expect("a name"), &"apollo".parse().expect("an id"), &number.to_be_bytes())
     }
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("a moment")
     }
 
-    impl Replays {
+    impl Memory {
         /// How many uses there is memory for.
         fn capacity(&self) -> usize {
             let capacity = |shard: &Mutex<Shard>| {
@@ -156,24 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn a_use_is_one_of_its_api_and_project_only() {
-        let replays = Replays::default();
-        let note = |used| replays.note(used, second(300), second(0));
-        for other in [
-            used("notes", "apollo", b"mac"),
-            used("other", "apollo", b"mac"),
-            used("notes", "gemini", b"mac"),
-            used("notes", "apollo", b"another"),
-            used("notes", "apollom", b"ac"),
-            used("notesa", "pollo", b"mac"),
-        ] {
-            assert_eq!((note(other), note(other)), (Noted::First, Noted::Again));
-        }
-    }
-
-    #[test]
     fn a_use_is_forgotten_when_it_could_not_be_repeated_and_not_before() {
-        let replays = Replays::default();
+        let replays = Memory::default();
         let note = |now| replays.note(numbered(1), second(300), second(now));
         assert_eq!(note(0), Noted::First);
         for now in [0, 299, 300, 301, 300 + CLOCK_STEP_SECONDS] {
@@ -184,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_a_little_brings_nothing_back() {
-        let replays = Replays::default();
+        let replays = Memory::default();
         assert_eq!(replays.note(numbered(1), second(300), second(300)), Noted::First);
         assert_eq!(replays.note(numbered(2), second(700), second(300 + CLOCK_STEP_SECONDS)), Noted::First);
         assert_eq!(replays.note(numbered(1), second(300), second(300)), Noted::Again);
@@ -192,12 +145,12 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_gives_its_memory_back() {
-        let replays = Replays::default();
+        let replays = Memory::default();
         for number in 0..10_000 {
             assert_eq!(replays.note(numbered(number), second(300), second(0)), Noted::First);
         }
         assert!(replays.capacity() >= 20_000);
-        assert_eq!(format!("{replays:?}"), "Replays(10000)");
+        assert_eq!(format!("{replays:?}"), "10000");
         // Each part forgets when it is asked next.
         for number in 10_000..10_200 {
             replays.note(numbered(number), second(900), second(600));
@@ -207,7 +160,7 @@ mod tests {
 
     #[test]
     fn without_room_nothing_is_forgotten_early_and_nothing_new_is_taken() {
-        let replays = Replays::with_room_for(4);
+        let replays = Memory::with_room_for(4);
         let noted: Vec<Noted> =
             (0..1_000).map(|number| replays.note(numbered(number), second(300), second(0))).collect();
         let taken = (0..1_000).filter(|number| noted[*number as usize] == Noted::First);
@@ -222,7 +175,7 @@ mod tests {
 
     #[test]
     fn of_many_at_once_one_is_the_first() {
-        let replays = Arc::new(Replays::default());
+        let replays = Arc::new(Memory::default());
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let replays = Arc::clone(&replays);
