@@ -95,7 +95,7 @@ async fn prepare(folder: &Path) -> (Config, CachedStore<SqliteStore>, String) {
         expires: None,
         sources: Vec::new(),
     };
-    let keys = Keys::new(&store, &config.apis, &SystemClock);
+    let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
     let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
     let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     (config, cached, issued.key.expose().to_owned())
