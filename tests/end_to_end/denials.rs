@@ -23,7 +23,7 @@ const BODIES: [(&str, Option<&str>); 2] =
     [("in the words of examples/cortex-edr.yaml", None), ("in Doorward's own words", Some("{}"))];
 
 /// Routes beside the example's own, for reasons that none of its own gives.
-const MORE_ROUTES: [(&str, &str); 8] = [
+const MORE_ROUTES: [(&str, &str); 9] = [
     ("DOORWARD_APIS__0__ROUTES__5", "{ match: GET /v1/live, environments: [live] }"),
     ("DOORWARD_APIS__0__ROUTES__6", "{ match: GET /v1/services, principals: [service_key] }"),
     ("DOORWARD_APIS__0__ROUTES__7", "{ match: 'GET /v1/organizations/{organization}', organization: path }"),
@@ -34,6 +34,10 @@ const MORE_ROUTES: [(&str, &str); 8] = [
     ),
     ("DOORWARD_APIS__0__ROUTES__10", "{ match: 'GET /v1/projects/{project}', project: path }"),
     ("DOORWARD_APIS__0__ROUTES__11", "{ match: GET /v1/sold, entitlements: [reports] }"),
+    (
+        "DOORWARD_APIS__0__ROUTES__12",
+        "{ match: GET /v1/limited, cost: 0, limits: { by: credential, quotas: [1/day] } }",
+    ),
     ("DOORWARD_APIS__0__CLIENT_ADDRESS", "peer"),
 ];
 
@@ -81,6 +85,32 @@ fn elsewhere(reader: &str, suspended: &str) -> Vec<Refusal> {
             Request::new("POST", HOST, "/v1/bodies").bearer(reader),
         ),
     ]
+}
+
+/// What comes after the last request that there was room for, and after the last bad credential.
+async fn too_much(environment: &[(&str, &str)]) -> String {
+    let attempts = [("DOORWARD_APIS__0__LIMITS__ATTEMPTS", "[1/day]")];
+    let example = std::fs::read_to_string(root().join("examples/cortex-edr.yaml")).expect("the example");
+    let site = Site::with_environment(&example, &[environment, &attempts].concat());
+    let create = || site.create(&["--api", "cortex-edr", "--scope", "read"]);
+    let (key, revoked) = (create().key, create());
+    site.revoke(&revoked.id);
+    let world = World::start(NEWEST, site, |recipe| recipe).await;
+    let refusals = [
+        refusal(
+            "rate_limited",
+            "a second request where there is room for one",
+            get("/v1/limited").bearer(&key),
+        ),
+        refusal("too_many_attempts", "a second bad key", get("/v1/scans").bearer(&revoked.key)),
+    ];
+    let mut text = String::new();
+    for refusal in refusals {
+        let mut client = world.envoy.client();
+        client.send(&refusal.request).await;
+        text += &show(&refusal, &client.send(&refusal.request).await);
+    }
+    text
 }
 
 /// What came over plain HTTP, where that is refused.
@@ -166,12 +196,18 @@ fn show(refusal: &Refusal, response: &Response) -> String {
     let target = String::from_utf8_lossy(&request.target);
     let target = target.split('?').next().unwrap_or_default();
     let mut text = format!("\n-- {reason}: {how}\n{} {target}\n{}\n", request.method, response.status);
+    let mut body = response.text();
     for name in HEADERS {
-        if let Some(value) = response.header(name) {
-            let _ = writeln!(text, "{name}: {value}");
+        let Some(mut value) = response.header(name) else { continue };
+        if name == "retry-after" {
+            // The time differs as well.
+            assert!(value.parse::<u32>().is_ok_and(|seconds| seconds > 0), "{value}");
+            body = body.replace(value, "SECONDS");
+            value = "SECONDS";
         }
+        let _ = writeln!(text, "{name}: {value}");
     }
-    text + &response.text() + "\n"
+    text + &body + "\n"
 }
 
 /// Takes the store away, so that nothing can be found out about keys that are not remembered.
@@ -192,7 +228,7 @@ async fn measure(denials: Option<&str>) -> String {
     let mut environment = vec![("DOORWARD_BUDGET", "5s")];
     environment.extend(MORE_ROUTES);
     environment.extend(denials.map(|denials| ("DOORWARD_APIS__0__DENIALS", denials)));
-    let insecure = insecure(&environment).await;
+    let elsewhere = insecure(&environment).await + &too_much(&environment).await;
     environment.push(("DOORWARD_APIS__0__GUARDS", "{ browser_keys: refuse }"));
     let site = Site::with_environment(&example, &environment);
     let refusals = refusals(&site);
@@ -203,7 +239,7 @@ async fn measure(denials: Option<&str>) -> String {
         let response = client.send(&refusal.request).await;
         text += &show(refusal, &response);
     }
-    text += &insecure;
+    text += &elsewhere;
     text += &unavailable(&world, &mut client).await;
     assert_eq!(world.upstream.received(), 0, "a refused request reached the upstream");
     let lines = world.envoy.access_log(refusals.len() + 1).await;

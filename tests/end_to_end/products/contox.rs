@@ -1,4 +1,4 @@
-//! Contox, line by line of its table. Its limits are not configured yet, and when a key was used last is not kept yet.
+//! Contox, line by line of its table. When a key was used last is not kept yet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -307,6 +307,69 @@ fn line_error_body_is_the_same_for_everything_that_does_not_authenticate() {
         ] {
             assert_unauthorized(&product.send(&request).await, how);
         }
+    });
+}
+
+/// Limit, remaining and reset of an answer.
+fn limits(response: &Response) -> [i64; 3] {
+    ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"].map(|name| {
+        let value = response.header(name).unwrap_or_else(|| panic!("no {name}: {}", response.status));
+        value.parse().expect("a number")
+    })
+}
+
+/// Waits until a minute of the clock has begun that has this many seconds left.
+async fn early_in_a_minute(left: i64) {
+    let past = unix_time(0) % 60;
+    if past + left > 60 {
+        let wait = u64::try_from(60 - past).expect("some seconds");
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+    }
+}
+
+#[test]
+fn line_rate_limit_200_requests_a_minute_of_an_address_whatever_is_presented() {
+    run(async {
+        let product = start().await;
+        let key = key(&product, &[]).key;
+        let mut client = product.world.envoy.client();
+        early_in_a_minute(40).await;
+        let begin = unix_time(0) / 60 * 60;
+        let good = product.request("GET", "/api/projects").bearer(&key);
+        let bad = product.request("GET", "/api/projects").bearer("contox_sk_unknown");
+        for used in 1..=200 {
+            let is_good = used % 2 == 0;
+            let response = client.send(if is_good { &good } else { &bad }).await;
+            assert_eq!(response.status, if is_good { 200 } else { 401 }, "{used}");
+            assert_eq!(limits(&response), [200, 200 - used, begin + 60], "{used}");
+        }
+        for request in [&good, &bad] {
+            let refused = client.send(request).await;
+            assert_eq!((refused.status, limits(&refused)), (429, [200, 0, begin + 60]));
+            let seconds = refused.header("retry-after").expect("it is told");
+            let body = format!(r#"{{"error":"Rate limit exceeded. Please retry after {seconds} seconds."}}"#);
+            assert_eq!(refused.text(), body);
+            let until: i64 = seconds.parse().expect("a number");
+            assert!((until - (begin + 60 - unix_time(0))).abs() <= 1, "{until} s");
+        }
+    });
+}
+
+#[test]
+fn line_rate_limit_some_endpoints_have_a_limit_of_their_own() {
+    run(async {
+        let product = start().await;
+        let key = key(&product, &[]).key;
+        let make = || product.request("POST", "/api/keys").bearer(&key);
+        early_in_a_minute(20).await;
+        for used in 1..=10 {
+            let response = product.send(&make()).await;
+            assert_eq!((response.status, limits(&response)[..2].to_vec()), (200, vec![10, 10 - used]));
+        }
+        let refused = product.send(&make()).await;
+        assert_eq!((refused.status, limits(&refused)[..2].to_vec()), (429, vec![10, 0]));
+        let elsewhere = product.send(&product.request("GET", "/api/projects").bearer(&key)).await;
+        assert_eq!((elsewhere.status, limits(&elsewhere)[0]), (200, 200));
     });
 }
 

@@ -1,5 +1,5 @@
-//! Product 2, `CortexEDR`, line by line of its table, with `examples/cortex-edr.yaml` as it is shipped. Its
-//! limits come later. Its error bodies are pinned by the suite on denials.
+//! Product 2, `CortexEDR`, line by line of its table, with `examples/cortex-edr.yaml` as it is shipped. Its error
+//! bodies are pinned by the suite on denials.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::harness::{
     site::Key,
 };
 
-use super::{Product, caller};
+use super::{Product, caller, unix_time};
 
 async fn start(changes: &[(&str, &str)]) -> Product {
     Product::start("cortex-edr", "api.cortex-edr.com", changes, |_| ()).await
@@ -143,6 +143,84 @@ fn line_error_body_is_the_one_of_the_products_pages() {
         let page = r#"{"error":{"code":"UNAUTHORIZED","message":"Invalid API key provided","details":{"required_permissions":["read"],"provided_permissions":[]}}}"#;
         assert_eq!(response.text(), page);
         assert_eq!(response.header("content-type"), Some("application/json"));
+    });
+}
+
+/// Limit, remaining and reset of an answer.
+fn limits(response: &Response) -> [i64; 3] {
+    ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"].map(|name| {
+        let value = response.header(name).unwrap_or_else(|| panic!("no {name}: {}", response.status));
+        value.parse().expect("a number")
+    })
+}
+
+#[test]
+fn line_plans_each_allows_so_many_requests_a_minute_and_the_organizations_holds_where_the_key_has_none() {
+    run(async {
+        let product = product().await;
+        let create_in = |organization: &str, words: &[&str]| {
+            let fixed = ["--api", "cortex-edr", "--scope", "read"];
+            product.site().key_of(organization, &[&fixed, words].concat()).key
+        };
+        let words = ["organizations", "create", "umbrella", "--name", "Umbrella", "--api", "cortex-edr"];
+        product.site().json(&[&words[..], &["--plan", "enterprise"]].concat());
+        let cases = [
+            (create_in("acme", &[]), 100),
+            (create_in("acme", &["--plan", "vibe-coder"]), 100),
+            (create_in("acme", &["--plan", "developer"]), 500),
+            (create_in("acme", &["--plan", "enterprise"]), 2000),
+            (create_in("umbrella", &[]), 2000),
+            (create_in("umbrella", &["--plan", "developer"]), 500),
+        ];
+        for (key, expected) in cases {
+            for used in 1..=2 {
+                let response = ask(&product, "GET", "/v1/scans/7", Some(&key)).await;
+                let [limit, remaining, _] = limits(&response);
+                assert_eq!((limit, remaining), (expected, expected - used));
+            }
+        }
+    });
+}
+
+#[test]
+fn line_headers_limit_remaining_and_reset_stand_on_every_answer_to_a_key() {
+    run(async {
+        let product = product().await;
+        let key = create(&product, &["--scope", "read"]).key;
+        let allowed = limits(&ask(&product, "GET", "/v1/scans/7", Some(&key)).await);
+        let now = unix_time(0);
+        assert!(allowed[2] > now && allowed[2] <= now + 62, "{allowed:?} at {now}");
+        let forbidden = ask(&product, "DELETE", "/v1/users/7", Some(&key)).await;
+        assert_eq!((forbidden.status, limits(&forbidden)[1]), (403, 99), "it takes nothing");
+        for _ in 0..99 {
+            assert_eq!(ask(&product, "GET", "/v1/scans/7", Some(&key)).await.status, 200);
+        }
+        let refused = ask(&product, "GET", "/v1/scans/7", Some(&key)).await;
+        assert_eq!(refused.status, 429, "the 101st");
+        assert_eq!(limits(&refused)[..2], [100, 0]);
+        let retry_after: i64 = refused.header("retry-after").expect("it is told").parse().expect("a number");
+        assert!((1..=62).contains(&retry_after), "{retry_after}");
+        let details = json!({ "required_permissions": ["read"], "provided_permissions": ["read"] });
+        assert_eq!(
+            error(&refused),
+            json!({ "code": "RATE_LIMITED", "message": "Rate limit exceeded", "details": details })
+        );
+        let other = create(&product, &["--scope", "read"]).key;
+        assert_eq!(ask(&product, "GET", "/v1/scans/7", Some(&other)).await.status, 200, "another key");
+    });
+}
+
+#[test]
+fn line_several_windows_hold_together_and_the_headers_speak_of_the_nearest() {
+    run(async {
+        let plans = [("DOORWARD_PLANS", "{ vibe-coder: [4/minute, 3/hour, 2/day] }")];
+        let product = start(&plans).await;
+        let key = create(&product, &["--scope", "read"]).key;
+        for expected in [[2, 1], [2, 0], [2, 0]] {
+            let response = ask(&product, "GET", "/v1/scans/7", Some(&key)).await;
+            assert_eq!(limits(&response)[..2], expected);
+            assert_eq!(response.status == 429, response.header("retry-after").is_some());
+        }
     });
 }
 
