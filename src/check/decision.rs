@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::{
     config::{LimitHeaders, Route},
     domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
+    store::{Inquiry, Lookups},
 };
 
 use super::{
@@ -77,14 +78,21 @@ impl<'r> Seen<'r> {
 
     /// Looks at the quotas of somebody who is refused for what they may not do, so that the refusal tells of
     /// them. Nothing is taken.
-    pub(super) async fn look(&mut self, refusal: &Refusal, counting: Counting<'r, '_>, now: Timestamp) {
+    pub(super) async fn look<S: Lookups>(
+        &mut self,
+        refusal: &Refusal,
+        counting: Counting<'r, '_>,
+        store: Inquiry<'_, S>,
+        now: Timestamp,
+    ) {
         let is_told = |api: &GuardedApi| api.config.limits.headers != LimitHeaders::None;
         if refusal.is_forbidden()
             && self.waiver(now).is_none()
             && let (Some(api), Some(matched), Some(principal)) = (self.api, self.matched, &self.principal)
             && is_told(api)
         {
-            counting.look(api, matched, (principal, self.standing.as_ref()), &mut self.gauge).await;
+            let known = (principal, self.standing.as_ref());
+            counting.look(api, matched, known, store, &mut self.gauge).await;
         }
     }
 

@@ -194,7 +194,7 @@ impl<S: Lookups> Checker<S> {
         }
         .await;
         if let Err(refusal) = &judged {
-            seen.look(refusal, counting, now).await;
+            seen.look(refusal, counting, store, now).await;
         }
         decision::conclude(seen, judged, now)
     }

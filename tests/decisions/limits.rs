@@ -331,15 +331,23 @@ async fn a_403_shows_the_state_without_counting_and_a_401_shows_what_was_counted
     let unknown = crate::door::unknown_key("nt_live_", 77);
     assert_eq!(told(&door.knock(get("/notes").bearer(&unknown)).await), "");
 
-    // Without its organization's record nobody knows the plan of a key that has none of its own.
+    // Before it is found out for whom it acts, the plan of a key's organization is known all the same.
     let door = Door::with(&config(
         "{ by: credential, plan: small }",
         "      - { match: /bound, organization: { from: [{ query: org }] } }",
     ))
     .await;
-    let key = self::key(&door, |_| ()).await;
-    let mismatch = door.knock(get("/bound?org=zenith").bearer(&key)).await;
-    assert_eq!((reason(&mismatch), told(&mismatch).as_str()), (Some("organization_mismatch"), ""));
+    organization(&door, "acme", Some("large")).await;
+    for (of, expected) in
+        [("acme", "Limit: 5, Remaining: 5, Reset: 0"), ("nobody", "Limit: 2, Remaining: 2, Reset: 0")]
+    {
+        let key = self::key(&door, |record| record.organization = of.parse().expect("an id")).await;
+        let mismatch = door.knock(get("/bound?org=zenith").bearer(&key)).await;
+        assert_eq!((reason(&mismatch), told(&mismatch).as_str()), (Some("organization_mismatch"), expected));
+    }
+    // A person acts for one organization at a time, and nobody knows for which.
+    let person = door.knock(get("/bound?org=zenith").bearer(&token("ada"))).await;
+    assert_eq!((reason(&person), told(&person).as_str()), (Some("organization_mismatch"), ""));
 }
 
 #[tokio::test]

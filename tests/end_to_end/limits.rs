@@ -1,11 +1,17 @@
 //! Limits through real Envoys, counted in the memory of one replica: what a client sees of them.
 
-use crate::harness::{
-    client::{Http2, Request, Response},
-    envoy::{NEWEST, OLDEST},
-    run,
-    site::Site,
-    world::World,
+use serde_json::Value;
+
+use crate::{
+    harness::{
+        PATIENCE,
+        client::{Http2, Request, Response},
+        envoy::{NEWEST, OLDEST},
+        eventually, run,
+        site::Site,
+        world::World,
+    },
+    redis_servers::Server,
 };
 
 const CONFIG: &str = "
@@ -28,8 +34,8 @@ async fn world(version: &str) -> World {
     World::start(version, Site::new(CONFIG), |recipe| recipe).await
 }
 
-fn key(world: &World) -> (String, String) {
-    let answer = world.site.json(&[
+fn key(site: &Site) -> (String, String) {
+    let answer = site.json(&[
         "keys",
         "create",
         "--api",
@@ -42,7 +48,7 @@ fn key(world: &World) -> (String, String) {
         "read",
     ]);
     let text = |name: &str| answer[name].as_str().expect("text").to_owned();
-    world.site.note_secret(&text("key"));
+    site.note_secret(&text("key"));
     (text("id"), text("key"))
 }
 
@@ -87,7 +93,7 @@ fn the_client_is_told_of_its_quota_once_and_whatever_the_upstream_says() {
     run(async {
         for version in [OLDEST, NEWEST] {
             let world = world(version).await;
-            let (_, key) = key(&world);
+            let (_, key) = key(&world.site);
             let mut client = world.envoy.client();
             let mut http2 = Http2::to(world.envoy.address).await;
             assert_told(&client.send(&get("/notes/1").bearer(&key)).await, 2);
@@ -102,7 +108,7 @@ fn the_client_is_told_of_its_quota_once_and_whatever_the_upstream_says() {
                 assert_eq!(refused.status, 429, "{version}: {refused:?}");
                 assert_told(&refused, 0);
                 let retry_after = seconds(&refused, "retry-after");
-                let body: serde_json::Value = serde_json::from_slice(&refused.body).expect("JSON");
+                let body: Value = serde_json::from_slice(&refused.body).expect("JSON");
                 assert_eq!(
                     (&body["reason"], &body["retry_after"]),
                     (&"rate_limited".into(), &retry_after.into())
@@ -124,7 +130,7 @@ fn the_client_is_told_of_its_quota_once_and_whatever_the_upstream_says() {
 fn a_rotated_key_goes_on_where_the_old_one_was() {
     run(async {
         let world = world(NEWEST).await;
-        let (id, old) = key(&world);
+        let (id, old) = key(&world.site);
         let mut client = world.envoy.client();
         for remaining in [2, 1] {
             assert_told(&client.send(&get("/notes/1").bearer(&old)).await, remaining);
@@ -156,7 +162,7 @@ fn an_address_is_counted_where_nobody_is_proven() {
 fn whoever_guesses_too_often_is_refused_and_a_known_key_is_not() {
     run(async {
         let world = world(NEWEST).await;
-        let ((_, known), (_, unseen)) = (key(&world), key(&world));
+        let ((_, known), (_, unseen)) = (key(&world.site), key(&world.site));
         let mut client = world.envoy.client();
         assert_eq!(client.send(&get("/notes/1").bearer(&known)).await.status, 200);
         for _ in 0..4 {
@@ -174,5 +180,68 @@ fn whoever_guesses_too_often_is_refused_and_a_known_key_is_not() {
             assert_eq!(world.doorward.metric("doorward_attempts_total", &labels).await, times);
         }
         world.assert_no_secret().await;
+    });
+}
+
+#[test]
+fn an_audit_line_says_for_how_long_it_is_refused() {
+    run(async {
+        let world = world(NEWEST).await;
+        let mut client = world.envoy.client();
+        for _ in 0..3 {
+            client.send(&get("/status")).await;
+        }
+        let line: Value = eventually("the audit line", PATIENCE, async || {
+            let log = world.doorward.process.log();
+            let line = log.lines().find(|line| line.contains("rate_limited"));
+            line.and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| "there is none".to_owned())
+        })
+        .await;
+        assert!(
+            line["retry_after"].as_u64().is_some_and(|seconds| (1..=86_400).contains(&seconds)),
+            "{line}"
+        );
+        assert!(
+            line["cause"].as_str().is_some_and(|cause| cause.starts_with("2/day under the rule")),
+            "{line}"
+        );
+    });
+}
+
+#[test]
+fn doorward_check_looks_at_what_was_counted_in_redis_and_takes_nothing() {
+    run(async {
+        let redis = Server::start(&[]).await;
+        let site = Site::new(&format!("counters: redis+unix://{}{CONFIG}", redis.socket().display()));
+        let (_, key) = key(&site);
+        let world = World::start(NEWEST, site, |recipe| recipe).await;
+        let mut client = world.envoy.client();
+        assert_told(&client.send(&get("/notes/1").bearer(&key)).await, 2);
+        let bearer = format!("authorization: Bearer {key}");
+        let check = |target: &str| -> Value {
+            let words = ["check", "--peer", "127.0.0.1", "-H", &bearer, target, "--output", "json"];
+            serde_json::from_slice(&world.site.run(&words).stdout).expect("JSON")
+        };
+        for _ in 0..3 {
+            let told = check("http://notes.test/notes/1");
+            let admit = &told["stages"][5]["saw"];
+            assert_eq!(admit["quotas"][0]["remaining"], 2, "{told}");
+            assert_eq!(told["answer"]["headers"]["X-RateLimit-Remaining"], "2", "{told}");
+        }
+        let replicas: u64 = redis.ask(&["ZCARD", "doorward:replicas"]);
+        assert_eq!(replicas, 1, "who looks is no replica");
+        for remaining in [1, 0] {
+            assert_told(&client.send(&get("/notes/1").bearer(&key)).await, remaining);
+        }
+        let told = check("http://notes.test/notes/1");
+        assert_eq!(
+            (&told["decision"], &told["reason"]),
+            (&"denied".into(), &"rate_limited".into()),
+            "{told}"
+        );
+        drop(redis);
+        let told = check("http://notes.test/notes/1");
+        assert_eq!(told["decision"], "allowed", "{told}");
+        assert_eq!(told["stages"][5]["saw"]["counters"], "in Redis, which does not answer");
     });
 }

@@ -16,7 +16,7 @@ use super::{
     route::{GuardedApi, Matched},
 };
 
-pub use standing::{Standing, stand};
+pub use standing::{Standing, own_organization, stand};
 
 /// The proof that this principal may make this request of this API. Only this stage makes one.
 #[derive(Debug)]

@@ -197,6 +197,18 @@ async fn find_organization<S: Lookups>(
     }
 }
 
+/// What the store knows of the organization that a principal always acts for, as far as that may use this API. If
+/// the principal acts for one at a time, or the store does not answer, nobody can tell.
+pub async fn own_organization<S: Lookups>(
+    principal: &Principal,
+    api: &Api,
+    store: Inquiry<'_, S>,
+) -> Option<Option<Arc<OrganizationRecord>>> {
+    let Belonging::To(id) = principal.belonging() else { return None };
+    let found = store.find::<OrganizationRecord>(id).await.ok()?;
+    Some(found.filter(|record| record.apis.contains(&api.name)))
+}
+
 /// The project that a request is about.
 enum Project {
     /// The principal is confined to it.

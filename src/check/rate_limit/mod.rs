@@ -13,11 +13,17 @@ mod gauge;
 mod rules;
 mod subject;
 
-use crate::{config::LimitBy, domain::DenialReason};
+use ipnet::IpNet;
+
+use crate::{
+    config::LimitBy,
+    domain::DenialReason,
+    store::{Inquiry, Lookups},
+};
 
 use super::{
-    authn::Principal,
-    authz::{Grant, Standing},
+    authn::{Belonging, Principal},
+    authz::{self, Grant, Standing},
     refusal::Refusal,
     request::InboundRequest,
     route::{GuardedApi, Matched},
@@ -65,7 +71,8 @@ impl<'r> Counting<'r, '_> {
         gauge: &mut Gauge<'r>,
     ) -> Result<Arrival, Refusal> {
         if !waits {
-            let caller = self.caller_at(request, api, matched)?;
+            let network = self.network(request, api, matched)?;
+            let caller = Caller { network, ..Caller::default() };
             let measures = self.measures(api, matched, caller, |by| by == LimitBy::ClientAddress);
             self.take(api, measures, gauge).await?;
         }
@@ -86,12 +93,10 @@ impl<'r> Counting<'r, '_> {
         gauge: &mut Gauge<'r>,
     ) -> Result<Admission<'r>, Refusal> {
         let api = grant.api();
-        let mut caller = Caller::default();
+        let mut caller = Caller::standing(grant.standing());
         if !arrival.is_counted {
-            caller = self.caller_at(grant.request(), api, matched)?;
+            caller.network = self.network(grant.request(), api, matched)?;
         }
-        caller.principal = Some(grant.standing().principal());
-        caller.standing = Some(grant.standing());
         let is_left = |by| !(arrival.is_counted && by == LimitBy::ClientAddress);
         let measures = self.measures(api, matched, caller, is_left);
         self.take(api, measures, gauge).await?;
@@ -100,32 +105,49 @@ impl<'r> Counting<'r, '_> {
 
     /// Looks at the quotas of somebody who was proven and is refused for what they may not do, without taking anything.
     /// What is not known is left out.
-    pub async fn look(
+    pub async fn look<S: Lookups>(
         self,
         api: &GuardedApi,
         matched: Matched<'_>,
         (principal, standing): (&Principal, Option<&Standing>),
+        store: Inquiry<'_, S>,
         gauge: &mut Gauge<'r>,
     ) {
-        let caller = Caller { network: None, principal: Some(principal), standing };
+        let own;
+        let caller = if let Some(standing) = standing {
+            Caller::standing(standing)
+        } else {
+            own = authz::own_organization(principal, &api.config, store).await;
+            let record = own.as_ref().and_then(Option::as_deref);
+            let organization = match principal.belonging() {
+                Belonging::To(own) => Some(own),
+                _ => None,
+            };
+            Caller {
+                network: None,
+                principal: Some(principal),
+                organization,
+                project: principal.project(),
+                organization_plan: own.is_some().then(|| record?.plan.as_ref()),
+            }
+        };
         let measures = self.measures(api, matched, caller, |by| by != LimitBy::ClientAddress);
         self.look_at(measures, gauge).await;
     }
 
     /// Whence the request comes, if a rule asks for it.
-    fn caller_at(
+    fn network(
         &self,
         request: &InboundRequest<'_>,
         api: &GuardedApi,
         matched: Matched<'_>,
-    ) -> Result<Caller<'static>, Refusal> {
+    ) -> Result<Option<IpNet>, Refusal> {
         if !self.rules.of(api, matched).any(|(rule, _)| rule.by == LimitBy::ClientAddress) {
-            return Ok(Caller::default());
+            return Ok(None);
         }
-        let network = request.client_network(api.config.client_address).ok_or_else(|| {
+        request.client_network(api.config.client_address).map(Some).ok_or_else(|| {
             let cause = "the client's address could not be told, and a limit counts by it";
             Refusal::denied(DenialReason::RequestMalformed, cause)
-        })?;
-        Ok(Caller { network: Some(network), ..Caller::default() })
+        })
     }
 }

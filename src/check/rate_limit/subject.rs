@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use crate::{
     check::{authn::Principal, authz::Standing},
     config::LimitBy,
-    domain::{PlanName, PrincipalKind},
+    domain::{OrganizationId, PlanName, PrincipalKind, ProjectId},
 };
 
 use super::rules::{Allowance, Rule};
@@ -17,31 +17,47 @@ pub(super) struct Caller<'a> {
     pub(super) network: Option<IpNet>,
     /// Who was proven.
     pub(super) principal: Option<&'a Principal>,
-    /// For whom it acts.
-    pub(super) standing: Option<&'a Standing>,
+    /// The organization that it acts for.
+    pub(super) organization: Option<&'a OrganizationId>,
+    /// The project that it acts in.
+    pub(super) project: Option<&'a ProjectId>,
+    /// The plan of its organization, if it is known whether there is one.
+    pub(super) organization_plan: Option<Option<&'a PlanName>>,
 }
 
 impl<'a> Caller<'a> {
+    /// Somebody who acts for others as it was found out.
+    pub(super) fn standing(standing: &'a Standing) -> Self {
+        Self {
+            network: None,
+            principal: Some(standing.principal()),
+            organization: standing.organization(),
+            project: standing.project(),
+            organization_plan: Some(standing.organization_plan()),
+        }
+    }
+
     /// What tells it from all others that are counted in this way; `None` if it is not counted so.
     pub(super) fn subject(&self, by: LimitBy) -> Option<String> {
         match by {
             LimitBy::Credential => by_credential(self.principal?),
             LimitBy::Principal => by_principal(self.principal?),
-            LimitBy::Organization => self.standing?.organization().map(ToString::to_string),
-            LimitBy::Project => self.standing?.project().map(ToString::to_string),
+            LimitBy::Organization => self.organization.map(ToString::to_string),
+            LimitBy::Project => self.project.map(ToString::to_string),
             LimitBy::ClientAddress => self.network.map(|network| network.to_string()),
         }
     }
 
-    /// How much it may under a rule; `None` if its plan matters and is not known yet.
+    /// How much it may under a rule; `None` if its plan matters and is not known.
     pub(super) fn allowance<'r>(&self, rule: &'r Rule) -> Option<&'r Allowance> {
-        let is_known = self.standing.is_some() || !rule.is_by_plan() || rule.by == LimitBy::ClientAddress;
+        let depends = rule.is_by_plan() && rule.by != LimitBy::ClientAddress;
+        let is_known = !depends || self.organization_plan.is_some();
         is_known.then(|| rule.allowance(self.plans(rule.by)))
     }
 
     /// The plans that it has for what is counted in this way, the first before the second.
     fn plans(&self, by: LimitBy) -> [Option<&'a PlanName>; 2] {
-        let organization = self.standing.and_then(Standing::organization_plan);
+        let organization = self.organization_plan.flatten();
         match by {
             LimitBy::Credential | LimitBy::Principal => {
                 [self.principal.and_then(Principal::plan), organization]
