@@ -8,7 +8,7 @@
 mod lease;
 mod memory;
 mod meter;
-mod redis;
+pub mod redis;
 mod sharded;
 mod window;
 

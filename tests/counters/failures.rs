@@ -106,15 +106,15 @@ async fn a_server_that_stands_still_is_waited_for_three_times() {
 async fn a_full_server_says_so_and_nothing_is_half_written() {
     let server = Server::start(&["--maxmemory-policy", "noeviction"]).await;
     let redis = connected(&server.settings()).await;
-    let lease = Some(LeaseId { replica: 1, number: 1 });
+    let lease = LeaseId { replica: 1, number: 1 };
     let bounds = [bound(100, 3_600, Sliding)];
-    let grant = take_one(&*redis, Order { lease, ..order("full", &bounds, 10) }).await;
+    let grant = take_one(&*redis, Order { lease: Some(lease), ..order("full", &bounds, 10) }).await;
     let before: Vec<String> = server.ask(&["HGETALL", "doorward:{notes/0/full}"]);
     server.tell(&["CONFIG", "SET", "maxmemory", "1"]);
     let told = redis.take(&[order("full", &bounds, 1)]).await.expect_err("it is full").to_string();
     assert!(told.contains("it is full: `maxmemory` is reached"), "{told}");
     assert_eq!(server.ask::<Vec<String>>(&["HGETALL", "doorward:{notes/0/full}"]), before);
-    let (name, bounds, lease) = (named("full"), bounds.as_slice().into(), lease.expect("there is one"));
+    let (name, bounds) = (named("full"), bounds.as_slice().into());
     let given = Return { name, bounds, buckets: grant.buckets, lease, left: 4 };
     redis.give_back(&[given]).await.expect("what is given back needs no room");
     opened(&redis).await;

@@ -23,9 +23,9 @@ pub(crate) async fn takers_at_once_never_exceed_the_limit<C: Counters>(counters:
                 taken
             })
         };
-        let takers = join_all((0..64).map(taker)).await;
-        let taken: u64 = takers.into_iter().map(|taken| taken.expect("no panic")).sum();
-        assert_eq!(taken, 1_000, "{kind:?}");
+        let amounts = join_all((0..64).map(taker)).await;
+        let sum: u64 = amounts.into_iter().map(|amount| amount.expect("no panic")).sum();
+        assert_eq!(sum, 1_000, "{kind:?}");
     }
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn a_taking_is_given_back_once<C: Counters>(counters: Arc<C>) {
         (Return { lease: lease(4), ..third(1) }, 40),
         (Return { name: named("leases of nobody"), ..third(1) }, 40),
     ] {
-        counters.give_back(&[given.clone()]).await.expect("an answer");
+        counters.give_back(std::slice::from_ref(&given)).await.expect("an answer");
         assert_eq!(remaining().await, expected, "{given:?}");
     }
 }
@@ -141,8 +141,8 @@ pub(crate) async fn answers_stand_in_the_order_of_orders<C: Counters>(counters: 
         .map(|number| order(&format!("many {}", number % 20), &[bound(100 + number, HOUR, Sliding)], number))
         .collect();
     let grants = counters.take(&orders).await.expect("an answer");
-    for (number, grant) in (1..).zip(&grants) {
-        let before = if number > 20 { number - 20 } else { 0 };
+    for (number, grant) in (1_u64..).zip(&grants) {
+        let before = number.saturating_sub(20);
         assert_eq!((grant.amount, grant.room.remaining), (number, 100 - before), "{number}");
     }
     let unbounded = [order("free", &[], 3), order("many 1", &[bound(100, HOUR, Sliding)], 0)];

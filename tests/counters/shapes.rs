@@ -2,7 +2,7 @@
 
 use doorward::{
     config::{RedisAddress, RedisCounters, RedisServers},
-    counters::Memory,
+    counters::{Memory, redis::inquire},
     domain::SystemClock,
 };
 
@@ -46,7 +46,7 @@ async fn redis_promises(redis: &Arc<Redis>, servers: &[&Server]) {
         assert_eq!(noted, Ok(is_first), "{used}");
     }
     until("the use is forgotten", async || {
-        redis.note_once(&[2; 32], Duration::from_millis(60_000)).await == Ok(true)
+        redis.note_once(&[2; 32], Duration::from_mins(1)).await == Ok(true)
     })
     .await;
     until("this replica is noted", async || redis.replicas() == 1).await;
@@ -110,4 +110,28 @@ async fn a_cluster_keeps_the_promises() {
     for master in masters {
         assert!(lives(master).len() > 3, "each node keeps a part");
     }
+}
+
+#[tokio::test]
+async fn an_operator_is_told_of_each_server() {
+    let cluster = Cluster::start().await;
+    cluster.masters[1].tell(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let settings = RedisCounters { timeout: Duration::from_secs(2), ..cluster.settings() };
+    let told = inquire(&settings, &SystemClock).await;
+    let expected = ["noeviction", "allkeys-lru", "noeviction"];
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (master, expected) in cluster.masters.iter().zip(expected) {
+        let told = told[&format!("127.0.0.1:{}", master.port)].as_ref().expect("an answer");
+        assert_eq!(told.policy.as_deref(), Some(expected));
+        assert!(told.version.as_ref().is_some_and(|version| version.starts_with(char::is_numeric)));
+        assert!(told.ahead_ms.abs() < 500, "{told:?}");
+    }
+    // Who may only count is asked no more than that.
+    let secured = Secured::start().await;
+    let told = inquire(&secured.settings(USER.0, USER.1), &SystemClock).await;
+    let told = told.values().next().expect("one server").as_ref().expect("an answer");
+    assert_eq!((&told.version, &told.policy), (&None, &None));
+    let wrong = inquire(&secured.settings(USER.0, "wrong"), &SystemClock).await;
+    let told: Vec<_> = wrong.values().collect();
+    assert_eq!(told, [&Err("it refuses user or password".to_owned())]);
 }

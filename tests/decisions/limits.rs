@@ -6,7 +6,10 @@ use doorward::{
 };
 use envoy_types::ext_authz::v3::pb::{CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
 
-use crate::door::{Call, Door, reason};
+use crate::{
+    attempts::token,
+    door::{Call, Door, reason},
+};
 
 /// An API with these limits, and these routes beside `/notes`.
 fn config(limits: &str, routes: &str) -> String {
@@ -23,6 +26,11 @@ apis:
     credentials:
       - api_key: {{ prefix: nt_live_, from: [{{ header: {{ name: authorization, scheme: Bearer }} }}] }}
       - session: {{ cookie: sid }}
+      - jwt:
+          issuer: https://login.example
+          audience: api
+          keys: {{ secret: {{ env: SEALING_KEY }} }}
+          from: [{{ header: {{ name: authorization, scheme: Bearer }} }}]
     limits: {limits}
     routes:
       - {{ match: /notes }}
@@ -146,6 +154,19 @@ async fn each_way_of_counting_tells_the_same_callers_apart() {
         }
         door.clock.advance(62);
         assert_eq!(admitted(&door, &call("itself"), 3).await, 2, "{by}, a minute later");
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_the_same_principal_however_they_prove_themselves() {
+    for (by, by_session) in [("principal", 1), ("credential", 2)] {
+        let door = door(&format!("{{ by: {by}, quotas: [2/minute] }}")).await;
+        let session = door.session(|_| ()).await;
+        for (user, left) in [("ada", 1), ("grace", 2)] {
+            let call = get("/notes").bearer(&token(user));
+            assert_eq!(admitted(&door, &call, if user == "ada" { 1 } else { 3 }).await, left, "{by}: {user}");
+        }
+        assert_eq!(admitted(&door, &get("/notes").cookie("sid", &session), 3).await, by_session, "{by}");
     }
 }
 

@@ -23,6 +23,7 @@ mod denials;
 mod fragments;
 mod jwks;
 mod lifecycle;
+mod limits;
 mod matrix;
 mod naughty;
 mod outage;

@@ -1,7 +1,7 @@
 //! Real Redis servers under the test's control, each in a folder of its own and on ports that were free. They end
 //! with what stands for them. More than one suite stands on this.
 
-#![allow(dead_code, unused_imports, reason = "no suite needs all of it")]
+#![allow(dead_code, reason = "no suite needs all of it")]
 #![allow(clippy::allow_attributes, reason = "what is dead code in one suite is none in another")]
 
 pub(crate) mod cluster;

@@ -12,13 +12,13 @@ use super::{Server, free_port, settings, spawn, until, write};
 pub(crate) struct Sentinels {
     /// The master at the beginning, and its replica.
     pub(crate) servers: [Server; 2],
-    sentinels: Vec<(Child, u16)>,
+    watching: Vec<(Child, u16)>,
     _folder: TempDir,
 }
 
 impl Drop for Sentinels {
     fn drop(&mut self) {
-        for (sentinel, _) in &mut self.sentinels {
+        for (sentinel, _) in &mut self.watching {
             let _ = sentinel.kill();
             let _ = sentinel.wait();
         }
@@ -33,7 +33,7 @@ impl Sentinels {
         let replica = Server::start(&["--replicaof", "127.0.0.1", &master_port]).await;
         until("the replica follows", async || replica.info("master_link_status") == "up").await;
         let folder = tempfile::tempdir().expect("a folder");
-        let mut sentinels = Vec::new();
+        let mut watching = Vec::new();
         for _ in 0..3 {
             let port = free_port();
             let text = format!(
@@ -42,9 +42,9 @@ impl Sentinels {
                 folder.path().display()
             );
             let file = write(&folder, &format!("{port}.conf"), &text);
-            sentinels.push((spawn("redis-server", &[&file, "--sentinel"]), port));
+            watching.push((spawn("redis-server", &[&file, "--sentinel"]), port));
         }
-        let started = Self { servers: [master, replica], sentinels, _folder: folder };
+        let started = Self { servers: [master, replica], watching, _folder: folder };
         until("the sentinels know each other", async || {
             started.ports().all(|port| {
                 let about = ask_port(port, &["SENTINEL", "MASTER", "counters"]);
@@ -58,7 +58,7 @@ impl Sentinels {
     }
 
     fn ports(&self) -> impl Iterator<Item = u16> {
-        self.sentinels.iter().map(|(_, port)| *port)
+        self.watching.iter().map(|(_, port)| *port)
     }
 
     /// Settings that ask the master.

@@ -139,11 +139,10 @@ impl<'a> Watch<'a> {
 }
 
 impl Attempt<'_> {
-    /// The refusal of whatever is not known to be good, if there was no room for the address.
-    pub(super) fn refusal(&self, now: Timestamp) -> Option<Refusal> {
+    /// For how long whatever is not known to be good is refused, if there was no room for the address.
+    pub(super) fn waits(&self, now: Timestamp) -> Option<Duration> {
         let until = self.watch.refused.0.get(&(self.api.clone(), self.network))?;
-        let wait = Duration::try_from(until.duration_since(now)).ok().filter(|wait| !wait.is_zero())?;
-        Some(self.refuse_for(wait))
+        Duration::try_from(until.duration_since(now)).ok().filter(|wait| !wait.is_zero())
     }
 
     /// Counts it, as it failed.
@@ -178,13 +177,13 @@ impl Attempt<'_> {
             Ok(Answer::Admitted(Some(Nearest { room, .. }))) if room.remaining == 0 => {
                 Err(self.refuse_for(room.reset_after))
             }
-            Ok(Answer::Admitted(_)) => Ok(()),
-            // It failed all the same, and that is what is answered.
-            Err(_) => Ok(()),
+            // Where nobody can count it, it failed all the same, and that is what is answered.
+            Ok(Answer::Admitted(_)) | Err(_) => Ok(()),
         }
     }
 
-    fn refuse_for(&self, wait: Duration) -> Refusal {
+    /// The refusal of what failed, or is not known to be good.
+    pub(super) fn refuse_for(&self, wait: Duration) -> Refusal {
         if self.watch.mode == Watching::Counts {
             self.limit.refused.increment(1);
         }

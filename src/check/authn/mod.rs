@@ -69,9 +69,9 @@ pub async fn verify<S: Lookups>(
     let Some(attempt) = watch.attempt(request, api)? else {
         return prove(credential, request, api, witnesses).await;
     };
-    if let Some(refusal) = attempt.refusal(now) {
+    if let Some(wait) = attempt.waits(now) {
         let remembered = Witnesses { store: store.only_remembering(), ..witnesses };
-        return prove(credential, request, api, remembered).await.map_err(|_| refusal);
+        return prove(credential, request, api, remembered).await.map_err(|_| attempt.refuse_for(wait));
     }
     let proven = prove(credential, request, api, witnesses).await;
     if matches!(&proven, Err(refusal) if refusal.is(DenialReason::CredentialInvalid)) {

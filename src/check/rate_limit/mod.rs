@@ -119,12 +119,13 @@ impl<'r> Counting<'r, '_> {
         api: &GuardedApi,
         matched: Matched<'_>,
     ) -> Result<Caller<'static>, Refusal> {
-        let network = request.client_network(api.config.client_address);
-        let mut rules = self.rules.of(api, matched);
-        if network.is_none() && rules.any(|(rule, _)| rule.by == LimitBy::ClientAddress) {
-            let cause = "the client's address could not be told, and a limit counts by it";
-            return Err(Refusal::denied(DenialReason::RequestMalformed, cause));
+        if !self.rules.of(api, matched).any(|(rule, _)| rule.by == LimitBy::ClientAddress) {
+            return Ok(Caller::default());
         }
-        Ok(Caller { network, ..Caller::default() })
+        let network = request.client_network(api.config.client_address).ok_or_else(|| {
+            let cause = "the client's address could not be told, and a limit counts by it";
+            Refusal::denied(DenialReason::RequestMalformed, cause)
+        })?;
+        Ok(Caller { network: Some(network), ..Caller::default() })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It looks, and changes nothing, beside a running server too.
 
+mod counters;
 mod files;
 mod finding;
 mod issuers;
@@ -24,14 +25,15 @@ use super::{ConfigFile, Exit, Failure, Output, block_on, print, table::plain, to
 
 use self::finding::{Finding, Level};
 
-/// Look whether everything is well: files, store, listeners, clocks, and what the configuration says.
+/// Look whether everything is well: files, store, counters, listeners, clocks, and what the configuration says.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   doorward doctor
   doorward doctor --config doorward.yaml --output json
 
-Run it as the user that the server runs as, before the server or beside it. It changes nothing.
+Run it as the user that the server runs as, before the server or beside it. It changes nothing,
+but writes a key to shared counters that lives for a second.
 Each line says how much it matters, what was looked at, what was found, and what to do:
   ok           all is well
   info         worth knowing; it may well be meant, as a public route is
@@ -76,6 +78,7 @@ async fn examine(path: &str, loaded: &Loaded, clock: &dyn Clock) -> Vec<Finding>
     let mut findings = configuration(path, loaded);
     findings.extend(files::examine(config));
     findings.extend(store::examine(config, now).await);
+    findings.extend(counters::examine(config, clock).await);
     findings.extend(issuers::examine(config, clock).await);
     findings.extend(listeners::examine(config, now).await);
     findings.extend(lints::examine(config, now));

@@ -218,10 +218,9 @@ impl SignatureCredential {
             );
         }
         if !self.signed.holes().any(|hole| *hole == SignedHole::Timestamp) {
-            let risk = if self.once != Once::No {
-                "can be sent again when the tolerance has passed"
-            } else {
-                "can be sent again for ever"
+            let risk = match self.once {
+                Once::No => "can be sent again for ever",
+                Once::Everywhere | Once::Memory => "can be sent again when the tolerance has passed",
             };
             report.warn(
                 at,

@@ -131,7 +131,9 @@ impl Link {
         if role == Role::CountingMaster {
             commands.cmd("ROLE");
         }
-        script::ALL.iter().for_each(|script| script.load(&mut commands));
+        for script in script::ALL {
+            script.load(&mut commands);
+        }
         for answer in self.ask(&commands).await? {
             match answer {
                 Value::ServerError(error) => return Err(failure::told(&error)),

@@ -16,6 +16,7 @@ mod breaker;
 mod discovery;
 mod exchange;
 mod failure;
+mod inquiry;
 mod keeper;
 mod link;
 mod meters;
@@ -42,6 +43,8 @@ use self::{
     keeper::Keeper,
     meters::Kind,
 };
+
+pub use inquiry::{Inquired, inquire};
 
 use super::{Counters, CountersError, Grant, Order, Return, Room};
 
@@ -141,9 +144,11 @@ impl Counters for Redis {
             requests => self.exchange.send(Kind::Take, requests).await.map_err(CountersError)?,
         };
         let mut answers = answers.iter();
-        let grant = |order: &Order| match order.bounds.is_empty() {
-            true => Some(unbounded(order)),
-            false => script::read_grant(order, answers.next()?),
+        let grant = |order: &Order| {
+            if order.bounds.is_empty() {
+                return Some(unbounded(order));
+            }
+            script::read_grant(order, answers.next()?)
         };
         let grants: Option<Vec<Grant>> = orders.iter().map(grant).collect();
         grants.ok_or_else(|| CountersError("the answer to an order is none".to_owned()))

@@ -172,3 +172,26 @@ async fn from_an_address_that_guessed_too_often_only_what_is_signed_under_rememb
         ])
         .await;
 }
+
+#[tokio::test]
+async fn all_secrets_of_a_project_have_one_quota() {
+    let limited = "    limits: { by: credential, quotas: [2/minute] }\n    credentials: &ingest";
+    let scene = Scene::under(&CONFIG.replacen("    credentials: &ingest", limited, 1)).await;
+    let other = "another secret, of 24 B";
+    for (project, secret) in [("apollo", SECRET), ("apollo", other), ("gemini", SECRET)] {
+        scene.secret("ingest", project, secret, |_| ()).await;
+    }
+    let (apollo, gemini) = (Client { secret: other, ..APOLLO }, Client { project: "gemini", ..APOLLO });
+    scene
+        .check(&[
+            ("by one", APOLLO.sign(b"1"), "allowed"),
+            ("by the other", apollo.sign(b"2"), "allowed"),
+            (
+                "by either",
+                APOLLO.sign(b"3"),
+                "rate_limited: 2/minute under the rule `credential`: 0 left, 1 needed",
+            ),
+            ("by another project", gemini.sign(b"4"), "allowed"),
+        ])
+        .await;
+}

@@ -1,4 +1,4 @@
-//! An upstream that answers every request with the request itself, as JSON.
+//! An upstream that answers every request with the request itself, as JSON, and with the headers that it asks for.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -41,6 +41,9 @@ impl Echo {
         found.map(|(_, value)| value.as_str()).collect()
     }
 }
+
+/// How the name of a header begins that comes back with the answer, under the rest of the name.
+const REPLY: &str = "x-reply-";
 
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
@@ -92,5 +95,11 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
         body,
     };
     let echo = serde_json::to_vec(&echo).expect("JSON");
-    Ok(Response::new(Full::new(echo.into())))
+    let mut response = Response::builder();
+    for (name, value) in &request.headers {
+        if let Some(name) = name.as_str().strip_prefix(REPLY) {
+            response = response.header(name, value);
+        }
+    }
+    Ok(response.body(Full::new(echo.into())).expect("headers that were sent can be sent back"))
 }

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     harness::run,
-    redis_servers::{Cluster, Sentinels, Server},
+    redis_servers::{Server, cluster::Cluster, sentinel::Sentinels},
 };
 
 use super::fleet::{Fleet, IMPATIENT, SECOND};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     harness::run,
-    redis_servers::{Cluster, Sentinels, Server},
+    redis_servers::{Server, cluster::Cluster, sentinel::Sentinels},
 };
 
 use self::fleet::{Counters, Fleet, Log, PATIENT, SECOND};
