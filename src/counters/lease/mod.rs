@@ -14,15 +14,15 @@
 //! A refusal is remembered until room is due, so that a flood of refused requests costs no trips.
 
 mod entry;
+mod returning;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::VecDeque,
     fmt,
-    mem::take,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -44,9 +44,6 @@ use self::entry::{Asked, Charge, Entry, Terms};
 
 /// Counts tokens taken for later use, and those of them given back.
 const TOKENS: &str = "doorward_lease_tokens_total";
-/// How often what is left is given back at most.
-const RETURN_INTERVAL_MIN: Duration = Duration::from_millis(5);
-
 /// Leases in front of shared counters.
 pub struct Leased<C> {
     shared: Arc<Shared<C>>,
@@ -304,7 +301,7 @@ impl<C: Counters> Shared<C> {
                 entry.follow();
             }
             if let Some(ends) = entry.lease_ends() {
-                lock(&self.ending).push_back((ends, order.clone()));
+                self.will_end(ends, order);
             }
             before
         });
@@ -347,50 +344,6 @@ impl<C: Counters> Shared<C> {
         self.to_return(given);
     }
 
-    fn to_return(&self, given: impl IntoIterator<Item = Return>) {
-        let mut given = given.into_iter().peekable();
-        if given.peek().is_some() {
-            lock(&self.returns).extend(given);
-        }
-    }
-
-    /// Ends the leases whose time is over at `now`, or all.
-    fn end_leases(&self, now: Option<Instant>) {
-        let mut over = Vec::new();
-        {
-            let mut ending = lock(&self.ending);
-            while let Some(end) = ending.pop_front_if(|(ends, _)| now.is_none_or(|now| *ends <= now)) {
-                over.push(end);
-            }
-        }
-        for (ends, order) in over {
-            let given =
-                self.entries.with(&order.name, |shard| shard.get(&order.name)?.expire(now.unwrap_or(ends)));
-            self.to_return(given);
-        }
-    }
-
-    async fn give_back(&self) {
-        let returns = take(&mut *lock(&self.returns));
-        if !returns.is_empty() {
-            self.meters.given_back.increment(returns.iter().map(|given| given.left).sum());
-            // What cannot be given back is lost: to try again could give it back twice.
-            if let Err(error) = self.counters.give_back(&returns).await {
-                tracing::debug!(%error, "leased tokens are lost");
-            }
-        }
-    }
-
-    /// Gives back, for ever, what leases had left at their end.
-    async fn keep_returning(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval((self.hold / 4).max(RETURN_INTERVAL_MIN));
-        loop {
-            let now = ticks.tick().await;
-            self.end_leases(Some(now));
-            self.give_back().await;
-        }
-    }
-
     fn terms(&self) -> Terms {
         Terms { hold: self.hold, replicas: self.counters.replicas().into() }
     }
@@ -418,9 +371,4 @@ fn nearest(held: &[Held]) -> Option<Nearest> {
 
 fn too_late() -> CountersError {
     CountersError("no answer within the Check's time".to_owned())
-}
-
-/// Whatever panicked while it held the lock left the value whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
