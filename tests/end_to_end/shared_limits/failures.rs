@@ -19,18 +19,23 @@ use super::fleet::{Fleet, IMPATIENT, SECOND};
 /// The limit, a second.
 const LIMIT: usize = 60;
 const LIMITS: &str = "quotas: [60/second]";
-/// How long Redis is gone.
-const OUTAGE: Duration = Duration::from_secs(3);
+
+/// How long Redis is gone: 3 s, unless `tests/long.sh` says otherwise.
+fn outage() -> Duration {
+    let seconds = std::env::var("DOORWARD_OUTAGE_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(3, |seconds| seconds.parse().expect("a number of seconds")))
+}
 
 /// Presses while Redis goes away and comes back; each request is answered, and what is admitted is bounded.
 async fn through_an_outage(fleet: &Fleet, fail: impl AsyncFnOnce(), mend: impl AsyncFnOnce()) {
     let events = async {
         tokio::time::sleep(SECOND).await;
         fail().await;
-        tokio::time::sleep(OUTAGE).await;
+        tokio::time::sleep(outage()).await;
         mend().await;
     };
-    let (log, ()) = tokio::join!(fleet.press(OUTAGE + 3 * SECOND), events);
+    let (log, ()) = tokio::join!(fleet.press(outage() + 3 * SECOND), events);
+    println!("through the outage: {log:?}");
     log.assert_answered();
     // What Redis counts and what the replicas count for themselves: each holds the limit.
     log.assert_never_more(2 * LIMIT, SECOND);

@@ -193,7 +193,12 @@ impl fmt::Debug for Log {
                 None => kinds.push((kind, 1)),
             }
         }
-        write!(f, "{} requests: {kinds:?}", self.0.len())
+        let mut times: Vec<Duration> = self.0.iter().map(|seen| seen.received - seen.sent).collect();
+        times.sort_unstable();
+        let part =
+            |thousandths: usize| times.get(times.len() * thousandths / 1000).copied().unwrap_or_default();
+        write!(f, "{} requests: {kinds:?}, p50 {:?}, p99 {:?}, ", times.len(), part(500), part(990))?;
+        write!(f, "at most {} admitted within a second", self.most_within(SECOND))
     }
 }
 

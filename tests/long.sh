@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What takes too long for every change, by hand. `tests/long.sh --help` tells what is run.
+set -euo pipefail
+export HOME=${HOME:-~} PATH
+PATH+=:$HOME/.cargo/bin
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case $* in
+  "") ;;
+  --help)
+    cat <<END
+Usage: tests/long.sh
+
+Three replicas of a release build behind a real Envoy, 64 clients, and Redis gone for a minute: killed, paused, and behind a
+port from which nothing arrives; then failovers of a cluster and of sentinels. No Check may fail. Prints for each how
+many were admitted within a second, and how long they took. About ten minutes, after the build.
+END
+    exit
+    ;;
+  *) "$0" --help >&2; exit 64 ;;
+esac
+
+for part in "envoy 1.40.0" redis; do
+  # shellcheck disable=SC2086 # a part may have a version
+  tests/parts.sh $part >/dev/null
+done
+DOORWARD_OUTAGE_SECONDS=60 cargo test --locked --release --test end_to_end shared_limits::failures -- \
+  --nocapture --test-threads 1
