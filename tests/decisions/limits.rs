@@ -14,7 +14,7 @@ use crate::{
 /// An API with these limits, and these routes beside `/notes`.
 fn config(limits: &str, routes: &str) -> String {
     format!(
-        r#"
+        r"
 plans:
   small: [2/minute]
   large: [5/minute, 100/hour]
@@ -37,7 +37,7 @@ apis:
       - {{ match: /admin, scopes: [admin] }}
       - {{ match: /status, public: true }}
 {routes}
-"#
+"
     )
 }
 
