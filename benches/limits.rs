@@ -5,6 +5,7 @@
 //! `cargo bench --bench limits`; it needs redis-server (`tests/parts.sh redis`).
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a bench says what went wrong by ending")]
+#![expect(clippy::cast_precision_loss, reason = "figures are rounded")]
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,

@@ -150,7 +150,9 @@ impl Counters for Memory {
     }
 
     async fn give_back(&self, returns: &[Return]) -> Result<(), CountersError> {
-        returns.iter().for_each(|given| self.give_back_one(given));
+        for given in returns {
+            self.give_back_one(given);
+        }
         Ok(())
     }
 

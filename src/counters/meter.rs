@@ -52,7 +52,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub enum Meter {
     /// From counters of this process alone.
-    Memory(Memory),
+    Memory(Box<Memory>),
     /// From counters in Redis.
     Redis(Box<Shared<Arc<Redis>>>),
 }
@@ -61,7 +61,7 @@ impl Meter {
     /// A meter on counters of this process alone.
     #[must_use]
     pub fn in_memory(memory: Memory) -> Self {
-        Self::Memory(memory)
+        Self::Memory(Box::new(memory))
     }
 
     /// A meter on counters in Redis, of which tokens are held for so long at most; `replica` is a number that no other
@@ -175,7 +175,7 @@ fn take_here(memory: &Memory, takes: &[Take]) -> Result<Answer, CountersError> {
         let grant = match memory.take_one(&order) {
             Ok(grant) => grant,
             Err(error) => {
-                charged.iter().for_each(|(order, grant)| memory.undo(order, grant));
+                undo(memory, &charged);
                 return Err(error);
             }
         };
@@ -194,8 +194,14 @@ fn take_here(memory: &Memory, takes: &[Take]) -> Result<Answer, CountersError> {
     let Some((nearest, retry_after)) = refused else {
         return Ok(Answer::Admitted(admitted));
     };
-    charged.iter().for_each(|(order, grant)| memory.undo(order, grant));
+    undo(memory, &charged);
     Ok(Answer::Refused { nearest, retry_after })
+}
+
+fn undo(memory: &Memory, charged: &[(Order, Grant)]) {
+    for (order, grant) in charged {
+        memory.undo(order, grant);
+    }
 }
 
 impl Nearest {
@@ -238,7 +244,7 @@ mod tests {
     }
 
     fn takes(limits: &[u64]) -> Vec<Take> {
-        let window = Window::new(Duration::from_secs(60), WindowKind::Sliding);
+        let window = Window::new(Duration::from_mins(1), WindowKind::Sliding);
         let take = |(number, limit): (usize, &u64)| Take {
             name: CounterName::new("shop", "credential", &number.to_string()),
             bounds: [Bound { limit: *limit, window }].into(),

@@ -241,7 +241,7 @@ mod tests {
 
         #[test]
         fn a_fixed_window_holds_the_limit_between_its_borders(steps in steps(), limit in 1_u64..40) {
-            let bound = Bound { limit, window: Window::new(Duration::from_secs(60), WindowKind::Fixed) };
+            let bound = Bound { limit, window: Window::new(Duration::from_mins(1), WindowKind::Fixed) };
             let (mut tally, mut now, mut counted) = (Tally::default(), START_US, (0, 0));
             for (pause, cost) in steps {
                 now += pause;
@@ -257,7 +257,7 @@ mod tests {
 
         #[test]
         fn there_is_room_when_it_is_due_and_not_before(steps in steps(), limit in 1_u64..40, cost in 1_u64..4) {
-            let bound = Bound { limit, window: Window::new(Duration::from_secs(60), WindowKind::Sliding) };
+            let bound = Bound { limit, window: Window::new(Duration::from_mins(1), WindowKind::Sliding) };
             let (mut tally, mut now) = (Tally::default(), START_US);
             for (pause, cost) in steps {
                 now += pause;
@@ -274,7 +274,7 @@ mod tests {
 
         #[test]
         fn what_is_given_back_was_never_charged(steps in steps(), limit in 1_u64..40) {
-            let bound = Bound { limit, window: Window::new(Duration::from_secs(60), WindowKind::Sliding) };
+            let bound = Bound { limit, window: Window::new(Duration::from_mins(1), WindowKind::Sliding) };
             let (mut tally, mut plain, mut now) = (Tally::default(), Tally::default(), START_US);
             for (number, (pause, cost)) in steps.into_iter().enumerate() {
                 now += pause;
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_steady_client_gets_60_of_61_parts_of_its_limit() {
-        let bound = Bound { limit: 6_000, window: Window::new(Duration::from_secs(60), WindowKind::Sliding) };
+        let bound = Bound { limit: 6_000, window: Window::new(Duration::from_mins(1), WindowKind::Sliding) };
         let mut tally = Tally::default();
         let admitted = (0..1_200_000_u64).filter(|step| take(&mut tally, &bound, 1, START_US + step * 1_000));
         let (admitted, asked_for) = (admitted.count() as u64, 20 * 6_000);
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_steps_back_gives_nothing_away_and_a_leap_back_locks_nobody_out() {
-        let bound = Bound { limit: 3, window: Window::new(Duration::from_secs(60), WindowKind::Sliding) };
+        let bound = Bound { limit: 3, window: Window::new(Duration::from_mins(1), WindowKind::Sliding) };
         let mut tally = Tally::default();
         for _ in 0..3 {
             assert!(take(&mut tally, &bound, 1, START_US));
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_reset_is_the_end_of_a_fixed_window_and_of_all_that_counts_in_a_sliding_one() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         for (kind, untouched, touched) in
             [(WindowKind::Fixed, 40_000_000, 40_000_000), (WindowKind::Sliding, 0, 61_000_000)]
         {
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_costs_more_than_the_limit_is_told_to_wait_for_the_window() {
-        let bound = Bound { limit: 3, window: Window::new(Duration::from_secs(60), WindowKind::Fixed) };
+        let bound = Bound { limit: 3, window: Window::new(Duration::from_mins(1), WindowKind::Fixed) };
         let mut tally = Tally::default();
         tally.settle(&bound, START_US);
         assert_eq!(tally.due_us(&bound, 4, START_US), 40_000_000);

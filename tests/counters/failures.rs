@@ -177,3 +177,16 @@ async fn replicas_count_each_other() {
     drop(replicas);
     until("the others are gone", async || left.replicas() == 1).await;
 }
+
+#[tokio::test]
+async fn what_is_dropped_leaves_no_connection_behind() {
+    let server = Server::start(&[]).await;
+    let redis = connected(&server.settings()).await;
+    take(&redis, "a").await.expect("an answer");
+    assert_eq!(server.info("connected_clients"), "2", "its own, and the one that asks here");
+    drop(redis);
+    until("its connection is gone", async || server.info("connected_clients") == "1").await;
+    let calls = server.info("total_connections_received").parse::<u64>().expect("a number");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(server.info("total_connections_received"), (calls + 1).to_string(), "nobody tries again");
+}

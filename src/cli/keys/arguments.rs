@@ -145,7 +145,7 @@ pub(super) struct Create {
     /// A set of scopes that the API names in `scope_presets`.
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
-    /// Its own plan.
+    /// Its own plan: one of the configuration's, if that has any.
     #[arg(long, value_name = "NAME")]
     pub(super) plan: Option<PlanName>,
     /// When it expires: after a duration such as `90d`, or at a date or time in UTC.

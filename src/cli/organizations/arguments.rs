@@ -103,7 +103,7 @@ pub(super) struct Create {
     /// An API that it may use; can be given several times.
     #[arg(long = "api", required = true, value_name = "NAME")]
     pub(super) apis: Vec<ApiName>,
-    /// The plan of those of its credentials that have none of their own.
+    /// The plan of those of its credentials that have none of their own: one of the configuration's, if that has any.
     #[arg(long, value_name = "NAME")]
     pub(super) plan: Option<PlanName>,
     /// Something that it has bought; can be given several times.
@@ -122,7 +122,7 @@ pub(super) struct Update {
     /// An API that it may use; can be given several times.
     #[arg(long = "api", value_name = "NAME", group = "changes")]
     pub(super) apis: Option<Vec<ApiName>>,
-    /// The plan of those of its credentials that have none of their own.
+    /// The plan of those of its credentials that have none of their own: one of the configuration's, if that has any.
     #[arg(long, value_name = "NAME", group = "changes")]
     pub(super) plan: Option<PlanName>,
     /// Take its plan away.

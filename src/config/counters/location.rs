@@ -157,20 +157,17 @@ fn nodes(hosts: &str, port: u16) -> Result<Vec<(String, u16)>, String> {
 }
 
 fn read_node(text: &str, default: u16) -> Option<(String, u16)> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            host.parse::<Ipv6Addr>().ok()?;
-            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        host.parse::<Ipv6Addr>().ok()?;
+        (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+    } else {
+        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if !(1..=253).contains(&host.len()) || !host.bytes().all(legal) {
+            return None;
         }
-        None => {
-            let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-            if !(1..=253).contains(&host.len()) || !host.bytes().all(legal) {
-                return None;
-            }
-            (host, port)
-        }
+        (host, port)
     };
     let port = match port {
         None => default,

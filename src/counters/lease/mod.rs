@@ -164,7 +164,7 @@ impl<C: Counters> Shared<C> {
                     Asked::Known(room) => *held = Some((Arc::new(Charge::nothing(take)), room)),
                     Asked::Wait(leading) => waits = Some(leading.notified_owned()),
                     Asked::Order { want, share } => {
-                        orders.push((number, self.order(take, want, share, takes.len())))
+                        orders.push((number, self.order(take, want, share, takes.len())));
                     }
                     Asked::Refused(room, retry_after) => {
                         self.follow(&orders);
@@ -272,7 +272,9 @@ impl<C: Counters> Shared<C> {
             orders.iter().zip(grants).map(|(order, grant)| self.note(order, &grant, [sent, now])).collect()
         });
         if brought.is_err() {
-            orders.iter().for_each(|order| self.follow_one(order));
+            for order in &orders {
+                self.follow_one(order);
+            }
         }
         if let Err(Ok(unwanted)) = told.send(brought) {
             for (order, Fetched { charge, .. }) in orders.iter().zip(unwanted) {
@@ -318,7 +320,9 @@ impl<C: Counters> Shared<C> {
 
     /// Lets those go on who wait for orders that are not sent, or not answered.
     fn follow(&self, orders: &[Numbered]) {
-        orders.iter().for_each(|(_, order)| self.follow_one(order));
+        for (_, order) in orders {
+            self.follow_one(order);
+        }
     }
 
     fn follow_one(&self, order: &Order) {

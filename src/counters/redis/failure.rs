@@ -44,3 +44,54 @@ pub(super) fn told_of_sign_in(error: &ServerError) -> String {
 pub(super) fn told_of_connection(error: &RedisError) -> String {
     format!("the connection was lost ({error})")
 }
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::*;
+
+    fn error(line: &str) -> ServerError {
+        match redis::parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_by_what_it_means() {
+        let long = format!("ERR {}", "x".repeat(500));
+        for (line, expected) in [
+            (
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                "it is full: `maxmemory` is reached, and what counts is not evicted (command not allowed",
+            ),
+            (
+                "READONLY You can't write against a read only replica.",
+                "it is a replica, which takes no writes (",
+            ),
+            ("LOADING Redis is loading the dataset in memory", "it is still loading its data ("),
+            ("CLUSTERDOWN Hash slot not served", "its cluster is down (Hash slot not served)"),
+            ("NOPERM User counting has no permissions", "its user may not do this (User counting has"),
+            ("MISCONF Redis is configured to save", "it takes no writes, since it cannot save"),
+            ("WHATEVER it is", "WHATEVER (it is)"),
+            (&long, &format!("ERR ({})", "x".repeat(WORDS_MAX))),
+        ] {
+            let told = told(&error(line));
+            assert!(told.starts_with(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn of_a_refused_sign_in_nothing_is_repeated() {
+        for (line, expected) in [
+            ("WRONGPASS invalid username-password pair", "it refuses user or password"),
+            (
+                "ERR unknown command 'AUTH', with args beginning with: 'secret'",
+                "it refuses the sign-in (ERR)",
+            ),
+        ] {
+            assert_eq!(told_of_sign_in(&error(line)), expected);
+        }
+    }
+}

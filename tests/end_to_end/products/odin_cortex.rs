@@ -23,7 +23,7 @@ struct Cortex {
     dashboard: Signer,
 }
 
-async fn start() -> Cortex {
+async fn start(further: &[(&str, &str)]) -> Cortex {
     let dashboard = Signer::new("dashboard-1");
     // The example's address of the keys is the product's own; here the same keys come from a file.
     let changes = [
@@ -50,13 +50,14 @@ async fn start() -> Cortex {
             ]);
         }
     };
+    let changes = [&changes, further].concat();
     let product = Product::start("odin-cortex", "ots.odin.4players.io", &changes, prepare).await;
     Cortex { product, dashboard }
 }
 
 async fn cortex() -> Arc<Cortex> {
     static SHARED: Shared<Cortex> = Shared::new();
-    SHARED.get(start).await
+    SHARED.get(async || start(&[]).await).await
 }
 
 impl Cortex {
@@ -308,6 +309,26 @@ fn line_errors_401_for_authentication_403_for_authorization_404_for_nothing() {
 }
 
 #[test]
+fn line_errors_429_for_rate_limits() {
+    run(async {
+        let fewer = [("DOORWARD_APIS__0__LIMITS__RULES__0__QUOTAS", "[2/minute]")];
+        let cortex = start(&fewer).await;
+        let keys = ["one", "two"].map(|_| cortex.key("tenant_a", &[]).key);
+        for status in [200, 200, 429] {
+            for key in &keys {
+                let response = cortex.product.send(&api_key(cortex.get("/api/messages"), key)).await;
+                assert_eq!(response.status, status, "each key by itself");
+                if status == 429 {
+                    let body = r#"{"error":"rate_limited","message":"Too many requests"}"#;
+                    assert_eq!(response.text(), body);
+                    assert!(response.header("retry-after").is_some());
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn line_browser_a_key_from_a_browser_is_refused_and_a_token_is_not() {
     run(async {
         let cortex = cortex().await;
@@ -337,7 +358,7 @@ fn line_browser_a_key_from_a_browser_is_refused_and_a_token_is_not() {
 #[test]
 fn everybody_gets_the_golden_decision_on_every_route() {
     run(async {
-        let cortex = start().await;
+        let cortex = start(&[]).await;
         let tenant_wide = cortex.key("tenant_a", &[]).key;
         let confined = cortex.key("tenant_a", &["--project", "p1"]).key;
         let narrow = cortex.key("tenant_a", &["--scope", "sessions"]).key;

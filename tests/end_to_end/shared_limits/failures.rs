@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     harness::run,
-    redis_servers::{Server, cluster::Cluster, sentinel::Sentinels},
+    redis_servers::{Server, cluster::Cluster, sentinel::Sentinels, until},
 };
 
 use super::fleet::{Fleet, IMPATIENT, SECOND};
@@ -162,11 +162,11 @@ fn a_failover_forgets_what_was_not_replicated_and_no_more() {
         let limits = "quotas: [900/day], without_counters: deny";
         let fleet = Fleet::start(sentinels.settings().servers, IMPATIENT, limits).await;
         let (log, (killed, replicated)) = tokio::join!(fleet.press(8 * SECOND), async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let counted =
+                |server: &Server| counters(server).first().map_or(0, |counter| sum(server, counter));
+            until("a good part is used up", async || counted(&sentinels.servers[0]) > DAILY / 5).await;
             sentinels.servers[0].kill();
-            let killed = Instant::now();
-            let [_, replica] = &sentinels.servers;
-            (killed, counters(replica).first().map_or(0, |counter| sum(replica, counter)))
+            (Instant::now(), counted(&sentinels.servers[1]))
         });
         sentinels.failed_over().await;
         let admitted_before = log.admitted_if_sent_before(killed);

@@ -31,7 +31,7 @@ const TIMEOUT_US: u64 = 50_000;
 /// What a fleet is like.
 #[derive(Clone)]
 pub(super) struct Fleet {
-    pub(super) replicas: usize,
+    pub(super) replicas: u32,
     /// How many replicas each of them knows of.
     pub(super) known: u64,
     pub(super) bounds: Vec<Bound>,
@@ -41,7 +41,7 @@ pub(super) struct Fleet {
     /// How many of a thousand messages are lost, either way.
     pub(super) lost: u32,
     /// How many requests a second arrive at a replica at a time.
-    pub(super) rate: fn(replica: usize, at_us: u64, replicas: usize) -> f64,
+    pub(super) rate: fn(replica: u32, at_us: u64, replicas: u32) -> f64,
     pub(super) seconds: u64,
 }
 
@@ -146,7 +146,7 @@ impl Fleet {
             clock: Arc::clone(&clock),
             counter: Memory::new(clock),
             entries: (0..self.replicas).map(|_| Entry::default()).collect(),
-            waiting: vec![0; self.replicas],
+            waiting: vec![0; self.replicas as usize],
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             number: 0,
@@ -156,7 +156,7 @@ impl Fleet {
             unused: 0,
             seen: Seen::default(),
         };
-        for replica in 0..self.replicas {
+        for replica in 0..self.replicas as usize {
             simulation.arrive_next(replica);
         }
         simulation.run();
@@ -227,10 +227,15 @@ impl Simulation<'_> {
 
     /// Requests arrive at random, as many as the rate says, which is asked anew every millisecond.
     fn arrive_next(&mut self, replica: usize) {
-        let rate = (self.fleet.rate)(replica, self.now_us, self.fleet.replicas).max(0.1);
+        let rate = (self.fleet.rate)(
+            u32::try_from(replica).expect("a small number"),
+            self.now_us,
+            self.fleet.replicas,
+        )
+        .max(0.1);
         let pause = -self.rng.random_range(1e-9..1.0_f64).ln() / rate;
         let (pause_us, event) = match Duration::from_secs_f64(pause).as_micros() {
-            pause_us @ 0..1_000 => (pause_us as u64, Event::Arrive(replica)),
+            pause_us @ 0..1_000 => (u64::try_from(pause_us).unwrap_or(1_000), Event::Arrive(replica)),
             _ => (1_000, Event::Pass(replica)),
         };
         if self.now_us + pause_us < self.fleet.seconds * 1_000_000 {

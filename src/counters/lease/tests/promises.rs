@@ -16,16 +16,16 @@ fn bound(limit: u64, kind: WindowKind) -> Bound {
     Bound { limit, window: Window::new(SECOND, kind) }
 }
 
-fn fleet(replicas: usize, limit: u64) -> Fleet {
+fn fleet(replicas: u32, limit: u64) -> Fleet {
     Fleet {
         replicas,
-        known: replicas as u64,
+        known: replicas.into(),
         bounds: vec![bound(limit, WindowKind::Sliding)],
         hold: HOLD,
         latency_us: 100..2_000,
         lost: 0,
         // Twice the limit, shared evenly; the limit is 40 000 a second in all of these.
-        rate: |_, _, replicas| 80_000.0 / replicas as f64,
+        rate: |_, _, replicas| 80_000.0 / f64::from(replicas),
         seconds: 4,
     }
 }
@@ -41,7 +41,7 @@ fn never_more(seen: &Seen, limit: u64) {
 #[test]
 fn a_fleet_of_any_size_admits_nearly_the_limit_and_never_more() {
     for replicas in [1, 3, 30, 1_000] {
-        let seen = fleet(replicas, LIMIT).run(replicas as u64);
+        let seen = fleet(replicas, LIMIT).run(replicas.into());
         never_more(&seen, LIMIT);
         // What is held or on its way back while a request is refused.
         assert!(seen.unused_max <= LIMIT / 50, "{replicas} replicas: {seen:?}");
@@ -67,7 +67,7 @@ fn with_lost_messages_slow_ones_and_wandering_load_never_more_is_admitted() {
         (fleet.lost, fleet.latency_us) = (20, 50..40_000);
         // All of the load wanders from replica to replica.
         fleet.rate = |replica, at_us, replicas| {
-            let turn = usize::try_from(at_us / 130_000).expect("a short time") % replicas;
+            let turn = u32::try_from(at_us / 130_000).expect("a short time") % replicas;
             if turn == replica { 90_000.0 } else { 500.0 }
         };
         let seen = fleet.run(seed);
@@ -83,7 +83,7 @@ fn tokens_that_lay_in_hand_while_nobody_asked_are_not_used_later_than_they_count
         fleet.known = 1;
         // Each replica is busy for 20 ms, and then idle for longer than a bucket but not longer than a lease.
         fleet.rate = |replica, at_us, _| {
-            if (at_us + 13_000 * replica as u64) % 80_000 < 20_000 { 60_000.0 } else { 0.1 }
+            if (at_us + 13_000 * u64::from(replica)) % 80_000 < 20_000 { 60_000.0 } else { 0.1 }
         };
         never_more(&fleet.run(seed), LIMIT);
     }
