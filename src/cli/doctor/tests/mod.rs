@@ -2,6 +2,7 @@
 
 mod lints;
 mod parts;
+mod plans;
 
 use std::path::PathBuf;
 

@@ -13,13 +13,13 @@ use crate::{
     admin::{NewSecret, Secrets},
     check::authn::jwks::Inquired,
     config::CredentialRule,
-    domain::{CredentialHash, KeyKind, KeyRecord, OrganizationRecord, ScopeSet},
-    store::{KeyStore, OrganizationStore, SqliteStore},
+    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet},
+    store::{KeyStore, SqliteStore},
 };
 
 use super::*;
 
-fn key(number: u32, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
+pub(super) fn key(number: u32, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
     let mut record = KeyRecord {
         id: format!("key_{number}").parse().expect("an id"),
         hash: CredentialHash::of(&format!("sk_live_{number}")),
@@ -44,7 +44,7 @@ fn key(number: u32, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
 }
 
 impl Scene {
-    async fn store(&self, keys: &[KeyRecord]) {
+    pub(super) async fn store(&self, keys: &[KeyRecord]) {
         let store =
             SqliteStore::open(&self.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
         store.insert(keys).await.expect("new keys");
@@ -52,7 +52,7 @@ impl Scene {
     }
 
     /// The lines about this check, with the scene's folder as `~`.
-    async fn told(&self, text: &str, check: &str) -> Vec<String> {
+    pub(super) async fn told(&self, text: &str, check: &str) -> Vec<String> {
         let folder = self.folder.path().display().to_string();
         let lines = lines(&self.findings(text).await, check);
         lines.into_iter().map(|line| line.replace(&folder, "~")).collect()
@@ -153,61 +153,6 @@ async fn keys_that_need_somebody_are_told() {
         told[0].starts_with("warning      this machine's clock: the key key_6 was created at 2030-01-02"),
         "{told:?}"
     );
-}
-
-#[tokio::test]
-async fn plans_that_are_unknown_unused_or_in_vain_are_told() {
-    let scene = Scene::new();
-    let plan = |name: &str| Some(name.parse().expect("a name"));
-    scene
-        .store(&[
-            key(1, |key| key.plan = plan("gold")),
-            key(2, |key| key.plan = plan("gold")),
-            key(3, |key| key.plan = plan("paid")),
-            key(4, |key| {
-                key.plan = plan("silver");
-                key.revoked = Some(key.created);
-            }),
-        ])
-        .await;
-    let organization = OrganizationRecord {
-        id: "acme".parse().expect("an id"),
-        name: "Acme".to_owned(),
-        apis: vec!["one".parse().expect("a name")],
-        plan: plan("bronze"),
-        entitlements: Vec::new(),
-        suspended: None,
-        created: scene.now,
-    };
-    let store = SqliteStore::open(&scene.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
-    store.insert_organization(&organization).await.expect("new");
-    store.close().await;
-
-    let plans = "plans: { free: [1/day], paid: [2/day], other: [3/day], more: [4/day] }\n";
-    let text = api(&["limits: { by: credential, plan: free }"]) + plans;
-    assert_eq!(
-        scene.told(&text, "plan_unknown").await,
-        [
-            "warning      keys: `plans` has no `gold`, which 2 working keys have: it counts as none. Add `gold` to `plans`, or give them another.",
-            "warning      organizations: `plans` has no `bronze`, which 1 organizations have: it counts as none. Add `bronze` to `plans`, or give them another.",
-        ]
-    );
-    assert_eq!(
-        scene.told(&text, "plan_unused").await,
-        ["info         plans: nobody has these yet, and no API falls back on them: `more`, `other`"]
-    );
-    let in_vain = scene.told(&(api(&[]) + plans), "plans_in_vain").await;
-    assert!(
-        in_vain[0]
-            .starts_with("warning      plans: no limit goes by plans, so that they have no effect. Say"),
-        "{in_vain:?}"
-    );
-    for check in ["plan_unknown", "plan_unused", "plans_in_vain"] {
-        assert!(
-            scene.told(&api(&[]), check).await.is_empty(),
-            "without plans they are the applications' alone"
-        );
-    }
 }
 
 #[tokio::test]
