@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::door::{Call, Door, NOW, denied, unknown_key, unknown_session};
 
-const CONFIG: &str = r#"
+const CONFIG: &str = r"
 apis:
   - name: notes
     hosts: [notes.example]
@@ -29,7 +29,7 @@ apis:
       - { match: /admin, scopes: [admin] }
       - { match: /status, public: true }
       - { match: /optional, optional: true }
-"#;
+";
 
 const HERE: &str = "203.0.113.7";
 

@@ -128,7 +128,8 @@ impl<'r> Counting<'r, '_> {
                 principal: Some(principal),
                 organization,
                 project: principal.project(),
-                organization_plan: own.is_some().then(|| record?.plan.as_ref()),
+                organization_plan: record.and_then(|record| record.plan.as_ref()),
+                knows_plan: own.is_some(),
             }
         };
         let measures = self.measures(api, matched, caller, |by| by != LimitBy::ClientAddress);

@@ -21,8 +21,10 @@ pub(super) struct Caller<'a> {
     pub(super) organization: Option<&'a OrganizationId>,
     /// The project that it acts in.
     pub(super) project: Option<&'a ProjectId>,
-    /// The plan of its organization, if it is known whether there is one.
-    pub(super) organization_plan: Option<Option<&'a PlanName>>,
+    /// The plan of its organization.
+    pub(super) organization_plan: Option<&'a PlanName>,
+    /// Whether it is known if its organization has one.
+    pub(super) knows_plan: bool,
 }
 
 impl<'a> Caller<'a> {
@@ -33,7 +35,8 @@ impl<'a> Caller<'a> {
             principal: Some(standing.principal()),
             organization: standing.organization(),
             project: standing.project(),
-            organization_plan: Some(standing.organization_plan()),
+            organization_plan: standing.organization_plan(),
+            knows_plan: true,
         }
     }
 
@@ -51,13 +54,12 @@ impl<'a> Caller<'a> {
     /// How much it may under a rule; `None` if its plan matters and is not known.
     pub(super) fn allowance<'r>(&self, rule: &'r Rule) -> Option<&'r Allowance> {
         let depends = rule.is_by_plan() && rule.by != LimitBy::ClientAddress;
-        let is_known = !depends || self.organization_plan.is_some();
-        is_known.then(|| rule.allowance(self.plans(rule.by)))
+        (!depends || self.knows_plan).then(|| rule.allowance(self.plans(rule.by)))
     }
 
     /// The plans that it has for what is counted in this way, the first before the second.
     fn plans(&self, by: LimitBy) -> [Option<&'a PlanName>; 2] {
-        let organization = self.organization_plan.flatten();
+        let organization = self.organization_plan;
         match by {
             LimitBy::Credential | LimitBy::Principal => {
                 [self.principal.and_then(Principal::plan), organization]
