@@ -159,7 +159,7 @@ impl<C: Counters> Shared<C> {
                 match self.ask(take, is_first) {
                     Asked::Held(charge, room) => *held = Some((charge, room)),
                     Asked::Known(room) => *held = Some((Arc::new(Charge::nothing(take)), room)),
-                    Asked::Wait(leading) => waits = Some(leading.notified_owned()),
+                    Asked::Wait(back) => waits = Some(back),
                     Asked::Order { want, share } => {
                         orders.push((number, self.order(take, want, share, takes.len())));
                     }
