@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::CounterName;
 
@@ -14,6 +17,9 @@ const SHARDS: usize = 64;
 const SHARD_VALUES_MAX: usize = 1024 * 1024 / SHARDS;
 /// A part is swept first when it has so many values.
 const FIRST_SWEEP: usize = 64;
+/// A part that is full, or nearly so, is swept no more often: a sweep looks at every value, and a flood of new names would
+/// have one for each.
+const FULL_SWEEPS_EVERY: Duration = Duration::from_millis(250);
 
 /// A bounded map, empty at first.
 pub(super) struct Sharded<V> {
@@ -26,11 +32,13 @@ pub(super) struct Shard<V> {
     values: HashMap<CounterName, V>,
     /// With how many values those that are idle are looked for again.
     sweep_at: usize,
+    /// When they were last looked for.
+    swept: Option<Instant>,
 }
 
 impl<V> Sharded<V> {
     pub(super) fn new() -> Self {
-        let shard = |_| Mutex::new(Shard { values: HashMap::new(), sweep_at: FIRST_SWEEP });
+        let shard = |_| Mutex::new(Shard::new());
         Self { shards: std::array::from_fn(shard), hasher: RandomState::new() }
     }
 
@@ -51,6 +59,23 @@ impl<V> Sharded<V> {
     }
 }
 
+impl<V> Shard<V> {
+    fn new() -> Self {
+        Self { values: HashMap::new(), sweep_at: FIRST_SWEEP, swept: None }
+    }
+
+    /// Whether it is not too soon to sweep again.
+    fn may_sweep(&mut self) -> bool {
+        let now = Instant::now();
+        let is_soon = |swept: Instant| now.duration_since(swept) < FULL_SWEEPS_EVERY;
+        let may = self.sweep_at < SHARD_VALUES_MAX || !self.swept.is_some_and(is_soon);
+        if may {
+            self.swept = Some(now);
+        }
+        may
+    }
+}
+
 impl<V: Default> Shard<V> {
     /// The value of this name, if there is one.
     pub(super) fn get(&mut self, name: &CounterName) -> Option<&mut V> {
@@ -61,7 +86,7 @@ impl<V: Default> Shard<V> {
     /// and others never.
     pub(super) fn get_or_make(&mut self, name: &CounterName, is_idle: impl Fn(&V) -> bool) -> Option<&mut V> {
         if !self.values.contains_key(name) {
-            if self.values.len() >= self.sweep_at {
+            if self.values.len() >= self.sweep_at && self.may_sweep() {
                 self.values.retain(|_, value| !is_idle(value));
                 self.values.shrink_to(FIRST_SWEEP);
                 self.sweep_at = (2 * self.values.len()).clamp(FIRST_SWEEP, SHARD_VALUES_MAX);
@@ -71,5 +96,36 @@ impl<V: Default> Shard<V> {
             }
         }
         Some(self.values.entry(name.clone()).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_of_names_into_a_full_part_is_cheap_and_takes_nobodys_place() {
+        let mut shard = Shard::<()>::new();
+        let name = |number: usize| CounterName::new("shop", "client_address", &number.to_string());
+        for number in 0..SHARD_VALUES_MAX {
+            assert!(shard.get_or_make(&name(number), |()| false).is_some());
+        }
+        let looked_at = Cell::new(0);
+        let is_idle = |(): &()| {
+            looked_at.set(looked_at.get() + 1);
+            false
+        };
+        let began = Instant::now();
+        for number in SHARD_VALUES_MAX..SHARD_VALUES_MAX + 2_000 {
+            assert!(shard.get_or_make(&name(number), is_idle).is_none());
+        }
+        let passed = began.elapsed().as_millis() / FULL_SWEEPS_EVERY.as_millis();
+        let sweeps = 1 + usize::try_from(passed).expect("a short time");
+        assert!(looked_at.get() <= (sweeps + 1) * SHARD_VALUES_MAX, "{} in {sweeps} sweeps", looked_at.get());
+        assert!(shard.get(&name(0)).is_some());
+        tokio::time::sleep(FULL_SWEEPS_EVERY).await;
+        assert!(shard.get_or_make(&name(SHARD_VALUES_MAX), |()| true).is_some(), "there is room again");
     }
 }

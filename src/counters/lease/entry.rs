@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, futures::OwnedNotified},
+    time::Instant,
+};
 
 use crate::counters::{Bound, CounterName, Grant, LeaseId, Order, Return, Room, Take};
 
@@ -93,8 +96,9 @@ pub(super) enum Asked {
     Known(Room),
     /// There is no room, and will not be for so long.
     Refused(Room, Duration),
-    /// Somebody is on the way for more: wait until they are back, and ask again.
-    Wait(Arc<Notify>),
+    /// Somebody is on the way for more: wait until they are back, and ask again. Made while the entry is locked: whoever
+    /// is back the moment after is not missed.
+    Wait(OwnedNotified),
     /// They have to be ordered: this many of them, at most one part in `share` of the room beyond what is needed. If it
     /// is more than what is needed, others wait for it.
     Order { want: u64, share: u64 },
@@ -180,7 +184,7 @@ impl Entry {
                 None => Asked::Order { want: cost, share: 1 },
                 Some(unclaimed) => {
                     leading.unclaimed = unclaimed;
-                    Asked::Wait(Arc::clone(&leading.back))
+                    Asked::Wait(Arc::clone(&leading.back).notified_owned())
                 }
             };
         }

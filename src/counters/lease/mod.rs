@@ -159,7 +159,7 @@ impl<C: Counters> Shared<C> {
                 match self.ask(take, is_first) {
                     Asked::Held(charge, room) => *held = Some((charge, room)),
                     Asked::Known(room) => *held = Some((Arc::new(Charge::nothing(take)), room)),
-                    Asked::Wait(leading) => waits = Some(leading.notified_owned()),
+                    Asked::Wait(back) => waits = Some(back),
                     Asked::Order { want, share } => {
                         orders.push((number, self.order(take, want, share, takes.len())));
                     }
@@ -198,7 +198,11 @@ impl<C: Counters> Shared<C> {
             if is_first {
                 entry.want(take.cost, terms, now);
             }
-            let asked = entry.ask(&take.bounds, take.cost, terms, now, &mut returns);
+            let asked = match entry.ask(&take.bounds, take.cost, terms, now, &mut returns) {
+                // Whoever waited once goes alone: otherwise a server that answers nobody holds a Check up trip after trip.
+                Asked::Wait(_) if !is_first => Asked::Order { want: take.cost, share: 1 },
+                asked => asked,
+            };
             if let Asked::Order { want, .. } = asked
                 && want > take.cost
             {
