@@ -5,22 +5,23 @@ use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 use crate::domain::Clock;
 
 use super::{
-    Bound, Counters, CountersError, Grant, LeaseId, Order, Return, Room, Tally, Window,
+    Bound, CounterName, Counters, CountersError, Grant, LeaseId, Order, Return, Room, Tally, Window,
     sharded::Sharded,
     window::{State, micros},
 };
 
-/// Counters of this process, from none on: a million at most. One that counts in one window occupies some
-/// 250 bytes while it is cold.
+/// Counters of this process, from none on: a million of client addresses and a million of others at most. One that counts
+/// in one window occupies some 250 bytes while it is cold.
 pub struct Memory {
-    counters: Sharded<Counter>,
+    of_addresses: Sharded<Counter>,
+    others: Sharded<Counter>,
     clock: Arc<dyn Clock>,
 }
 
 /// Shows how many counters there are.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({})", self.counters.len())
+        write!(f, "Memory({} of addresses, {} others)", self.of_addresses.len(), self.others.len())
     }
 }
 
@@ -39,7 +40,11 @@ impl Memory {
     /// No counters yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { counters: Sharded::new(), clock }
+        Self { of_addresses: Sharded::new(), others: Sharded::new(), clock }
+    }
+
+    fn counters(&self, name: &CounterName) -> &Sharded<Counter> {
+        if name.is_of_address { &self.of_addresses } else { &self.others }
     }
 
     /// Carries an order out.
@@ -49,7 +54,7 @@ impl Memory {
     /// There are as many counters as there can be. What counts is never forgotten.
     pub fn take_one(&self, order: &Order) -> Result<Grant, CountersError> {
         let now_us = u64::try_from(self.clock.now().as_microsecond()).unwrap_or_default();
-        self.counters.with(&order.name, |shard| {
+        self.counters(&order.name).with(&order.name, |shard| {
             if order.cost == 0 && shard.get(&order.name).is_none() {
                 return Ok(Counter::default().take(order, now_us));
             }
@@ -61,7 +66,7 @@ impl Memory {
 
     /// Undoes a taking that was carried out a moment ago and used by nobody. It needs no lease.
     pub fn undo(&self, order: &Order, grant: &Grant) {
-        self.counters.with(&order.name, |shard| {
+        self.counters(&order.name).with(&order.name, |shard| {
             if let Some(counter) = shard.get(&order.name) {
                 counter.undo(&order.bounds, &grant.buckets, grant.amount);
             }
@@ -70,7 +75,7 @@ impl Memory {
 
     /// Gives back what a lease has left, once.
     pub fn give_back_one(&self, given: &Return) {
-        self.counters.with(&given.name, |shard| {
+        self.counters(&given.name).with(&given.name, |shard| {
             if let Some(counter) = shard.get(&given.name) {
                 counter.give_back(given);
             }
@@ -158,5 +163,39 @@ impl Counters for Memory {
 
     fn replicas(&self) -> u32 {
         1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use ipnet::Ipv6Net;
+
+    use super::*;
+    use crate::{
+        counters::CounterName,
+        domain::{ManualClock, WindowKind},
+    };
+
+    fn order(name: CounterName) -> Order {
+        let window = Window::new(Duration::from_hours(24), WindowKind::Fixed);
+        Order { name, bounds: [Bound { limit: 1, window }].into(), cost: 1, want: 1, share: 1, lease: None }
+    }
+
+    #[test]
+    fn however_many_addresses_somebody_has_the_counters_of_keys_have_room() {
+        let memory =
+            Memory::new(Arc::new(ManualClock::at("2030-01-01T00:00:00Z".parse().expect("a moment"))));
+        let address = |number: u128| {
+            let network = Ipv6Net::new(Ipv6Addr::from(number << 64), 64).expect("a network");
+            order(CounterName::of_address("shop", "client_address", network.into()))
+        };
+        let mut numbers = 0..;
+        while numbers.next().is_some_and(|number| memory.take_one(&address(number)).is_ok()) {}
+        assert!(numbers.start > 900_000, "{numbers:?}");
+        assert_eq!(memory.take_one(&address(0)).map(|grant| grant.amount), Ok(0), "none is forgotten");
+        let key = order(CounterName::new("shop", "credential", "key:one"));
+        assert_eq!(memory.take_one(&key).map(|grant| grant.amount), Ok(1));
     }
 }

@@ -84,7 +84,10 @@ impl Meter {
         deadline: Instant,
     ) -> Result<Answer, CountersError> {
         match self {
-            Self::Memory(memory) => take_here(memory, takes),
+            Self::Memory(memory) => take_here(memory, takes).or_else(|full| match without {
+                WithoutCounters::Allow => Ok(Answer::Admitted(None)),
+                WithoutCounters::Local | WithoutCounters::Deny => Err(full),
+            }),
             Self::Redis(shared) => shared.take(takes, without, deadline).await,
         }
     }

@@ -14,6 +14,8 @@ mod window;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
+
 pub use lease::Leased;
 pub use memory::Memory;
 pub use meter::{Answer, Meter, Nearest, Take};
@@ -22,20 +24,30 @@ pub use window::{Bound, Tally, Window};
 
 /// The name of a counter. The same at every replica.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CounterName(Arc<str>);
+pub struct CounterName {
+    text: Arc<str>,
+    is_of_address: bool,
+}
 
 impl CounterName {
     /// The counter of `subject` under a rule of an API. No two different triples have the same name, provided
     /// that API and rule hold no `/`.
     #[must_use]
     pub fn new(api: &str, rule: &str, subject: &str) -> Self {
-        Self([api, "/", rule, "/", subject].concat().into())
+        Self { text: [api, "/", rule, "/", subject].concat().into(), is_of_address: false }
+    }
+
+    /// The counter of a client's address. Anybody can have as many of them as they have addresses, so that they never take
+    /// the place of other counters.
+    #[must_use]
+    pub fn of_address(api: &str, rule: &str, address: IpNet) -> Self {
+        Self { is_of_address: true, ..Self::new(api, rule, &address.to_string()) }
     }
 
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

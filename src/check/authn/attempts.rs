@@ -157,7 +157,7 @@ impl Attempt<'_> {
             Watching::Sleeps => return Ok(()),
         };
         let take = Take {
-            name: CounterName::new(self.api.as_str(), RULE, &self.network.to_string()),
+            name: CounterName::of_address(self.api.as_str(), RULE, self.network),
             bounds: Arc::clone(&self.limit.bounds),
             cost,
         };

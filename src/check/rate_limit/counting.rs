@@ -10,7 +10,7 @@ use crate::{
         route::{GuardedApi, Matched},
     },
     config::{LimitBy, WithoutCounters},
-    counters::{Answer, CounterName, CountersError, Meter, Nearest, Room, Take},
+    counters::{Answer, CountersError, Meter, Nearest, Room, Take},
     domain::DenialReason,
 };
 
@@ -44,9 +44,8 @@ impl<'r> Counting<'r, '_> {
     ) -> Vec<Measure<'r>> {
         let rules = self.rules.of(api, matched).filter(|(rule, _)| wanted(rule.by));
         let measures = rules.filter_map(|(rule, cost)| {
-            let subject = caller.subject(rule.by)?;
+            let counter = caller.counter(&api.config.name, rule)?;
             let allowance = caller.allowance(rule)?;
-            let counter = CounterName::new(api.config.name.as_str(), &rule.name, &subject);
             Some(Measure { rule, allowance, counter, cost, room: None })
         });
         measures.collect()

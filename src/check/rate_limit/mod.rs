@@ -14,6 +14,7 @@ mod rules;
 mod subject;
 
 use ipnet::IpNet;
+use tokio::time::Instant;
 
 use crate::{
     config::LimitBy,
@@ -74,7 +75,10 @@ impl<'r> Counting<'r, '_> {
             let network = self.network(request, api, matched)?;
             let caller = Caller { network, ..Caller::default() };
             let measures = self.measures(api, matched, caller, |by| by == LimitBy::ClientAddress);
-            self.take(api, measures, gauge).await?;
+            // The other half of the time is for what comes after.
+            let now = Instant::now();
+            let deadline = now + self.deadline.saturating_duration_since(now) / 2;
+            Self { deadline, ..self }.take(api, measures, gauge).await?;
         }
         Ok(Arrival { is_counted: !waits })
     }

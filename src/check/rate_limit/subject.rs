@@ -5,7 +5,8 @@ use ipnet::IpNet;
 use crate::{
     check::{authn::Principal, authz::Standing},
     config::LimitBy,
-    domain::{OrganizationId, PlanName, PrincipalKind, ProjectId},
+    counters::CounterName,
+    domain::{ApiName, OrganizationId, PlanName, PrincipalKind, ProjectId},
 };
 
 use super::rules::{Allowance, Rule};
@@ -40,14 +41,15 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// What tells it from all others that are counted in this way; `None` if it is not counted so.
-    pub(super) fn subject(&self, by: LimitBy) -> Option<String> {
-        match by {
-            LimitBy::Credential => by_credential(self.principal?),
-            LimitBy::Principal => by_principal(self.principal?),
-            LimitBy::Organization => self.organization.map(ToString::to_string),
-            LimitBy::Project => self.project.map(ToString::to_string),
-            LimitBy::ClientAddress => self.network.map(|network| network.to_string()),
+    /// The counter that it is counted by under a rule of an API; `None` if it is not counted so.
+    pub(super) fn counter(&self, api: &ApiName, rule: &Rule) -> Option<CounterName> {
+        let of = |subject: &str| CounterName::new(api.as_str(), &rule.name, subject);
+        match rule.by {
+            LimitBy::Credential => by_credential(self.principal?).as_deref().map(of),
+            LimitBy::Principal => by_principal(self.principal?).as_deref().map(of),
+            LimitBy::Organization => self.organization.map(|organization| of(organization.as_str())),
+            LimitBy::Project => self.project.map(|project| of(project.as_str())),
+            LimitBy::ClientAddress => Some(CounterName::of_address(api.as_str(), &rule.name, self.network?)),
         }
     }
 

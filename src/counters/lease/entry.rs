@@ -19,6 +19,9 @@ const LEASE_MIN: u64 = 4;
 /// After so long, whoever went for tokens is waited for no longer.
 const LEAD_MAX: Duration = Duration::from_secs(1);
 
+/// A refusal is remembered no longer.
+const REFUSED_MAX: Duration = Duration::from_secs(1);
+
 /// What leases depend on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
@@ -67,6 +70,9 @@ struct Refusal {
     cost: u64,
     room: Room,
     asked: Instant,
+    /// When there will be room.
+    due: Instant,
+    /// Until when it is remembered.
     until: Instant,
 }
 
@@ -157,8 +163,8 @@ impl Entry {
     ) -> Asked {
         if let Some(refusal) = &self.refusal {
             let room = refusal.room.later(refusal.asked, now);
-            match refusal.until.saturating_duration_since(now) {
-                Duration::ZERO => self.refusal = None,
+            match refusal.due.saturating_duration_since(now) {
+                _ if refusal.until <= now => self.refusal = None,
                 due if refusal.bounds == *bounds && refusal.cost <= cost => return Asked::Refused(room, due),
                 _ if refusal.bounds == *bounds && cost == 0 => return Asked::Known(room),
                 _ => {}
@@ -221,14 +227,15 @@ impl Entry {
     ) -> Option<Return> {
         let is_leased = order.want > order.cost;
         if grant.amount < order.cost {
-            // Tokens that others hold can come back before any bucket ends.
-            let due = if terms.leases(&order.bounds) { grant.due.min(terms.hold) } else { grant.due };
+            // Tokens that others hold, or took together with some that were refused, come back before any bucket ends.
+            let longest = if terms.leases(&order.bounds) { terms.hold } else { REFUSED_MAX };
             self.refusal = Some(Refusal {
                 bounds: Arc::clone(&order.bounds),
                 cost: order.cost,
                 room: grant.room,
                 asked: now,
-                until: sent + due,
+                due: sent + grant.due,
+                until: sent + grant.due.min(longest),
             });
         } else if is_leased && grant.amount > order.cost {
             let charge = Arc::new(Charge::of(order, grant));

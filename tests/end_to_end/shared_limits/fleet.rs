@@ -1,12 +1,11 @@
 //! Three replicas behind one Envoy, and what their clients see.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use doorward::config::RedisServers;
+use doorward::{
+    config::RedisServers,
+    domain::{Clock, SystemClock, Timestamp},
+};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::harness::{
@@ -115,9 +114,9 @@ apis:
                 let mut client = Http1::to(address);
                 let mut seen = Vec::new();
                 while Instant::now() < end {
-                    let (sent, sent_at) = (Instant::now(), SystemTime::now());
+                    let (sent, sent_at) = (Instant::now(), SystemClock.now());
                     let status = client.try_send(&request).await.map(|response| response.status);
-                    let received_at = SystemTime::now();
+                    let received_at = SystemClock.now();
                     seen.push(Seen {
                         sent,
                         received: Instant::now(),
@@ -176,7 +175,7 @@ struct Seen {
     sent: Instant,
     received: Instant,
     /// The same moments by the clock, which Redis on this machine has too.
-    times: [SystemTime; 2],
+    times: [Timestamp; 2],
     status: Result<u16, String>,
 }
 
@@ -244,10 +243,9 @@ impl Log {
 
     /// Panics if more than the limit were admitted within one second of the clock.
     pub(super) fn assert_never_more_between_borders(&self, limit: usize) {
-        let second = |time: SystemTime| time.duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
-        let mut counts: Vec<(u64, usize)> = Vec::new();
+        let mut counts: Vec<(i64, usize)> = Vec::new();
         for seen in self.with(200) {
-            let [from, to] = seen.times.map(second);
+            let [from, to] = seen.times.map(Timestamp::as_second);
             match counts.iter_mut().find(|(known, _)| *known == from) {
                 Some((_, count)) if from == to => *count += 1,
                 None if from == to => counts.push((from, 1)),
