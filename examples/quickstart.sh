@@ -132,6 +132,11 @@ def seen(name):
     return [value for header, value in it["headers"] if re.sub("[_.]", "-", header.lower()) == name]
 
 
+def told(name):
+    """The number that the client received in this header."""
+    return int(re.search(rf"^< {name}: (\d+)", trace, re.M)[1])
+
+
 def refused(code, message, required, provided):
     details = {"required_permissions": required, "provided_permissions": provided}
     return it == {"error": {"code": code, "message": message, "details": details}}
@@ -189,8 +194,9 @@ create_key --name "test reader" --environment test --scope read
 test_key=$key
 create_key --name reader --environment live --scope read
 
-step "An allowed read: the upstream learns who asks, and does not see the key" \
-  'status == 200 and seen("x-principal-kind") == ["api_key"] and seen("x-principal-organization") == ["acme"]
+step "An allowed read: the upstream learns who asks, and does not see the key; the client, what is left of its plan" \
+  'status == 200 and told("x-ratelimit-limit") == 100 and told("x-ratelimit-remaining") == 99
+    and seen("x-principal-kind") == ["api_key"] and seen("x-principal-organization") == ["acme"]
     and seen("x-principal-scopes") == ["read"] and seen("x-principal-environment") == ["live"]
     and seen("x-principal-credential") == ["'"$id"'"] and seen("authorization") == []' \
   -H "Authorization: Bearer $key" "$url/v1/scans?page=2"
@@ -217,6 +223,14 @@ step "A forged principal on a public route, without a key" 'status == 200 and "r
 step "A test key in the query, which is taken out of it" \
   'status == 200 and it["path"] == "/v1/scans?page=2" and seen("x-principal-environment") == ["test"]' \
   "$url/v1/scans?api_key=$test_key&page=2"
+
+printf '\nA hundred more requests with the first key, whose plan has room for a hundred a minute.\n'
+curl -q -sS --noproxy '*' --max-time 30 -o /dev/null -H 'Host: api.cortex-edr.com' \
+  -H "Authorization: Bearer $key" "$url/v1/reports?page=[1-100]"
+step "One more than there is room for" \
+  'status == 429 and told("x-ratelimit-remaining") == 0 and told("retry-after") > 0
+    and refused("RATE_LIMITED", "Rate limit exceeded", ["read"], ["read"])' \
+  -H "Authorization: Bearer $key" "$url/v1/scans"
 
 echo
 cli keys revoke --config "$config" "$id"
