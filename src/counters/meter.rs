@@ -12,7 +12,7 @@ use super::{Bound, CounterName, Counters, CountersError, Grant, Leased, Memory, 
 
 /// Counts takings from shared counters by where the answer came from: a `trip` to them, a `lease`, a remembered
 /// `refusal`; and where they failed, this replica's own count (`local`), `allow` or `deny`.
-pub(super) const TAKES: &str = "doorward_counter_takes_total";
+pub(super) const TAKES: &str = "doorward_counters_takes_total";
 
 /// What is taken of one counter.
 #[derive(Debug, Clone)]

@@ -43,7 +43,7 @@ use super::{
 use self::entry::{Asked, Charge, Entry, Terms};
 
 /// Counts tokens taken for later use, and those of them given back.
-const TOKENS: &str = "doorward_lease_tokens_total";
+const TOKENS: &str = "doorward_counters_lease_tokens_total";
 /// Leases in front of shared counters.
 pub struct Leased<C> {
     shared: Arc<Shared<C>>,

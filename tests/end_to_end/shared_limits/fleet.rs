@@ -150,7 +150,7 @@ apis:
 
     /// How many Checks were counted by replicas for themselves.
     pub(super) async fn counted_locally(&self) -> f64 {
-        self.metric("doorward_counter_takes_total", &[("by", "local")]).await
+        self.metric("doorward_counters_takes_total", &[("by", "local")]).await
     }
 
     /// A metric of all replicas together.

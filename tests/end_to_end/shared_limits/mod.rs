@@ -63,7 +63,7 @@ fn replicas_that_lease_admit_no_more_than_the_limit_in_any_window() {
         log.assert_answered();
         log.assert_never_more(1500, SECOND);
         assert!(
-            fleet.metric("doorward_lease_tokens_total", &[("what", "leased")]).await > 0.0,
+            fleet.metric("doorward_counters_lease_tokens_total", &[("what", "leased")]).await > 0.0,
             "nothing was leased"
         );
         // The longer window is used up, to the last token.
