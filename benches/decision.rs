@@ -1,50 +1,32 @@
-//! One decision with a cached key, beside what no server of Envoy's can do without: decoding the request and
+//! One decision with a cached key and a limit counted in memory, beside what no server of Envoy's can do without: decoding the request and
 //! encoding an answer.
 
 #![expect(clippy::expect_used, reason = "a bench says what went wrong by ending")]
 
+mod reader;
 mod request;
 
 use std::{hint::black_box, path::Path, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use doorward::{
-    admin::{Keys, NewKey},
     check::{Checker, Policy, decision::Verdict},
-    config::{Config, Fragments},
-    domain::{KeyKind, SystemClock},
+    config::LimitBy,
+    domain::SystemClock,
     store::{CachedStore, SqliteStore},
 };
 use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
 use prost::Message;
-use rand::{SeedableRng, rngs::StdRng};
 use tokio::runtime::Runtime;
 
+use reader::reader;
 use request::call;
 
-/// A checker with the example's configuration, and a key that may read.
+/// A checker that counts in memory, and a key that may read.
 async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
-    let config = Config::load(&example, &[], &Fragments::default()).expect("the example is good").config;
-    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
-    let wanted = NewKey {
-        apis: config.apis.iter().map(|api| api.name.clone()).collect(),
-        name: "bench".into(),
-        kind: KeyKind::ApiKey,
-        organization: "acme".parse().expect("an id"),
-        project: None,
-        environment: "live".parse().ok(),
-        scopes: vec!["read".parse().expect("a scope")],
-        preset: None,
-        plan: None,
-        expires: None,
-        sources: Vec::new(),
-    };
-    let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
-    let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
-    let cached = CachedStore::new(store.clone(), config.cache, config.budget);
-    let checker = Checker::new(Policy::new(&config), cached, Arc::new(SystemClock));
-    (checker, issued.key.expose().to_owned())
+    let (config, store, key) = reader(folder, LimitBy::Credential).await;
+    let cached = CachedStore::new(store, config.cache, config.budget);
+    (Checker::new(Policy::new(&config), cached, Arc::new(SystemClock)), key)
 }
 
 fn decide(criterion: &mut Criterion) {

@@ -8,18 +8,17 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded")]
 #![expect(
     clippy::indexing_slicing,
-    clippy::unwrap_used,
     unused_results,
     reason = "what it shares with the tests is written as tests are"
 )]
 
+mod reader;
 #[path = "../tests/redis/mod.rs"]
 mod redis_servers;
 mod request;
 
 use std::{
     net::Ipv4Addr,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -28,19 +27,16 @@ use std::{
 };
 
 use doorward::{
-    admin::{Keys, NewKey},
     check::{Checker, Policy},
-    config::{
-        CacheLimits, ClientAddress, Config, Fragments, LimitBy, LimitRule, Quotas, RedisAddress, RedisServers,
-    },
+    config::{CacheLimits, LimitBy, RedisAddress, RedisServers},
     counters::{Memory, Meter, Redis},
-    domain::{KeyKind, SystemClock, WindowKind},
+    domain::SystemClock,
     store::{CachedStore, SqliteStore},
 };
 use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
-use rand::{SeedableRng, rngs::StdRng};
 use tokio::{runtime::Runtime, task::JoinSet, time::Instant};
 
+use reader::reader;
 use request::call;
 
 /// How many Checks are under way at a time.
@@ -67,46 +63,6 @@ struct Measured {
     commands_per_check: f64,
 }
 
-/// The example's configuration with a limit by address that nobody reaches, and a key that may read.
-async fn prepare(folder: &Path) -> (Config, CachedStore<SqliteStore>, String) {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
-    let mut config = Config::load(&example, &[], &Fragments::default()).expect("the example is good").config;
-    let api = &mut config.apis[0];
-    api.client_address = Some(ClientAddress::Hops(1));
-    api.limits.rules = vec![LimitRule {
-        name: "client_address".to_owned(),
-        by: LimitBy::ClientAddress,
-        quotas: Quotas::Fixed(
-            [doorward::domain::Quota {
-                limit: 1_000_000_000.try_into().unwrap(),
-                period: doorward::domain::Period::Minute,
-            }]
-            .into(),
-        ),
-        window: WindowKind::Sliding,
-    }];
-    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
-    let wanted = NewKey {
-        apis: vec![api.name.clone()],
-        name: "bench".into(),
-        kind: KeyKind::ApiKey,
-        organization: "acme".parse().expect("an id"),
-        project: None,
-        environment: "live".parse().ok(),
-        scopes: vec!["read".parse().expect("a scope")],
-        preset: None,
-        plan: None,
-        expires: None,
-        sources: Vec::new(),
-    };
-    let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
-    let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
-    // The machine has no time left beside the clients: nothing is looked up again while they ask.
-    let cache = CacheLimits { positive: HOUR, negative: HOUR, ..config.cache };
-    let cached = CachedStore::new(store.clone(), cache, Duration::from_secs(10));
-    (config, cached, issued.key.expose().to_owned())
-}
-
 fn main() {
     // `cargo test --benches` would run it, too.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -118,7 +74,10 @@ fn main() {
 async fn run() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = redis_servers::Server::start(&[]).await;
-    let (config, store, key) = prepare(folder.path()).await;
+    let (config, store, key) = reader(folder.path(), LimitBy::ClientAddress).await;
+    // The machine has no time left beside the clients: nothing is looked up again while they ask.
+    let cache = CacheLimits { positive: HOUR, negative: HOUR, ..config.cache };
+    let store = CachedStore::new(store, cache, Duration::from_secs(10));
     let checker = |meter: Meter| {
         let checker = Checker::new(Policy::new(&config), store.clone(), Arc::new(SystemClock));
         Arc::new(checker.with_meter(Arc::new(meter)))
