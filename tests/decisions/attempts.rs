@@ -71,6 +71,24 @@ async fn exhaust(door: &Door) {
 }
 
 #[tokio::test]
+async fn whoever_guesses_too_often_is_told_when_to_come_back_and_of_no_quota() {
+    let quota = "limits: { by: client_address, quotas: [1000/minute], attempts";
+    let door = Door::with(&CONFIG.replace("limits: { attempts", quota)).await;
+    let told = async |number| {
+        let response = door.knock(guess(number)).await;
+        let headers = denied(&response).headers.iter().filter_map(|option| option.header.as_ref());
+        headers.map(|header| header.key.clone()).collect::<Vec<_>>()
+    };
+    assert!(told(0).await.contains(&"X-RateLimit-Remaining".to_owned()));
+    for number in 1..3 {
+        told(number).await;
+    }
+    let told = told(3).await;
+    assert!(told.contains(&"Retry-After".to_owned()), "{told:?}");
+    assert!(!told.iter().any(|name| name.starts_with("X-RateLimit")), "{told:?}");
+}
+
+#[tokio::test]
 async fn whoever_guesses_too_often_is_refused_for_a_time() {
     let door = Door::with(CONFIG).await;
     exhaust(&door).await;

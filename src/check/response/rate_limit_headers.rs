@@ -11,11 +11,11 @@ use crate::{
     check::{
         decision::Seen,
         rate_limit::{Measure, Rule},
-        refusal::Refusal,
+        refusal::{Refusal, RefusalKind},
     },
     config::{LimitHeaders, ResetForm},
     counters::Room,
-    domain::Quota,
+    domain::{DenialReason, Quota},
 };
 
 use super::set_header;
@@ -28,7 +28,10 @@ const MICROSECONDS: u64 = 1_000_000;
 pub(super) fn headers(seen: &Seen<'_>, refusal: Option<&Refusal>) -> Vec<HeaderValueOption> {
     let retry_after = refusal.and_then(Refusal::retry_after_seconds);
     let mut headers: Vec<HeaderValueOption> = Vec::new();
-    if let Some(api) = seen.api
+    // Whoever guesses waits for something else than a quota, whose room would contradict `Retry-After`.
+    let too_many_attempts = RefusalKind::Denied(DenialReason::TooManyAttempts);
+    if refusal.is_none_or(|refusal| refusal.kind != too_many_attempts)
+        && let Some(api) = seen.api
         && let Some((measure, room)) = seen.gauge.nearest()
     {
         let limits = &api.config.limits;

@@ -19,7 +19,8 @@ Examples:
   doorward check --request check.json
 
 The request is decided by the stages that a server decides by, on the same configuration and
-store. Nothing is counted, logged, changed or used up, and no running server is asked.
+store. Nothing is counted, logged, changed or used up, and no running server is asked. Counters
+in Redis are looked at; those in the memory of a server are taken for untouched.
 Credentials, cookies, signatures, bodies and values of the query are not shown. As Envoy does,
 the address of `--peer` is put at the end of x-forwarded-for, and the URL's scheme into
 x-forwarded-proto.

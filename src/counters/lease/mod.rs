@@ -11,7 +11,8 @@
 //! Only counters of which all limits are 1 000 or more are leased, and all replicas together hold no more than a
 //! hundredth of a limit, with no more than as much on its way back: a request can be refused although so many tokens
 //! lie unused, until their leases have ended.
-//! A refusal is remembered until room is due, so that a flood of refused requests costs no trips.
+//! A refusal is remembered until room is due, for a second at most, so that a flood of refused requests costs next to no
+//! trips.
 
 mod entry;
 mod returning;

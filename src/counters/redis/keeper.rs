@@ -57,7 +57,10 @@ impl Keeper {
             let is_stale = self.exchange.is_stale.swap(false, Ordering::Relaxed);
             let mut faults = self.exchange.topology().faults();
             if is_stale || !faults.is_empty() {
-                self.report(&mut told, faults);
+                // Before the first try nothing has failed yet.
+                if *self.tried.borrow() {
+                    self.report(&mut told, faults);
+                }
                 let topology = discovery::survey(&self.config, &self.exchange).await;
                 faults = topology.faults();
                 self.exchange.set_topology(topology);

@@ -14,7 +14,7 @@ use crate::{
     redis_servers::{Server, cluster::Cluster, sentinel::Sentinels, until},
 };
 
-use super::fleet::{Fleet, IMPATIENT, SECOND};
+use super::fleet::{Fleet, IMPATIENT, PATIENT, SECOND};
 
 /// The limit, a second.
 const LIMIT: usize = 60;
@@ -74,6 +74,18 @@ fn no_check_fails_while_nothing_that_is_sent_to_redis_arrives() {
         let hole = Hole::before(server.port).await;
         let fleet = Fleet::start(hole.port, IMPATIENT, LIMITS).await;
         through_an_outage(&fleet, async || hole.swallow(true), async || hole.swallow(false)).await;
+    });
+}
+
+#[test]
+fn a_start_with_redis_at_hand_tells_of_no_failure() {
+    run(async {
+        let server = Server::start(&[]).await;
+        let fleet = Fleet::start(server.port, PATIENT, LIMITS).await;
+        for replica in &fleet.replicas {
+            let log = replica.process.log();
+            assert!(!log.contains("shared counters are"), "{log}");
+        }
     });
 }
 
