@@ -30,6 +30,9 @@ const RULE: &str = "attempts";
 /// The most addresses that are remembered; they occupy some 20 MB. Whoever is forgotten is looked up once more.
 const REFUSED_MAX: u64 = 65_536;
 
+/// How long an address has to wait whose attempt could not be counted.
+const UNCOUNTED_WAIT: Duration = Duration::from_secs(1);
+
 /// The limits of every API.
 #[derive(Debug)]
 pub struct AttemptLimits {
@@ -165,9 +168,7 @@ impl Attempt<'_> {
         // requests then: there is no reason to let anybody guess.
         match self.watch.meter.take(&[take], WithoutCounters::Local, deadline).await {
             Ok(Answer::Refused { retry_after, .. }) => {
-                if let Ok(until) = now.checked_add(retry_after) {
-                    self.watch.refused.0.insert((self.api.clone(), self.network), until);
-                }
+                self.keep_waiting(retry_after, now);
                 Err(self.refuse_for(retry_after))
             }
             Ok(Answer::Admitted(_)) if cost > 0 => {
@@ -177,8 +178,19 @@ impl Attempt<'_> {
             Ok(Answer::Admitted(Some(Nearest { room, .. }))) if room.remaining == 0 => {
                 Err(self.refuse_for(room.reset_after))
             }
-            // Where nobody can count it, it failed all the same, and that is what is answered.
+            // Nobody can count it, so that there could be any number of them: the next one has to wait.
+            Err(_) if cost > 0 => {
+                self.keep_waiting(UNCOUNTED_WAIT, now);
+                Err(self.refuse_for(UNCOUNTED_WAIT))
+            }
             Ok(Answer::Admitted(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Remembers that there is no room for the address for so long.
+    fn keep_waiting(&self, wait: Duration, now: Timestamp) {
+        if let Ok(until) = now.checked_add(wait) {
+            self.watch.refused.0.insert((self.api.clone(), self.network), until);
         }
     }
 
@@ -189,5 +201,50 @@ impl Attempt<'_> {
         }
         let cause = format!("too many bad credentials came from {}", self.network);
         Refusal::denied_for(wait, DenialReason::TooManyAttempts, cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use ipnet::Ipv6Net;
+
+    use super::*;
+    use crate::{
+        counters::{Memory, Order},
+        domain::{Clock, ManualClock, Quota},
+    };
+
+    fn network(number: u128) -> IpNet {
+        Ipv6Net::new(Ipv6Addr::from(number << 64), 64).expect("a network").into()
+    }
+
+    #[tokio::test]
+    async fn an_address_whose_attempts_nobody_can_count_has_to_wait() {
+        let clock = Arc::new(ManualClock::at("2030-01-01T00:00:00Z".parse().expect("a moment")));
+        let quota: Quota = "1000/day".parse().expect("a quota");
+        let bounds: Arc<[Bound]> = [Bound::new(quota, WindowKind::Sliding)].into();
+        let memory = Memory::new(clock.clone());
+        // Until every part of the memory is full, whichever the attempt belongs to.
+        let (mut number, mut refused_in_a_row) = (1 << 40, 0);
+        while refused_in_a_row < 2_000 {
+            number += 1;
+            let name = CounterName::of_address("shop", "client_address", network(number));
+            let order = Order { name, bounds: Arc::clone(&bounds), cost: 1, want: 1, share: 1, lease: None };
+            refused_in_a_row = if memory.take_one(&order).is_ok() { 0 } else { refused_in_a_row + 1 };
+        }
+        let meter = Meter::in_memory(memory);
+        let (limits, refused) = (AttemptLimits { by_api: Vec::new() }, RefusedAddresses::default());
+        let limit = AttemptLimit { bounds, counted: Counter::noop(), refused: Counter::noop() };
+        let watch = Watch { limits: &limits, refused: &refused, meter: &meter, mode: Watching::Counts };
+        let api: ApiName = "shop".parse().expect("a name");
+        let attempt = Attempt { watch, limit: &limit, api: &api, network: network(1) };
+        assert_eq!(attempt.waits(clock.now()), None, "nothing is known of it");
+        let told = attempt.count(clock.now(), Instant::now()).await.expect_err("it cannot be counted");
+        assert_eq!(told.retry_after, Some(UNCOUNTED_WAIT));
+        assert_eq!(attempt.waits(clock.now()), Some(UNCOUNTED_WAIT), "the next one is not looked up");
+        clock.advance(2);
+        assert_eq!(attempt.waits(clock.now()), None, "and then it may try again");
     }
 }
