@@ -23,16 +23,16 @@ pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod route;
+pub mod wire;
 
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::{
-    config::{Config, Outage},
+    config::Config,
     counters::{Memory, Meter, Redis},
     domain::{Clock, SealingKeys},
     store::{CachedStore, Lookups, SessionStore, StoreError},
@@ -43,6 +43,8 @@ use self::{
     decision::{Decision, Seen},
     rate_limit::{Counting, Rules},
     record::Recorder,
+    request::Call,
+    response::Renderer,
     route::Doors,
 };
 
@@ -54,8 +56,8 @@ pub struct Policy {
     tokens: Tokens,
     rules: Rules,
     attempts: AttemptLimits,
+    renderer: Renderer,
     recorder: Recorder,
-    outage: Outage,
     sealing: Option<SealingKeys>,
 }
 
@@ -81,7 +83,17 @@ impl Policy {
         let sealing = config.sealing.as_ref().map(|sealing| sealing.keys.clone());
         let rules = Rules::new(config);
         let attempts = AttemptLimits::new(&config.apis);
-        Self { doors, issuers, tokens, rules, attempts, recorder, outage: config.outage, sealing }
+        let renderer = Renderer::new(config);
+        Self { doors, issuers, tokens, rules, attempts, renderer, recorder, sealing }
+    }
+
+    /// Puts a decision under this policy into Envoy's words: appends a `CheckResponse` to `out`.
+    ///
+    /// # Errors
+    ///
+    /// Only for an outage, and only where the configuration says `outage: grpc_error`.
+    pub fn render(&self, decision: &Decision<'_>, out: &mut Vec<u8>) -> Result<(), Status> {
+        self.renderer.render(decision, out)
     }
 
     /// Waits until the keys of every issuer have been asked for once, well or not.
@@ -149,22 +161,24 @@ impl<S: Lookups> Checker<S> {
         self.policy.load_full()
     }
 
-    /// Answers one Check: decides, renders, records.
+    /// Answers one Check: decides, renders, records. `message` is a `CheckRequest`; a `CheckResponse` is appended to
+    /// `out`.
     ///
     /// # Errors
     ///
-    /// Only for an outage, and only where the configuration says `outage: grpc_error`.
-    pub async fn check(&self, call: &CheckRequest) -> Result<CheckResponse, Status> {
+    /// The message is no `CheckRequest`; or there is an outage, and the configuration says `outage: grpc_error`.
+    pub async fn check(&self, message: &[u8], out: &mut Vec<u8>) -> Result<(), Status> {
         let began = Instant::now();
-        let policy = self.policy();
-        let decision = self.decide(&policy, call).await;
-        let response = response::render(&decision, policy.outage);
+        let call = Call::read(message).map_err(|broken| Status::invalid_argument(broken.to_string()))?;
+        let policy = self.policy.load();
+        let decision = self.decide(&policy, &call).await;
+        let response = policy.render(&decision, out);
         policy.recorder.record(&decision, began.elapsed());
         response
     }
 
     /// Decides one Check. A refusal ends it at the stage that gives it.
-    pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r CheckRequest) -> Decision<'r> {
+    pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r Call<'r>) -> Decision<'r> {
         let (now, store) = (self.clock.now(), self.store.inquire());
         let counting = self.counting(policy, store.deadline());
         let mut seen = Seen::default();

@@ -45,14 +45,17 @@ impl fmt::Display for HeaderName {
     }
 }
 
-/// Whether an application might read `one` as `two`: CGI and its heirs disregard case, and turn `-`, and some of
+/// What an application might read a byte of a name as: CGI and its heirs disregard case, and turn `-`, and some of
 /// them whatever is no letter and no digit, into `_`.
 #[must_use]
+pub fn fold_name(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+/// Whether an application might read `one` as `two`.
+#[must_use]
 pub fn folds_to(one: &str, two: &str) -> bool {
-    let fold = |byte: u8| {
-        if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
-    };
-    one.len() == two.len() && one.bytes().map(fold).eq(two.bytes().map(fold))
+    one.len() == two.len() && one.bytes().map(fold_name).eq(two.bytes().map(fold_name))
 }
 
 #[cfg(test)]

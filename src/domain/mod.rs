@@ -25,7 +25,7 @@ pub use api_key::{
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
 pub use credential_status::CredentialStatus;
 pub use denial::{DenialReason, UNAVAILABLE};
-pub use header_name::{HeaderName, folds_to};
+pub use header_name::{HeaderName, fold_name, folds_to};
 pub use id::{
     ApiName, Environment, HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName,
     ProjectId, SealingKeyId, SecretId, SessionId, UserId,

@@ -1,8 +1,10 @@
 //! Wiring: configuration → store, checker, listeners; and how a process begins, reloads and ends.
 
+mod answer;
 mod connection;
 mod counting;
 mod health;
+mod inline;
 mod listener;
 mod probe;
 mod reload;

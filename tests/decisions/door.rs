@@ -3,13 +3,13 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use doorward::{
-    check::{Checker, Policy, decision::Verdict},
+    check::{Checker, Policy, decision::Verdict, request},
     config::Config,
     domain::{
         Clock, CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, SessionRecord,
         SessionToken, Timestamp,
     },
-    store::{CachedStore, Changes, KeyStore, SessionStore, SqliteStore},
+    store::{CachedStore, Changes, KeyStore, Lookups, SessionStore, SqliteStore},
 };
 use envoy_types::{
     ext_authz::v3::pb::{
@@ -23,6 +23,7 @@ use envoy_types::{
         },
     },
 };
+use prost::Message;
 use rand::{SeedableRng, rngs::StdRng};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -183,7 +184,7 @@ impl Door {
 
     /// Knocks, and tells what Envoy is told.
     pub(crate) async fn knock(&self, call: Call) -> CheckResponse {
-        self.checker.check(&call.0).await.expect("outages are told by error_response")
+        ask(&self.checker, &call).await
     }
 
     /// Waits until a change in the store has reached what is remembered, so that the verdict is this one.
@@ -206,12 +207,20 @@ impl Door {
 
     /// The reason of the refusal and its cause, which only the operator is told; `allowed` alone otherwise.
     pub(crate) async fn cause(&self, call: &Call) -> String {
-        let policy = self.checker.policy();
-        match self.checker.decide(&policy, &call.0).await.verdict {
+        let tell = |verdict: &Verdict<'_>| match verdict {
             Verdict::Allowed(_) => "allowed".to_owned(),
             Verdict::Refused(refusal) => format!("{}: {}", refusal.kind.code(), refusal.cause),
             Verdict::Waived(..) => "waived".to_owned(),
-        }
+        };
+        self.decided(call, tell).await
+    }
+
+    /// What is told of the verdict.
+    pub(crate) async fn decided<T>(&self, call: &Call, tell: impl FnOnce(&Verdict<'_>) -> T) -> T {
+        let message = call.0.encode_to_vec();
+        let read = request::Call::read(&message).expect("a Check");
+        let policy = self.checker.policy();
+        tell(&self.checker.decide(&policy, &read).await.verdict)
     }
 
     /// The reason of the refusal, or `allowed`.
@@ -223,12 +232,19 @@ impl Door {
 
 /// The cause of a refusal, as the audit line tells it.
 pub(crate) async fn cause(door: &Door, call: Call) -> String {
-    let policy = door.checker.policy();
-    let decision = door.checker.decide(&policy, &call.0).await;
-    match decision.verdict {
-        Verdict::Refused(refusal) => refusal.cause.into_owned(),
+    let tell = |verdict: &Verdict<'_>| match verdict {
+        Verdict::Refused(refusal) => refusal.cause.clone().into_owned(),
         other => panic!("it is not refused: {other:?}"),
-    }
+    };
+    door.decided(&call, tell).await
+}
+
+/// What Envoy is told.
+pub(crate) async fn ask<S: Lookups>(checker: &Checker<S>, call: &Call) -> CheckResponse {
+    let mut answer = Vec::new();
+    let answered = checker.check(&call.0.encode_to_vec(), &mut answer).await;
+    answered.expect("outages are told by error_response");
+    CheckResponse::decode(&*answer).expect("a CheckResponse")
 }
 
 /// Waits until the verdict is this one, where something beside the Checks has to be noticed first.

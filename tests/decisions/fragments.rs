@@ -2,12 +2,9 @@
 
 use std::{fs, path::Path};
 
-use doorward::{
-    check::decision::Verdict,
-    config::{Config, Fragments, Loaded},
-};
+use doorward::config::{Config, Fragments, Loaded};
 
-use crate::door::{Call, Door};
+use crate::door::{Call, Door, cause};
 
 const MAIN: &str = "
 include: apis.d/*.yaml
@@ -56,12 +53,8 @@ async fn a_host_of_a_refused_fragment_is_unavailable_and_all_others_are_as_they_
     ];
     assert_verdicts(&door, verdicts).await;
 
-    let call = Call::new("GET", "pay.example", "/").extension("api", "main").0;
-    let policy = door.checker.policy();
-    match door.checker.decide(&policy, &call).await.verdict {
-        Verdict::Refused(refusal) => assert_eq!(refusal.cause, "the fragment `pay` is refused"),
-        other => panic!("{other:?}"),
-    }
+    let call = Call::new("GET", "pay.example", "/").extension("api", "main");
+    assert_eq!(cause(&door, call).await, "the fragment `pay` is refused");
 
     write_fragment(folder.path(), "pay", "pay.example");
     let good = load(folder.path(), &loaded.fragments);

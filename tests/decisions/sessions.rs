@@ -9,7 +9,7 @@ use doorward::{
     store::{CachedStore, SessionFilter, SessionStore, SqliteStore},
 };
 
-use crate::door::{Call, Door, NOW, allowed, denied, reason, scopes, unknown_session};
+use crate::door::{Call, Door, NOW, allowed, ask, denied, reason, scopes, unknown_session};
 
 const CONFIG: &str = "
 apis:
@@ -229,7 +229,7 @@ async fn a_use_that_another_server_saw_counts() {
     let token = door.session(idle_after_an_hour).await;
     assert_eq!(door.verdict(mine(&token)).await, "allowed");
     door.clock.advance(HOUR / 2);
-    elsewhere.check(&mine(&token).0).await.expect("an answer");
+    ask(&elsewhere, &mine(&token)).await;
     elsewhere.write_touches().await.expect("written");
     door.clock.advance(HOUR / 2);
     assert_eq!(door.verdict(mine(&token)).await, "allowed");

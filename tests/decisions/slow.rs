@@ -12,7 +12,7 @@ use doorward::{
     store::{CachedStore, Change, Changes, Finds, Found, Kept, SqliteStore, StoreError, Version},
 };
 
-use crate::door::{Call, Door, NOW, reason};
+use crate::door::{Call, Door, NOW, ask, reason};
 
 /// What one answer takes: less than the budget, but two of them take more.
 const DELAY: Duration = Duration::from_millis(400);
@@ -60,13 +60,13 @@ async fn the_budget_bounds_all_answers_of_a_check_together() {
     let cached = CachedStore::new(Slow(door.store.clone()), config.cache, config.budget);
     let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
     let checker = Checker::new(Policy::new(&config), cached, clock);
-    let ask = async || {
+    let verdict = async || {
         let call = Call::get("/projects/apollo").header("x-key", &key);
-        let response = checker.check(&call.0).await.expect("outages are told by error_response");
+        let response = ask(&checker, &call).await;
         reason(&response).unwrap_or("allowed").to_owned()
     };
-    assert_eq!(ask().await, "unavailable", "the key was told in time, and then the project was not");
+    assert_eq!(verdict().await, "unavailable", "the key was told in time, and then the project was not");
     // What came too late is remembered all the same, so that asking again leads further.
     tokio::time::sleep(2 * DELAY).await;
-    assert_eq!(ask().await, "project_mismatch");
+    assert_eq!(verdict().await, "project_mismatch");
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use doorward::{
-    check::{Checker, Policy, decision::Verdict},
+    check::{Checker, Policy, decision::Verdict, request::Call},
     config::Config,
     domain::{ManualClock, SealedSecret, SecretRecord, Timestamp},
     store::{CachedStore, SecretStore, SqliteStore},
@@ -19,6 +19,7 @@ use envoy_types::{
         },
     },
 };
+use prost::Message;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
@@ -89,7 +90,9 @@ fn call(project: &str, message: Vec<u8>, mac: &str) -> CheckRequest {
 }
 
 async fn verdict(checker: &Checker<SqliteStore>, call: &CheckRequest) -> String {
-    match checker.decide(&checker.policy(), call).await.verdict {
+    let (message, policy) = (call.encode_to_vec(), checker.policy());
+    let call = Call::read(&message).expect("a Check");
+    match &checker.decide(&policy, &call).await.verdict {
         Verdict::Allowed(_) => "allowed".to_owned(),
         Verdict::Refused(refusal) => format!("{}: {}", refusal.kind.code(), refusal.cause),
         Verdict::Waived(..) => "waived".to_owned(),

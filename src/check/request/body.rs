@@ -1,8 +1,6 @@
 //! The body of a request, and whether all of it is there.
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-
-use super::Headers;
+use super::{Headers, Http};
 
 /// Envoy says by this header whether the body that it buffered was cut off. Where it buffered none, the header is
 /// not there, and a client's own never is.
@@ -31,8 +29,9 @@ impl std::fmt::Debug for Body<'_> {
     }
 }
 
-pub(super) fn read<'r>(http: &'r HttpRequest, headers: &Headers<'r>) -> Body<'r> {
-    let bytes = if http.raw_body.is_empty() { http.body.as_bytes() } else { &http.raw_body };
+pub(super) fn read<'r>(http: &Http<'r>, headers: Headers<'r>) -> Body<'r> {
+    let [text, raw] = http.body;
+    let bytes = if raw.is_empty() { text } else { raw };
     match headers.values(PARTIAL).next() {
         Some(b"false") => Body::Whole(bytes),
         Some(_) => Body::CutOff,
@@ -46,7 +45,7 @@ pub(super) fn read<'r>(http: &'r HttpRequest, headers: &Headers<'r>) -> Body<'r>
 /// ends with its headers; where it does not, nothing in the Check tells a request that ends so from one whose body
 /// follows: neither does HTTP/2 announce a body, nor does Envoy show `transfer-encoding`. So a request without a
 /// length is taken to have a body, unless its method is one for which HTTP defines none (RFC 9110, section 9.3).
-fn announced(http: &HttpRequest, headers: &Headers<'_>) -> bool {
+fn announced(http: &Http<'_>, headers: Headers<'_>) -> bool {
     if headers.has("transfer-encoding") {
         return true;
     }
@@ -54,30 +53,27 @@ fn announced(http: &HttpRequest, headers: &Headers<'_>) -> bool {
     if lengths.peek().is_some() {
         return lengths.any(|length| length != b"0");
     }
-    let has_none =
-        matches!(http.method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS" | "CONNECT" | "TRACE");
+    let has_none = matches!(http.method, "GET" | "HEAD" | "DELETE" | "OPTIONS" | "CONNECT" | "TRACE");
     !has_none
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
+    use crate::check::request::Header;
 
-    fn of(headers: &[(&str, &str)], edit: impl FnOnce(&mut HttpRequest)) -> String {
-        let headers: HashMap<String, String> =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut http = HttpRequest { method: "POST".into(), headers, ..Default::default() };
+    fn of(headers: &[(&'static str, &'static str)], edit: impl FnOnce(&mut Http<'_>)) -> String {
+        let headers = headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() });
+        let mut http = Http { method: "POST", headers: headers.collect(), ..Http::default() };
         edit(&mut http);
-        format!("{:?}", read(&http, &Headers { joined: &http.headers, raw: &[] }))
+        format!("{:?}", read(&http, Headers(&http.headers)))
     }
 
     #[test]
     fn a_body_is_whole_only_if_envoy_says_so_or_none_is_announced() {
-        let text = |http: &mut HttpRequest| http.body = "12".into();
-        let raw = |http: &mut HttpRequest| http.raw_body = vec![1, 2, 3];
-        let method = |method: &'static str| move |http: &mut HttpRequest| http.method = method.into();
+        let text = |http: &mut Http<'_>| http.body = [b"12", b""];
+        let raw = |http: &mut Http<'_>| http.body = [b"", &[1, 2, 3]];
+        let method = |method: &'static str| move |http: &mut Http<'_>| http.method = method;
         assert_eq!(of(&[(PARTIAL, "false"), ("content-length", "2")], text), "Whole(2 bytes)");
         assert_eq!(of(&[(PARTIAL, "false")], raw), "Whole(3 bytes)");
         assert_eq!(of(&[(PARTIAL, "true"), ("content-length", "9")], raw), "CutOff");

@@ -55,8 +55,10 @@ mod tests {
         },
     };
 
+    use prost::Message;
+
     use super::*;
-    use crate::check::request::parse;
+    use crate::check::request::{Call, parse};
 
     fn network(peer: &str, forwarded: Option<&str>, rule: ClientAddress) -> Option<String> {
         let mut http = HttpRequest {
@@ -74,6 +76,8 @@ mod tests {
             ..Default::default()
         };
         let call = CheckRequest { attributes: Some(attributes) };
+        let bytes = call.encode_to_vec();
+        let call = Call::read(&bytes).expect("a Check");
         let request = parse(&call).expect("a request");
         request.client_network(Some(rule)).map(|network| network.to_string())
     }

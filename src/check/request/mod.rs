@@ -1,20 +1,19 @@
-//! Stage 1, parse: `CheckRequest` → [`InboundRequest`], which borrows from it. Every size is bounded.
+//! Stage 1, parse: the bytes of a Check → [`Call`] → [`InboundRequest`], which borrow from them. Every size is bounded.
 
 mod body;
+mod call;
 mod client_address;
 
-use std::{collections::HashMap, net::IpAddr};
-
-use envoy_types::{
-    ext_authz::v3::pb::{Address, CheckRequest, HeaderValue},
-    pb::envoy::service::auth::v3::{AttributeContext, attribute_context::HttpRequest},
-};
+use std::net::IpAddr;
 
 use crate::domain::{DenialReason, PATH_BYTES_MAX};
 
 use super::refusal::Refusal;
 
+use self::call::Http;
+
 pub use body::Body;
+pub use call::Call;
 
 /// The most headers of a request. Envoy's own default is 100.
 const HEADERS_MAX: usize = 256;
@@ -24,9 +23,6 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 const HOST_BYTES_MAX: usize = 262;
 /// The longest method, in bytes.
 const METHOD_BYTES_MAX: usize = 32;
-
-/// The context extension by which a route of Envoy says which API it belongs to.
-const API_EXTENSION: &str = "api";
 
 /// What a client asks for, as Envoy tells it. It owns nothing.
 #[derive(Debug, Clone, Copy)]
@@ -51,24 +47,21 @@ pub struct InboundRequest<'r> {
     pub claimed_api: Option<&'r str>,
 }
 
-/// The headers of a request, in both forms that Envoy may use: a map of joined values, or with
-/// `encode_raw_headers` a list of raw ones. Should both be filled, both are looked at, so that a name in both
-/// counts as sent twice.
+/// The headers of a request, in the order in which Envoy tells them.
 #[derive(Clone, Copy)]
-pub struct Headers<'r> {
-    joined: &'r HashMap<String, String>,
-    raw: &'r [HeaderValue],
+pub struct Headers<'r>(&'r [Header<'r>]);
+
+/// A header: its value may be any bytes.
+#[derive(Clone, Copy)]
+struct Header<'r> {
+    name: &'r str,
+    value: &'r [u8],
 }
 
 impl<'r> Headers<'r> {
     /// Name and value of each header.
     pub fn iter(&self) -> impl Iterator<Item = (&'r str, &'r [u8])> + use<'r> {
-        let joined = self.joined.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let raw = self.raw.iter().map(|header| {
-            let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
-            (header.key.as_str(), value)
-        });
-        joined.chain(raw)
+        self.0.iter().map(|header| (header.name, header.value))
     }
 
     /// Whether there is a header with this name.
@@ -86,7 +79,7 @@ impl<'r> Headers<'r> {
 /// Shows how many there are: values can be credentials.
 impl std::fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Headers({})", self.joined.len() + self.raw.len())
+        write!(f, "Headers({})", self.0.len())
     }
 }
 
@@ -95,41 +88,30 @@ impl std::fmt::Debug for Headers<'_> {
 /// # Errors
 ///
 /// `request_malformed` if something indispensable is missing or larger than its bound.
-pub fn parse(call: &CheckRequest) -> Result<InboundRequest<'_>, Refusal> {
-    let context = call.attributes.as_ref().ok_or_else(|| malformed("the Check has no attributes"))?;
-    let http = context
-        .request
-        .as_ref()
-        .and_then(|request| request.http.as_ref())
-        .ok_or_else(|| malformed("the Check has no HTTP request: Doorward guards HTTP only"))?;
-    let request = read(context, http);
+pub fn parse<'r>(call: &'r Call<'_>) -> Result<InboundRequest<'r>, Refusal> {
+    if !call.has_attributes {
+        return Err(malformed("the Check has no attributes"));
+    }
+    let http = call.http.as_ref();
+    let http = http.ok_or_else(|| malformed("the Check has no HTTP request: Doorward guards HTTP only"))?;
+    let request = read(call, http);
     bound(&request)?;
     Ok(request)
 }
 
-fn read<'r>(context: &'r AttributeContext, http: &'r HttpRequest) -> InboundRequest<'r> {
-    let (path, query) = http.path.split_once('?').unwrap_or((&http.path, ""));
-    let headers = Headers {
-        joined: &http.headers,
-        raw: http.header_map.as_ref().map_or(&[], |map| map.headers.as_slice()),
-    };
+fn read<'r>(call: &Call<'r>, http: &'r Http<'_>) -> InboundRequest<'r> {
+    let (path, query) = http.target.split_once('?').unwrap_or((http.target, ""));
+    let headers = Headers(&http.headers);
     InboundRequest {
-        method: &http.method,
-        host: &http.host,
-        target: &http.path,
+        method: http.method,
+        host: http.host,
+        target: http.target,
         path,
         query,
         headers,
-        body: body::read(http, &headers),
-        peer: peer(context),
-        claimed_api: context.context_extensions.get(API_EXTENSION).map(String::as_str),
-    }
-}
-
-fn peer(context: &AttributeContext) -> Option<IpAddr> {
-    match context.source.as_ref()?.address.as_ref()?.address.as_ref()? {
-        Address::SocketAddress(socket) => socket.address.parse().ok(),
-        Address::Pipe(_) | Address::EnvoyInternalAddress(_) => None,
+        body: body::read(http, headers),
+        peer: call.peer,
+        claimed_api: call.claimed_api,
     }
 }
 
@@ -171,9 +153,17 @@ pub fn query_parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use envoy_types::pb::envoy::{
-        config::core::v3::HeaderMap, service::auth::v3::attribute_context::Request,
+    use envoy_types::{
+        ext_authz::v3::pb::{CheckRequest, HeaderValue},
+        pb::envoy::{
+            config::core::v3::HeaderMap,
+            service::auth::v3::{
+                AttributeContext,
+                attribute_context::{HttpRequest, Request},
+            },
+        },
     };
+    use prost::Message;
 
     use super::*;
     use crate::check::refusal::RefusalKind;
@@ -192,7 +182,7 @@ mod tests {
     }
 
     fn refused(call: &CheckRequest) -> bool {
-        match parse(call) {
+        match parse(&Call::read(&call.encode_to_vec()).expect("a Check")) {
             Ok(_) => false,
             Err(refusal) => {
                 assert_eq!(refusal.kind, RefusalKind::Denied(DenialReason::RequestMalformed));
@@ -233,6 +223,8 @@ mod tests {
             let raw = HeaderValue { key: "x-a".into(), raw_value: vec![0xff], ..Default::default() };
             http.header_map = Some(HeaderMap { headers: vec![raw] });
         });
+        let bytes = call.encode_to_vec();
+        let call = Call::read(&bytes).expect("a Check");
         let request = parse(&call).expect("a request");
         let values: Vec<&[u8]> = request.headers.values("x-a").collect();
         assert_eq!(values, [b"joined".as_slice(), &[0xff]]);

@@ -13,17 +13,49 @@ use crate::{
 };
 
 /// What the holes are filled from.
-struct Filling<'a> {
-    denials: &'a Denials,
-    seen: &'a Seen<'a>,
-    refusal: &'a Refusal,
-    status: u16,
+pub(super) struct Filling<'a> {
+    /// How the API refuses.
+    pub(super) denials: &'a Denials,
+    /// What it refuses for.
+    pub(super) kind: RefusalKind,
+    /// The HTTP status of that.
+    pub(super) status: u16,
+    /// The name of the API, if there is one.
+    pub(super) api: Option<&'a str>,
+    /// The request and its refusal, if there is one already.
+    pub(super) of: Option<(&'a Seen<'a>, &'a Refusal)>,
 }
 
 /// Writes the body of a refusal as JSON.
-pub(super) fn render(denials: &Denials, seen: &Seen<'_>, refusal: &Refusal, status: u16) -> String {
-    let filling = Filling { denials, seen, refusal, status };
-    filling.fill(&denials.body).unwrap_or(Value::Null).to_string()
+pub(super) fn render(filling: &Filling<'_>) -> String {
+    filling.fill(&filling.denials.body).unwrap_or(Value::Null).to_string()
+}
+
+/// Whether the body of such a refusal is the same for every request.
+pub(super) fn is_fixed(denials: &Denials, kind: RefusalKind) -> bool {
+    let tells_of_request = |template: &Template| {
+        holes(template)
+            .iter()
+            .any(|hole| matches!(hole, Hole::RetryAfter | Hole::RequiredScopes | Hole::ProvidedScopes))
+    };
+    let fields = denials.fields(kind.code()).into_iter().flat_map(|fields| fields.values());
+    !std::iter::once(&denials.body).chain(fields).any(tells_of_request)
+}
+
+/// All holes of a template.
+fn holes(template: &Template) -> Vec<&Hole> {
+    match template {
+        Template::Scalar(_) => Vec::new(),
+        Template::Text(parts) => {
+            let hole = |part| match part {
+                &Part::Hole(ref hole) => Some(hole),
+                Part::Literal(_) => None,
+            };
+            parts.iter().filter_map(hole).collect()
+        }
+        Template::Array(items) => items.iter().flat_map(holes).collect(),
+        Template::Object(members) => members.iter().flat_map(|(_, member)| holes(member)).collect(),
+    }
 }
 
 impl Filling<'_> {
@@ -57,22 +89,22 @@ impl Filling<'_> {
 
     fn hole(&self, hole: &Hole) -> Option<Value> {
         match hole {
-            Hole::Reason => Some(self.refusal.kind.code().into()),
+            Hole::Reason => Some(self.kind.code().into()),
             Hole::Status => Some(self.status.into()),
-            Hole::Api => self.seen.api.map(|api| api.config.name.as_str().into()),
-            Hole::RetryAfter => self.refusal.retry_after_seconds().map(Value::from),
+            Hole::Api => self.api.map(Value::from),
+            Hole::RetryAfter => self.of?.1.retry_after_seconds().map(Value::from),
             Hole::RequiredScopes => {
-                Some(self.seen.route().map(|route| names(&route.scopes)).unwrap_or_default().into())
+                Some(self.of?.0.route().map(|route| names(&route.scopes)).unwrap_or_default().into())
             }
-            Hole::ProvidedScopes => Some(self.seen.scopes().map(names).unwrap_or_default().into()),
+            Hole::ProvidedScopes => Some(self.of?.0.scopes().map(names).unwrap_or_default().into()),
             Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),
-            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.refusal.kind).into())),
+            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.kind).into())),
             Hole::Field(name) => self.field(name),
         }
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.fill(self.denials.fields(self.refusal.kind.code())?.get(name)?)
+        self.fill(self.denials.fields(self.kind.code())?.get(name)?)
     }
 }
 

@@ -3,162 +3,126 @@
 //! Envoy sets before it removes, so a name never stands in both lists. It removes by exact name, so every
 //! spelling that an application might fold to one of our names is listed as it came.
 
-use std::borrow::Cow;
-
-use envoy_types::ext_authz::v3::pb::HeaderValueOption;
 use percent_encoding::utf8_percent_encode;
 
 use crate::{
     check::{
-        authn::{presented_by_header, presented_by_parameter, without_cookies},
-        authz::{Grant, Standing},
+        authn::{presented_by_parameter, without_cookies},
+        authz::Grant,
         decision::{Decision, Waiver},
         request::{InboundRequest, query_parameters},
-        route::GuardedApi,
+        wire::Message,
     },
-    config::CredentialPlace,
-    domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope, folds_to},
+    domain::{HEADER_VALUE_ESCAPES, HeaderName, Scope},
 };
 
-use super::set_header;
+use super::{
+    fields::{OK_HEADERS, OK_HEADERS_TO_REMOVE, OK_PARAMETERS_TO_REMOVE, set_header},
+    hygiene::{Concern, Hygiene, presents_credential},
+};
 
-/// Headers by which a framework may take the request for another than was decided upon.
-const OVERRIDES: [&str; 5] =
-    ["x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
-
-/// A principal header that nothing sets yet, so that whatever stands there is forged.
-const ASSERTION: &str = "x-principal-assertion";
-
-/// What Envoy has to change in the request before it goes on.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// Headers to set.
-    pub(super) set: Vec<HeaderValueOption>,
-    /// Headers to remove.
-    pub(super) remove: Vec<String>,
-    /// Query parameters to remove, spelled as they came.
-    pub(super) remove_parameters: Vec<String>,
-}
-
-/// What has to be changed in the request that was granted.
-pub(super) fn changes(grant: &Grant<'_>, decision: &Decision<'_>) -> Changes {
-    let (request, api) = (grant.request(), grant.api());
+/// Tells Envoy what to change in the request that was granted.
+pub(super) fn changes(hygiene: &Hygiene, grant: &Grant<'_>, decision: &Decision<'_>, ok: &mut Message<'_>) {
+    let (request, api) = (grant.request(), &grant.api().config);
     let Decision { in_shadow, leaves_overrides, .. } = *decision;
-    let values = values(grant.standing(), api);
-    let mut changes = Changes::default();
-    for (name, value) in &values {
-        match value {
-            Some(value) => changes.set.push(set_header(name.as_str(), value.as_ref().to_owned())),
-            None => changes.remove.push(name.to_string()),
-        }
-    }
-    let ours: Vec<&HeaderName> = values.iter().map(|(name, _)| *name).collect();
+    set_own(hygiene, grant, ok);
     for (name, value) in request.headers.iter() {
-        let goes = is_forged(name, &ours)
-            || (!leaves_overrides && overrides(name))
-            || (!in_shadow && presents_credential(name, value, api));
-        if goes && !is_one_of(name, &ours) {
-            changes.remove.push(name.to_owned());
+        let goes = match hygiene.concern(name) {
+            None | Some(Concern::Ours) => false,
+            Some(Concern::Forged) => true,
+            Some(Concern::Override) if !leaves_overrides => true,
+            Some(Concern::Override | Concern::Credential) => {
+                !in_shadow && presents_credential(name, value, api)
+            }
+        };
+        if goes {
+            ok.text(OK_HEADERS_TO_REMOVE, name);
         }
     }
     if !in_shadow {
-        changes.remove_parameters = credential_parameters(request, api);
-        cut_cookies(request, api, &mut changes);
+        remove_parameters(hygiene, request, ok);
+        cut_cookies(hygiene, request, ok);
     }
-    changes
 }
 
-/// What has to be taken out of a request that goes on although it was refused: whatever would be taken for ours, and
+/// Tells Envoy what to take out of a request that goes on although it was refused: whatever would be taken for ours, and
 /// what could make another request of it.
-pub(super) fn forgeries(waiver: &Waiver<'_>, decision: &Decision<'_>) -> Changes {
-    let (request, api) = (waiver.request(), waiver.api());
-    let ours: Vec<&HeaderName> = names(api).collect();
-    let mut remove: Vec<String> = ours.iter().map(ToString::to_string).collect();
-    let goes = |name: &&str| is_forged(name, &ours) || (!decision.leaves_overrides && overrides(name));
-    let sent = request.headers.iter().map(|(name, _)| name);
-    remove.extend(sent.filter(|name| goes(name) && !is_one_of(name, &ours)).map(str::to_owned));
-    Changes { remove, ..Changes::default() }
-}
-
-/// The names of all headers that are ours to set.
-fn names(api: &GuardedApi) -> impl Iterator<Item = &HeaderName> {
-    api.config.principal_headers.all().into_iter().chain(api.config.claim_headers())
-}
-
-/// Whether an application might take the name for one that is ours to set.
-fn is_forged(name: &str, ours: &[&HeaderName]) -> bool {
-    folds_to(name, ASSERTION) || ours.iter().any(|own| folds_to(name, own.as_str()))
-}
-
-fn is_one_of(name: &str, ours: &[&HeaderName]) -> bool {
-    ours.iter().any(|own| name.eq_ignore_ascii_case(own.as_str()))
-}
-
-/// Each header that is ours to set, with its value if the principal has one.
-fn values<'a>(standing: &'a Standing, api: &'a GuardedApi) -> Vec<(&'a HeaderName, Option<Cow<'a, str>>)> {
-    let principal = standing.principal();
-    let encoded = |text: &'a str| Cow::from(utf8_percent_encode(text, HEADER_VALUE_ESCAPES));
-    let own = [
-        principal.id().map(encoded),
-        Some(principal.kind().code().into()),
-        standing.organization().map(|id| encoded(id.as_str())),
-        standing.project().map(|id| encoded(id.as_str())),
-        principal.environment().map(|name| name.as_str().into()),
-        scopes(standing, api),
-        standing.plan().map(|name| name.as_str().into()),
-        principal.credential().map(encoded),
-    ];
-    let mut values: Vec<_> = api.config.principal_headers.all().into_iter().zip(own).collect();
-    for name in api.config.claim_headers() {
-        if !values.iter().any(|(known, _)| *known == name) {
-            let claim = principal.claim_headers().iter().find(|(known, _)| known == name);
-            values.push((name, claim.map(|(_, value)| Cow::from(&**value))));
+pub(super) fn forgeries(
+    hygiene: &Hygiene,
+    waiver: &Waiver<'_>,
+    decision: &Decision<'_>,
+    ok: &mut Message<'_>,
+) {
+    for name in hygiene.ours() {
+        ok.text(OK_HEADERS_TO_REMOVE, name.as_str());
+    }
+    for (name, _) in waiver.request().headers.iter() {
+        let goes = match hygiene.concern(name) {
+            Some(Concern::Forged) => true,
+            Some(Concern::Override) => !decision.leaves_overrides,
+            None | Some(Concern::Ours | Concern::Credential) => false,
+        };
+        if goes {
+            ok.text(OK_HEADERS_TO_REMOVE, name);
         }
     }
-    values
 }
 
-/// The scopes held and implied, with spaces between. Scopes are visible ASCII already.
-fn scopes<'a>(standing: &'a Standing, api: &'a GuardedApi) -> Option<Cow<'a, str>> {
-    let held = standing.scopes().filter(|held| !held.is_empty())?;
-    let all: Vec<&str> = api.config.implications.expand(held).into_iter().map(Scope::as_str).collect();
-    Some(all.join(" ").into())
-}
-
-fn overrides(name: &str) -> bool {
-    OVERRIDES.iter().any(|own| folds_to(name, own))
-}
-
-fn presents_credential(name: &str, value: &[u8], api: &GuardedApi) -> bool {
-    api.config.credentials.iter().any(|rule| presented_by_header(name, value, rule))
-}
-
-fn credential_parameters(request: &InboundRequest<'_>, api: &GuardedApi) -> Vec<String> {
-    let mut spelled: Vec<String> = Vec::new();
-    for place in api.config.credential_places() {
-        let CredentialPlace::Query { name, .. } = place else {
-            continue;
-        };
-        let found =
-            query_parameters(request.query).filter(|(spelling, _)| presented_by_parameter(spelling, name));
-        spelled.extend(found.map(|(spelling, _)| spelling.to_owned()));
+/// Sets each header that is ours, or removes it if the principal has no value for it.
+fn set_own(hygiene: &Hygiene, grant: &Grant<'_>, ok: &mut Message<'_>) {
+    let (standing, api) = (grant.standing(), &grant.api().config);
+    let (principal, names) = (standing.principal(), &api.principal_headers);
+    let encoded = |text| utf8_percent_encode(text, HEADER_VALUE_ESCAPES);
+    own(ok, &names.id, principal.id().map(encoded));
+    own(ok, &names.kind, Some([principal.kind().code()]));
+    own(ok, &names.organization, standing.organization().map(|id| encoded(id.as_str())));
+    own(ok, &names.project, standing.project().map(|id| encoded(id.as_str())));
+    own(ok, &names.environment, principal.environment().map(|name| [name.as_str()]));
+    let scopes = standing.scopes().filter(|held| !held.is_empty());
+    own(ok, &names.scopes, scopes.map(|held| spaced(api.implications.expand(held))));
+    own(ok, &names.plan, standing.plan().map(|name| [name.as_str()]));
+    own(ok, &names.credential, principal.credential().map(encoded));
+    for name in hygiene.claims() {
+        let claim = principal.claim_headers().iter().find(|(known, _)| known == name);
+        own(ok, name, claim.map(|(_, value)| [&**value]));
     }
-    spelled.dedup();
-    spelled
+}
+
+/// Sets a header to what these pieces make together, or removes it.
+fn own<'t>(ok: &mut Message<'_>, name: &HeaderName, value: Option<impl IntoIterator<Item = &'t str>>) {
+    match value {
+        Some(pieces) => set_header(ok, OK_HEADERS, name.as_str(), pieces),
+        None => ok.text(OK_HEADERS_TO_REMOVE, name.as_str()),
+    }
+}
+
+/// Scopes with spaces between. They are visible ASCII already.
+fn spaced(scopes: Vec<&Scope>) -> impl Iterator<Item = &str> {
+    let between = |(number, scope)| [if number == 0 { "" } else { " " }, Scope::as_str(scope)];
+    scopes.into_iter().enumerate().flat_map(between)
+}
+
+/// Removes the query parameters that are credentials, spelled as they came.
+fn remove_parameters(hygiene: &Hygiene, request: &InboundRequest<'_>, ok: &mut Message<'_>) {
+    let mut last = None;
+    for name in &hygiene.parameters {
+        for (spelling, _) in query_parameters(request.query) {
+            if presented_by_parameter(spelling, name) && last != Some(spelling) {
+                ok.text(OK_PARAMETERS_TO_REMOVE, spelling);
+                last = Some(spelling);
+            }
+        }
+    }
 }
 
 /// Cuts the cookies of credentials out of the `cookie` header.
-fn cut_cookies(request: &InboundRequest<'_>, api: &GuardedApi, changes: &mut Changes) {
-    let places = api.config.credential_places();
-    let names: Vec<&str> = places
-        .filter_map(|place| match place {
-            CredentialPlace::Cookie { name } => Some(name.as_str()),
-            CredentialPlace::Header { .. } | CredentialPlace::Query { .. } => None,
-        })
-        .collect();
-    match without_cookies(request, &names) {
+fn cut_cookies(hygiene: &Hygiene, request: &InboundRequest<'_>, ok: &mut Message<'_>) {
+    if hygiene.cookies.is_empty() {
+        return;
+    }
+    match without_cookies(request, &hygiene.cookies) {
         None => {}
-        Some(left) if left.is_empty() => changes.remove.push("cookie".to_owned()),
-        Some(left) => changes.set.push(set_header("cookie", left)),
+        Some(left) if left.is_empty() => ok.text(OK_HEADERS_TO_REMOVE, "cookie"),
+        Some(left) => set_header(ok, OK_HEADERS, "cookie", [left.as_str()]),
     }
 }

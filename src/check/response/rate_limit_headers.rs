@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use envoy_types::ext_authz::v3::pb::HeaderValueOption;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{
@@ -12,22 +11,23 @@ use crate::{
         decision::Seen,
         rate_limit::{Measure, Rule},
         refusal::{Refusal, RefusalKind},
+        wire::Message,
     },
     config::{LimitHeaders, ResetForm},
     counters::Room,
     domain::{DenialReason, Quota},
 };
 
-use super::set_header;
+use super::fields::set_header;
 
 /// What cannot stand in a string as it is.
 const STRING_ESCAPES: &AsciiSet = &CONTROLS.add(b'"').add(b'\\');
 const MICROSECONDS: u64 = 1_000_000;
 
-/// The headers that go with an answer; on a refusal that is over after some time, `Retry-After` is among them.
-pub(super) fn headers(seen: &Seen<'_>, refusal: Option<&Refusal>) -> Vec<HeaderValueOption> {
+/// Appends the headers that go with an answer to this field of it; on a refusal that is over after some time,
+/// `Retry-After` is among them.
+pub(super) fn write(seen: &Seen<'_>, refusal: Option<&Refusal>, field: u32, to: &mut Message<'_>) {
     let retry_after = refusal.and_then(Refusal::retry_after_seconds);
-    let mut headers: Vec<HeaderValueOption> = Vec::new();
     // Whoever guesses waits for something else than a quota, whose room would contradict `Retry-After`.
     let too_many_attempts = RefusalKind::Denied(DenialReason::TooManyAttempts);
     if refusal.is_none_or(|refusal| refusal.kind != too_many_attempts)
@@ -36,27 +36,30 @@ pub(super) fn headers(seen: &Seen<'_>, refusal: Option<&Refusal>) -> Vec<HeaderV
     {
         let limits = &api.config.limits;
         if matches!(limits.headers, LimitHeaders::XRateLimit | LimitHeaders::Both) {
-            headers.extend(x_rate_limit(room, limits.reset));
+            x_rate_limit(room, limits.reset, field, to);
         }
         if matches!(limits.headers, LimitHeaders::Ietf | LimitHeaders::Both) {
-            headers.push(set_header("RateLimit-Policy", policies(seen.gauge.measures())));
-            headers.push(set_header("RateLimit", service_limit(measure, room, retry_after)));
+            set_header(to, field, "RateLimit-Policy", [&*policies(seen.gauge.measures())]);
+            set_header(to, field, "RateLimit", [&*service_limit(measure, room, retry_after)]);
         }
     }
-    headers.extend(retry_after.map(|seconds| set_header("Retry-After", seconds.to_string())));
-    headers
+    if let Some(seconds) = retry_after {
+        set_number(to, field, "Retry-After", seconds);
+    }
 }
 
-fn x_rate_limit(room: Room, reset: ResetForm) -> [HeaderValueOption; 3] {
+fn x_rate_limit(room: Room, reset: ResetForm, field: u32, to: &mut Message<'_>) {
     let reset = match reset {
         ResetForm::Seconds => whole_seconds(room.reset_after),
         ResetForm::Epoch => room.reset_at_us.div_ceil(MICROSECONDS),
     };
-    [
-        set_header("X-RateLimit-Limit", room.limit.to_string()),
-        set_header("X-RateLimit-Remaining", room.remaining.to_string()),
-        set_header("X-RateLimit-Reset", reset.to_string()),
-    ]
+    set_number(to, field, "X-RateLimit-Limit", room.limit);
+    set_number(to, field, "X-RateLimit-Remaining", room.remaining);
+    set_number(to, field, "X-RateLimit-Reset", reset);
+}
+
+fn set_number(to: &mut Message<'_>, field: u32, name: &str, number: u64) {
+    set_header(to, field, name, [itoa::Buffer::new().format(number)]);
 }
 
 /// The value of `RateLimit-Policy`: a list (RFC 9651, section 3.1) with an item for each quota.

@@ -23,10 +23,12 @@ use std::{
     time::Duration,
 };
 
-use envoy_types::ext_authz::v3::pb::CheckRequest;
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
+use prost::Message;
+use tonic::Status;
 
 use crate::{
-    check::{Checker, Policy, response},
+    check::{Checker, Policy, request::Call, wire::Broken},
     config::{Config, CounterLocation},
     counters::{Memory, Meter, Redis},
     domain::{Clock, ManualClock, SystemClock},
@@ -76,8 +78,14 @@ async fn execute(
     let meter = Arc::new(meter(&config.counters, Arc::clone(&clock)).await);
     let checker = Checker::new(policy, store.clone(), clock).with_meter(meter).only_looking();
     let policy = checker.policy();
+    let message = call.encode_to_vec();
+    let broken = |error: Broken| Failure::new(Exit::Usage, error.to_string());
+    let call = Call::read(&message).map_err(broken)?;
     let decision = checker.decide(&policy, &call).await;
-    let response = response::render(&decision, config.outage);
+    let mut response = Vec::new();
+    let response = policy.render(&decision, &mut response).and_then(|()| {
+        CheckResponse::decode(&*response).map_err(|error| Status::internal(error.to_string()))
+    });
     store.store().close().await;
     let explanation = Explanation::new(&decision, response, config);
     let answer = match command.output {

@@ -55,12 +55,12 @@ fn value<'p>(pair: &'p [u8], name: &str) -> &'p [u8] {
 /// The `cookie` header without the cookies that have one of these names: `None` if there is nothing to cut, an
 /// empty one if nothing is left. Cookies that are not UTF-8 are left out as well: Envoy takes no others from us.
 #[must_use]
-pub fn without_cookies(request: &InboundRequest<'_>, names: &[&str]) -> Option<String> {
+pub fn without_cookies(request: &InboundRequest<'_>, names: &[impl AsRef<str>]) -> Option<String> {
     let mut kept: Vec<&str> = Vec::new();
     let mut has_cut = false;
     for header in request.headers.values("cookie") {
         for pair in pairs(header) {
-            if names.iter().any(|name| is_named(pair, name) || hidden(pair, name) > 0) {
+            if names.iter().map(AsRef::as_ref).any(|name| is_named(pair, name) || hidden(pair, name) > 0) {
                 has_cut = true;
             } else if let Ok(text) = std::str::from_utf8(pair)
                 && !text.is_empty()
@@ -88,9 +88,10 @@ mod tests {
     };
 
     use proptest::prelude::*;
+    use prost::Message;
 
     use super::*;
-    use crate::check::request;
+    use crate::check::request::{self, Call};
 
     fn with<T>(headers: &[impl AsRef<[u8]>], test: impl FnOnce(&InboundRequest<'_>) -> T) -> T {
         let value = |value| HeaderValue {
@@ -110,6 +111,8 @@ mod tests {
         let call = CheckRequest {
             attributes: Some(AttributeContext { request: Some(request), ..Default::default() }),
         };
+        let bytes = call.encode_to_vec();
+        let call = Call::read(&bytes).expect("a Check");
         test(&request::parse(&call).expect("a request"))
     }
 

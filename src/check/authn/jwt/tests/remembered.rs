@@ -9,6 +9,7 @@ use envoy_types::{
         attribute_context::{HttpRequest, Request},
     },
 };
+use prost::Message;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -19,7 +20,7 @@ use crate::{
             jwks::{Issuers, Key, KeySet, fixture::Signer},
             jwt::{RuleId, Tokens, Verified, verify, verify_presented},
         },
-        request,
+        request::{self, Call},
         route::Doors,
     },
     config::{Algorithm, Config, CredentialRule},
@@ -42,6 +43,8 @@ async fn a_remembered_token_is_not_verified_again() {
     let request = Request { http: Some(http), ..Default::default() };
     let attributes = AttributeContext { request: Some(request), ..Default::default() };
     let call = CheckRequest { attributes: Some(attributes) };
+    let bytes = call.encode_to_vec();
+    let call = Call::read(&bytes).expect("a Check");
     let request = request::parse(&call).expect("a request");
     let api = doors.api(&request).expect("an API");
     let place = api.config.credentials.first().and_then(|rule| rule.places().first()).expect("a place");
