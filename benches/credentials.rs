@@ -21,19 +21,19 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use doorward::{
     admin::{Keys, NewKey, NewSecret, NewSession, Secrets, Sessions},
-    check::{Checker, Policy, decision::Verdict},
+    check::{Checker, Policy, decision::Verdict, request::Call},
     config::Config,
     domain::{KeyKind, SystemClock},
     store::{CachedStore, SqliteStore},
 };
-use envoy_types::ext_authz::v3::pb::CheckRequest;
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
 use prost::Message;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use request::call;
+use request::message;
 
 const CONFIG: &str = r#"
 sealing: { current: one, keys: { one: { env: SEALING_KEY } } }
@@ -148,16 +148,16 @@ impl Bench {
         self.number.get()
     }
 
-    fn by_key(&self) -> CheckRequest {
-        call(&[("authorization", format!("Bearer {}", self.key))], "")
+    fn by_key(&self) -> Vec<u8> {
+        message(&[("authorization", format!("Bearer {}", self.key))], "")
     }
 
-    fn by_session(&self) -> CheckRequest {
-        call(&[("cookie", format!("theme=dark; sid={}", self.session))], "")
+    fn by_session(&self) -> Vec<u8> {
+        message(&[("cookie", format!("theme=dark; sid={}", self.session))], "")
     }
 
     /// Each time with another token.
-    fn by_token(&self) -> CheckRequest {
+    fn by_token(&self) -> Vec<u8> {
         let claims = json!({
             "iss": "https://login.example", "aud": "api", "sub": "ada", "org": "acme",
             "exp": unix_time() + 3600, "jti": self.next().to_string(),
@@ -166,11 +166,11 @@ impl Bench {
         let signed = format!("{}.{}", encoded(&json!({ "alg": "ES256", "kid": "1" })), encoded(&claims));
         let signature = self.issuer.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
         let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
-        call(&[("authorization", format!("Bearer {token}"))], "")
+        message(&[("authorization", format!("Bearer {token}"))], "")
     }
 
     /// Each time with another body of about 1 KiB.
-    fn by_signature(&self) -> CheckRequest {
+    fn by_signature(&self) -> Vec<u8> {
         let (time, body) = (unix_time(), format!("{:0>1024}", self.next()));
         let mac = hex::encode(hmac::sign(&self.secret, format!("{time}.{body}").as_bytes()));
         let presented = [
@@ -178,20 +178,22 @@ impl Bench {
             ("x-timestamp", time.to_string()),
             ("x-signature", format!("sha256={mac}")),
         ];
-        call(&presented, &body)
+        message(&presented, &body)
     }
 }
 
 /// Makes a Check with a credential.
-type Make = fn(&Bench) -> CheckRequest;
+type Make = fn(&Bench) -> Vec<u8>;
 
 #[expect(clippy::disallowed_methods, reason = "the checker lives in the machine's time")]
 fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs()
 }
 
-async fn allow(checker: &Checker<SqliteStore>, policy: &Policy, call: &CheckRequest) {
-    let decision = checker.decide(policy, black_box(call)).await;
+/// Reads and decides.
+async fn allow(checker: &Checker<SqliteStore>, policy: &Policy, message: &[u8]) {
+    let call = Call::read(black_box(message)).expect("a Check");
+    let decision = checker.decide(policy, &call).await;
     assert!(matches!(decision.verdict, Verdict::Allowed(_)), "{:?}", decision.verdict);
 }
 
@@ -204,13 +206,14 @@ fn decide(criterion: &mut Criterion) {
         for call in [bench.by_key(), bench.by_session(), bench.by_token(), bench.by_signature()] {
             allow(&warm, &warm.policy(), &call).await;
         }
-        let answer = warm.check(&bench.by_key()).await.expect("no outage");
-        (warm, answer)
+        let mut answer = Vec::new();
+        warm.check(&bench.by_key(), &mut answer).await.expect("no outage");
+        (warm, CheckResponse::decode(&*answer).expect("a CheckResponse"))
     });
     let policy = warm.policy();
 
     let mut group = criterion.benchmark_group("credentials");
-    let encoded = bench.by_key().encode_to_vec();
+    let encoded = bench.by_key();
     group.bench_function("floor: decode a request, encode a ready answer", |bencher| {
         bencher.iter(|| (CheckRequest::decode(black_box(encoded.as_slice())), answer.encode_to_vec()));
     });

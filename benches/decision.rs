@@ -6,21 +6,25 @@
 mod reader;
 mod request;
 
-use std::{hint::black_box, path::Path, sync::Arc};
+use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use doorward::{
-    check::{Checker, Policy, decision::Verdict},
+    check::{
+        Checker, Policy,
+        decision::Verdict,
+        request::{Call, parse},
+    },
     config::LimitBy,
     domain::SystemClock,
     store::{CachedStore, SqliteStore},
 };
-use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HttpResponse};
 use prost::Message;
 use tokio::runtime::Runtime;
 
 use reader::reader;
-use request::call;
+use request::message;
 
 /// A checker that counts in memory, and a key that may read.
 async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
@@ -33,31 +37,63 @@ fn decide(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (checker, key) = runtime.block_on(prepare(folder.path()));
-    let (with_key, without) = (call(&[("authorization", format!("Bearer {key}"))], ""), call(&[], ""));
-    let (request, answer) = runtime.block_on(async {
-        let decision = checker.check(&with_key).await.expect("no outage");
-        assert!(matches!(decision.http_response, Some(HttpResponse::OkResponse(_))), "the key is allowed");
-        (with_key.encode_to_vec(), decision)
+    let (with_key, without) = (message(&[("authorization", format!("Bearer {key}"))], ""), message(&[], ""));
+    let answer = runtime.block_on(async {
+        let mut answer = Vec::new();
+        checker.check(&with_key, &mut answer).await.expect("no outage");
+        CheckResponse::decode(&*answer).expect("a CheckResponse")
     });
+    assert!(matches!(answer.http_response, Some(HttpResponse::OkResponse(_))), "the key is allowed");
 
     let mut group = criterion.benchmark_group("check");
     group.bench_function("floor: decode a request, encode a ready answer", |bencher| {
-        bencher.iter(|| (CheckRequest::decode(black_box(request.as_slice())), answer.encode_to_vec()));
+        bencher.iter(|| (CheckRequest::decode(black_box(with_key.as_slice())), answer.encode_to_vec()));
     });
+    stages(&mut group, &runtime, &checker, &with_key);
+    for (name, message) in [("allowed, cached key", &with_key), ("no credential", &without)] {
+        group.bench_function(format!("check: {name}"), |bencher| {
+            let mut answer = Vec::new();
+            bencher.iter(|| {
+                answer.clear();
+                runtime.block_on(checker.check(black_box(message), &mut answer))
+            });
+        });
+    }
+    group.finish();
+}
+
+/// What each stage of an allowed Check costs, as far as it can be told alone.
+fn stages(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    runtime: &Runtime,
+    checker: &Checker<SqliteStore>,
+    message: &[u8],
+) {
     let policy = checker.policy();
-    group.bench_function("decide: allowed, cached key", |bencher| {
-        bencher.to_async(&runtime).iter(async || {
-            let decision = checker.decide(&policy, black_box(&with_key)).await;
+    group.bench_function("1 parse", |bencher| {
+        bencher.iter(|| {
+            let call = Call::read(black_box(message)).expect("a Check");
+            parse(&call).map(|request| request.headers.has("nothing")).map_err(|_| ())
+        });
+    });
+    let call = Call::read(message).expect("a Check");
+    group.bench_function("1 to 7 without reading: decide", |bencher| {
+        bencher.iter(|| {
+            let decision = runtime.block_on(checker.decide(&policy, black_box(&call)));
             assert!(matches!(decision.verdict, Verdict::Allowed(_)));
         });
     });
-    group.bench_function("check: decide, render, record: allowed, cached key", |bencher| {
-        bencher.to_async(&runtime).iter(async || checker.check(black_box(&with_key)).await);
+    let decision = runtime.block_on(checker.decide(&policy, &call));
+    group.bench_function("8 render", |bencher| {
+        let mut answer = Vec::new();
+        bencher.iter(|| {
+            answer.clear();
+            policy.render(black_box(&decision), &mut answer)
+        });
     });
-    group.bench_function("check: decide, render, record: no credential", |bencher| {
-        bencher.to_async(&runtime).iter(async || checker.check(black_box(&without)).await);
+    group.bench_function("9 record", |bencher| {
+        bencher.iter(|| policy.record(black_box(&decision), Duration::from_micros(9)));
     });
-    group.finish();
 }
 
 criterion_group!(benches, decide);

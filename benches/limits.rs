@@ -33,11 +33,12 @@ use doorward::{
     domain::SystemClock,
     store::{CachedStore, SqliteStore},
 };
-use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HttpResponse};
+use prost::Message;
 use tokio::{runtime::Runtime, task::JoinSet, time::Instant};
 
 use reader::reader;
-use request::call;
+use request::{call, message};
 
 /// How many Checks are under way at a time.
 const IN_FLIGHT: usize = 64;
@@ -129,17 +130,20 @@ async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) 
     for _ in 0..IN_FLIGHT {
         let (checker, stop, answered, next) =
             (Arc::clone(checker), Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&next));
-        let mut request = call(
-            &[("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())],
-            "",
-        );
+        let presented =
+            [("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())];
+        let mut request = call(&presented, "");
         clients.spawn(async move {
+            let (mut message, mut answer) = (message(&presented, ""), Vec::new());
             while !stop.load(Ordering::Relaxed) {
                 if is_cold {
                     from(&mut request, next.fetch_add(1, Ordering::Relaxed) % ADDRESSES);
+                    message = request.encode_to_vec();
                 }
-                let answer = checker.check(&request).await.expect("no outage");
-                assert!(matches!(answer.http_response, Some(HttpResponse::OkResponse(_))), "{answer:?}");
+                answer.clear();
+                checker.check(&message, &mut answer).await.expect("no outage");
+                let ok = CheckResponse::decode(&*answer).expect("a CheckResponse").http_response;
+                assert!(matches!(ok, Some(HttpResponse::OkResponse(_))), "{ok:?}");
                 answered.fetch_add(1, Ordering::Relaxed);
                 tokio::task::consume_budget().await;
             }

@@ -18,9 +18,9 @@ const ROOMS: [&[&str]; 7] = [
     &["cli"],
 ];
 
-/// The stages of a Check, in the order of their work: each may use those before it.
-const STAGES: [&str; 9] =
-    ["refusal", "request", "route", "authn", "authz", "rate_limit", "decision", "response", "record"];
+/// The stages of a Check and what they have in common, in the order of their work: each may use those before it.
+const STAGES: [&str; 10] =
+    ["refusal", "wire", "request", "route", "authn", "authz", "rate_limit", "decision", "response", "record"];
 
 /// Names under which anything could stand.
 const BANNED: [&str; 6] = ["utils", "common", "helpers", "types", "models", "misc"];

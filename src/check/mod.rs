@@ -96,6 +96,11 @@ impl Policy {
         self.renderer.render(decision, out)
     }
 
+    /// Records a decision that took so long.
+    pub fn record(&self, decision: &Decision<'_>, took: Duration) {
+        self.recorder.record(decision, took);
+    }
+
     /// Waits until the keys of every issuer have been asked for once, well or not.
     pub async fn first_fetches(&self) {
         self.issuers.first_fetches().await;
@@ -173,7 +178,7 @@ impl<S: Lookups> Checker<S> {
         let policy = self.policy.load();
         let decision = self.decide(&policy, &call).await;
         let response = policy.render(&decision, out);
-        policy.recorder.record(&decision, began.elapsed());
+        policy.record(&decision, began.elapsed());
         response
     }
 

@@ -1,10 +1,15 @@
 //! Installing logs and metrics. What is logged and counted stands where it happens.
 
+mod lines;
+
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
+
+use self::lines::Lines;
+
+pub use lines::LinesGuard;
 
 /// The upper bounds of duration histograms, in seconds: from a cache hit to beyond Envoy's own timeout.
 const SECONDS_BUCKETS: [f64; 13] = [
@@ -17,13 +22,13 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Sends logs to standard error, a JSON object a line. `RUST_LOG` chooses what is logged; without it, `info` and
 /// above.
 ///
-/// Lines are written by a thread of their own, so that a slow reader never holds up a Check; should 128 000 of
+/// Lines are written by a thread of their own, so that a slow reader never holds up a Check; should 16 MiB of
 /// them wait, further ones are dropped. Those that wait are written when the guard is dropped.
-pub fn install_logs() -> WorkerGuard {
+pub fn install_logs() -> LinesGuard {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env_lossy();
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let (writer, guard) = Lines::to(std::io::stderr());
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(writer).init();
     guard
 }

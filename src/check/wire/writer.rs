@@ -42,8 +42,10 @@ impl<'b> Message<'b> {
         self.buffer.push(0);
         write(&mut Message::new(self.buffer));
         let length = self.buffer.len() - place - 1;
-        let digits = Varint::of(length as u64);
-        self.buffer.splice(place..=place, digits.bytes().iter().copied());
+        match (u8::try_from(length), self.buffer.get_mut(place)) {
+            (Ok(short @ ..=0x7f), Some(byte)) => *byte = short,
+            _ => drop(self.buffer.splice(place..=place, Varint::of(length as u64).bytes().iter().copied())),
+        }
     }
 
     fn begin(&mut self, field: u32) {
