@@ -1,5 +1,5 @@
 //! What many records say alike, kept once: a million keys name few organizations, APIs and sets of scopes, and
-//! a copy of them in each key would be more than all else that is remembered of it (630 instead of 360 bytes).
+//! without copies of them a remembered key occupies 377 bytes (`benches/recall.rs`).
 
 use std::{
     collections::HashSet,
