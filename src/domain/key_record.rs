@@ -1,6 +1,6 @@
 //! What is known of an API key.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
@@ -101,5 +101,64 @@ impl KeyRecord {
     pub fn is_past(&self, age: Duration, now: Timestamp) -> bool {
         let due = self.created.checked_add(age);
         self.status(now) == CredentialStatus::Active && due.is_ok_and(|due| due <= now)
+    }
+}
+
+/// What a Check needs of a key's record, kept small because millions of them are remembered: what is equal in many
+/// keys is shared, and what no Check reads is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// What it stands for.
+    pub kind: KeyKind,
+    /// The APIs that it serves; to every other API it is unknown.
+    pub apis: Arc<[ApiName]>,
+    /// The organization that it belongs to.
+    pub organization: OrganizationId,
+    /// The one project that it is confined to; `None` reaches every project of the organization.
+    pub project: Option<ProjectId>,
+    /// The environment that it is for, where the API has environments.
+    pub environment: Option<Environment>,
+    /// What it may do, as given: implied scopes are not written out.
+    pub scopes: ScopeSet,
+    /// Its own plan.
+    pub plan: Option<PlanName>,
+    /// The addresses that it may be used from; empty is everywhere.
+    pub sources: Box<[IpNet]>,
+    /// From when on it is refused.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// The first key of the chain of rotations that it stands in, as in [`KeyRecord`].
+    pub lineage: KeyId,
+}
+
+impl KnownKey {
+    /// Whether the key is good at `now`, as [`KeyRecord::status`] says.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> CredentialStatus {
+        CredentialStatus::at(now, self.expires, self.revoked)
+    }
+}
+
+impl From<KeyRecord> for KnownKey {
+    fn from(record: KeyRecord) -> Self {
+        // Most keys replace none. Theirs is one text for both.
+        let lineage = if record.lineage == record.id { record.id.clone() } else { record.lineage };
+        Self {
+            lineage,
+            id: record.id,
+            kind: record.kind,
+            apis: record.apis.into(),
+            organization: record.organization,
+            project: record.project,
+            environment: record.environment,
+            scopes: record.scopes,
+            plan: record.plan,
+            sources: record.sources.into(),
+            expires: record.expires,
+            revoked: record.revoked,
+        }
     }
 }

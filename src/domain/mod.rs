@@ -30,7 +30,7 @@ pub use id::{
     ApiName, Environment, HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, KeyId, OrganizationId, PlanName,
     ProjectId, SealingKeyId, SecretId, SessionId, UserId,
 };
-pub use key_record::{KeyKind, KeyRecord};
+pub use key_record::{KeyKind, KeyRecord, KnownKey};
 pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
 pub use principal_kind::PrincipalKind;
 pub use project_secret::{PlainSecret, PlainSecretError, ProjectSecrets, SecretRecord};

@@ -63,9 +63,9 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// A set of scopes, in order and without repetition.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ScopeSet(Vec<Scope>);
+/// A set of scopes, in order and without repetition. Clones share it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct ScopeSet(Arc<[Scope]>);
 
 impl ScopeSet {
     /// Sorts and deduplicates `scopes`.
@@ -79,7 +79,7 @@ impl ScopeSet {
         if scopes.len() > SCOPES_MAX {
             return Err(TooManyScopes { found: scopes.len() });
         }
-        Ok(Self(scopes))
+        Ok(Self(scopes.into()))
     }
 
     /// The scopes in order.
@@ -93,7 +93,7 @@ impl ScopeSet {
         let mut all: Vec<Scope> = self.iter().chain(other).cloned().collect();
         all.sort_unstable();
         all.dedup();
-        Self(all)
+        Self(all.into())
     }
 
     /// Whether there is none.

@@ -7,7 +7,7 @@ use crate::domain::{
     ProjectSecrets, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
 };
 
-use super::Kept;
+use super::{Kept, cached::Alike};
 
 /// A key like no other: `number` makes its id and its hash.
 pub(crate) fn record(number: u32) -> KeyRecord {
@@ -43,12 +43,17 @@ fn memberships(names: &[&str]) -> Arc<[Membership]> {
 }
 
 /// A kind of records of which tests can make any number.
-pub(crate) trait Sample: Kept + PartialEq {
+pub(crate) trait Sample: Kept<Known: PartialEq> + PartialEq {
     /// A record like no other.
     fn sample(number: u32) -> Self;
 
     /// The name that it is looked up by.
     fn name(&self) -> Self::Name;
+
+    /// What a Check is told of it.
+    fn told(self) -> Self::Known {
+        self.known(&Alike::default()).0
+    }
 
     /// The same record after a change that takes something away: a key revoked, a session ended.
     fn restricted(&self) -> Self;

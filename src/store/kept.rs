@@ -8,15 +8,12 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    ApiName, CredentialHash, Entitlement, Environment, KeyId, KeyRecord, MemberRecord, Membership,
-    OrganizationId, OrganizationRecord, PlanName, ProjectId, ProjectRecord, ProjectSecrets, Scope, ScopeSet,
-    SecretId, SecretRecord, SessionRecord, UserId,
+    ApiName, CredentialHash, Entitlement, KeyRecord, KnownKey, MemberRecord, Membership, OrganizationId,
+    OrganizationRecord, PlanName, ProjectId, ProjectRecord, ProjectSecrets, Scope, ScopeSet, SecretId,
+    SecretRecord, SessionRecord, UserId,
 };
 
-use super::cached::{Memories, Memory};
-
-/// What an `Arc<str>` and the pointer to it occupy beside their text.
-const TEXT_BYTES: usize = 32;
+use super::cached::{Alike, Memories, Memory};
 
 /// The kinds of records that a store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,6 +109,9 @@ pub trait Kept: Clone + Debug + Send + Sync + 'static {
     /// What it is looked up by.
     type Name: Clone + Debug + Eq + Hash + Send + Sync + 'static;
 
+    /// What a Check needs of it: this is remembered.
+    type Known: Clone + Debug + Send + Sync + 'static;
+
     /// Its kind.
     const KIND: RecordKind;
 
@@ -125,33 +125,49 @@ pub trait Kept: Clone + Debug + Send + Sync + 'static {
     /// What a name occupies in memory beside `Self::Name` itself, in bytes: roughly and never less.
     fn name_bytes(name: &Self::Name) -> usize;
 
-    /// What the record occupies in memory beside `Self` itself, in bytes: roughly and never less.
-    fn bytes(&self) -> usize;
+    /// What is remembered of the record, and what that occupies in memory beside `Self::Known` itself, in bytes:
+    /// roughly and never less. What is in `alike` already it takes from there, for nothing.
+    fn known(self, alike: &Alike) -> (Self::Known, usize);
 
     /// Where such records are remembered.
     fn memory(memories: &Memories) -> &Memory<Self>;
 }
 
-fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> usize {
-    texts.into_iter().map(|text| TEXT_BYTES + text.len()).sum()
+/// What an allocation of so many bytes occupies, with what the allocator needs beside it.
+pub(super) fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + size_of::<usize>()).next_multiple_of(16) }
+}
+
+/// What shared content occupies beside the pointer to it.
+pub(super) fn shared(bytes: usize) -> usize {
+    allocated(2 * size_of::<usize>() + bytes)
+}
+
+fn text(text: &str) -> usize {
+    shared(text.len())
+}
+
+fn texts<'t>(list: impl IntoIterator<Item = &'t str>) -> usize {
+    list.into_iter().map(text).sum()
 }
 
 fn apis(apis: &[ApiName]) -> usize {
-    texts(apis.iter().map(ApiName::as_str))
+    shared(size_of_val(apis)) + texts(apis.iter().map(ApiName::as_str))
 }
 
 fn scopes(scopes: &ScopeSet) -> usize {
-    texts(scopes.iter().map(Scope::as_str))
+    shared(size_of::<Scope>() * scopes.iter().len()) + texts(scopes.iter().map(Scope::as_str))
 }
 
 fn memberships(memberships: &[Membership]) -> usize {
     let beside =
-        |membership: &Membership| texts([membership.organization.as_str()]) + scopes(&membership.scopes);
-    size_of_val(memberships) + memberships.iter().map(beside).sum::<usize>()
+        |membership: &Membership| text(membership.organization.as_str()) + scopes(&membership.scopes);
+    shared(size_of_val(memberships)) + memberships.iter().map(beside).sum::<usize>()
 }
 
 impl Kept for KeyRecord {
     type Name = CredentialHash;
+    type Known = KnownKey;
 
     const KIND: RecordKind = RecordKind::Key;
     const NAMED_BY_PRINCIPALS: bool = false;
@@ -164,20 +180,27 @@ impl Kept for KeyRecord {
         0
     }
 
-    fn bytes(&self) -> usize {
-        let single = [
-            Some(self.id.as_str()),
-            Some(self.hint.as_str()),
-            Some(self.name.as_str()),
-            Some(self.organization.as_str()),
-            self.project.as_ref().map(ProjectId::as_str),
-            self.environment.as_ref().map(Environment::as_str),
-            self.plan.as_ref().map(PlanName::as_str),
-            self.rotated_from.as_ref().map(KeyId::as_str),
-            Some(self.lineage.as_str()),
-        ];
-        let sources = size_of_val(self.sources.as_slice());
-        texts(single.into_iter().flatten()) + apis(&self.apis) + scopes(&self.scopes) + sources
+    fn known(self, alike: &Alike) -> (KnownKey, usize) {
+        let mut key = KnownKey::from(self);
+        let mut bytes = text(key.id.as_str()) + allocated(size_of_val(&*key.sources));
+        if key.lineage != key.id {
+            bytes += text(key.lineage.as_str());
+        }
+        let (api_bytes, scope_bytes) = (apis(&key.apis), scopes(&key.scopes));
+        bytes +=
+            alike.apis.share(&mut key.apis, api_bytes) + alike.scopes.share(&mut key.scopes, scope_bytes);
+        let organization = text(key.organization.as_str());
+        bytes += alike.organizations.share(&mut key.organization, organization);
+        bytes += key.project.as_ref().map_or(0, |project| text(project.as_str()));
+        if let Some(environment) = &mut key.environment {
+            let own = text(environment.as_str());
+            bytes += alike.environments.share(environment, own);
+        }
+        if let Some(plan) = &mut key.plan {
+            let own = text(plan.as_str());
+            bytes += alike.plans.share(plan, own);
+        }
+        (key, bytes)
     }
 
     fn memory(memories: &Memories) -> &Memory<Self> {
@@ -187,6 +210,7 @@ impl Kept for KeyRecord {
 
 impl Kept for SessionRecord {
     type Name = CredentialHash;
+    type Known = Self;
 
     const KIND: RecordKind = RecordKind::Session;
     const NAMED_BY_PRINCIPALS: bool = false;
@@ -199,11 +223,13 @@ impl Kept for SessionRecord {
         0
     }
 
-    fn bytes(&self) -> usize {
-        texts([self.id.as_str(), self.user.as_str()])
+    fn known(mut self, alike: &Alike) -> (Self, usize) {
+        let scope_bytes = scopes(&self.scopes);
+        let bytes = texts([self.id.as_str(), self.user.as_str()])
             + apis(&self.apis)
             + memberships(&self.memberships)
-            + scopes(&self.scopes)
+            + alike.scopes.share(&mut self.scopes, scope_bytes);
+        (self, bytes)
     }
 
     fn memory(memories: &Memories) -> &Memory<Self> {
@@ -213,6 +239,7 @@ impl Kept for SessionRecord {
 
 impl Kept for OrganizationRecord {
     type Name = OrganizationId;
+    type Known = Self;
 
     const KIND: RecordKind = RecordKind::Organization;
     const NAMED_BY_PRINCIPALS: bool = true;
@@ -225,11 +252,13 @@ impl Kept for OrganizationRecord {
         texts([name.as_str()])
     }
 
-    fn bytes(&self) -> usize {
-        texts([self.id.as_str(), &self.name])
+    fn known(self, _: &Alike) -> (Self, usize) {
+        let bytes = texts([self.id.as_str(), &self.name])
             + apis(&self.apis)
             + texts(self.plan.as_ref().map(PlanName::as_str))
-            + texts(self.entitlements.iter().map(Entitlement::as_str))
+            + allocated(size_of_val(self.entitlements.as_slice()))
+            + texts(self.entitlements.iter().map(Entitlement::as_str));
+        (self, bytes)
     }
 
     fn memory(memories: &Memories) -> &Memory<Self> {
@@ -239,6 +268,7 @@ impl Kept for OrganizationRecord {
 
 impl Kept for ProjectRecord {
     type Name = ProjectId;
+    type Known = Self;
 
     const KIND: RecordKind = RecordKind::Project;
     const NAMED_BY_PRINCIPALS: bool = false;
@@ -251,8 +281,9 @@ impl Kept for ProjectRecord {
         texts([name.as_str()])
     }
 
-    fn bytes(&self) -> usize {
-        texts([self.id.as_str(), &self.name, self.organization.as_str()]) + apis(&self.apis)
+    fn known(self, _: &Alike) -> (Self, usize) {
+        let bytes = texts([self.id.as_str(), &self.name, self.organization.as_str()]) + apis(&self.apis);
+        (self, bytes)
     }
 
     fn memory(memories: &Memories) -> &Memory<Self> {
@@ -263,6 +294,7 @@ impl Kept for ProjectRecord {
 /// What somebody may do differs from API to API, so they are looked up for one.
 impl Kept for MemberRecord {
     type Name = (UserId, ApiName);
+    type Known = Self;
 
     const KIND: RecordKind = RecordKind::Member;
     const NAMED_BY_PRINCIPALS: bool = true;
@@ -275,8 +307,9 @@ impl Kept for MemberRecord {
         texts([user.as_str(), api.as_str()])
     }
 
-    fn bytes(&self) -> usize {
-        texts([self.user.as_str()]) + memberships(&self.memberships)
+    fn known(self, _: &Alike) -> (Self, usize) {
+        let bytes = text(self.user.as_str()) + memberships(&self.memberships);
+        (self, bytes)
     }
 
     fn memory(memories: &Memories) -> &Memory<Self> {
@@ -286,6 +319,7 @@ impl Kept for MemberRecord {
 
 impl Kept for ProjectSecrets {
     type Name = (ApiName, ProjectId);
+    type Known = Self;
 
     const KIND: RecordKind = RecordKind::Secret;
     const NAMED_BY_PRINCIPALS: bool = false;
@@ -298,7 +332,7 @@ impl Kept for ProjectSecrets {
         texts([api.as_str(), project.as_str()])
     }
 
-    fn bytes(&self) -> usize {
+    fn known(self, _: &Alike) -> (Self, usize) {
         let beside = |secret: &SecretRecord| {
             let single = [
                 secret.id.as_str(),
@@ -308,9 +342,10 @@ impl Kept for ProjectSecrets {
                 secret.sealed.key.as_str(),
             ];
             let predecessor = secret.rotated_from.as_ref().map(SecretId::as_str);
-            texts(single.into_iter().chain(predecessor)) + secret.sealed.bytes.len()
+            texts(single.into_iter().chain(predecessor)) + allocated(secret.sealed.bytes.len())
         };
-        size_of_val(&*self.secrets) + self.secrets.iter().map(beside).sum::<usize>()
+        let bytes = shared(size_of_val(&*self.secrets)) + self.secrets.iter().map(beside).sum::<usize>();
+        (self, bytes)
     }
 
     fn memory(memories: &Memories) -> &Memory<Self> {

@@ -3,7 +3,7 @@
 use crate::{
     check::refusal::Refusal,
     config::ChecksumRule,
-    domain::{ApiName, CredentialHash, CredentialStatus, KeyRecord, Timestamp, is_well_formed_key},
+    domain::{ApiName, CredentialHash, CredentialStatus, KeyRecord, KnownKey, Timestamp, is_well_formed_key},
     store::Lookups,
 };
 
@@ -28,7 +28,7 @@ pub(super) async fn verify<S: Lookups>(
     Ok(Principal::of_key(record))
 }
 
-fn judge(record: &KeyRecord, key: &PresentedKey<'_>, api: &ApiName, now: Timestamp) -> Result<(), Refusal> {
+fn judge(record: &KnownKey, key: &PresentedKey<'_>, api: &ApiName, now: Timestamp) -> Result<(), Refusal> {
     let told = |cause: &str| invalid(format!("key {}: {cause}", record.id));
     if !record.apis.contains(api) {
         return Err(told("it is a key of another API"));

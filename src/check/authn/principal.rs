@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Environment, HeaderName, KeyRecord, Membership, OrganizationId, PlanName, PrincipalKind, ProjectId,
+    Environment, HeaderName, KnownKey, Membership, OrganizationId, PlanName, PrincipalKind, ProjectId,
     ScopeSet, SecretId, SessionRecord, UserId,
 };
 
@@ -17,7 +17,7 @@ pub struct Principal {
 #[derive(Debug, Clone)]
 enum Subject {
     Anonymous,
-    Key(Arc<KeyRecord>),
+    Key(Arc<KnownKey>),
     Token(Arc<TokenSubject>),
     Session(Arc<SessionRecord>),
     Project(Arc<ProjectSubject>),
@@ -71,7 +71,7 @@ impl Principal {
         Self::new(Subject::Anonymous)
     }
 
-    pub(super) fn of_key(record: Arc<KeyRecord>) -> Self {
+    pub(super) fn of_key(record: Arc<KnownKey>) -> Self {
         Self::new(Subject::Key(record))
     }
 
@@ -111,7 +111,7 @@ impl Principal {
 
     /// The key that proved it, if a key did.
     #[must_use]
-    pub fn key(&self) -> Option<&KeyRecord> {
+    pub fn key(&self) -> Option<&KnownKey> {
         match &self.subject {
             Subject::Key(record) => Some(record),
             _ => None,

@@ -137,7 +137,6 @@ pub(super) fn verify(seen: &Seen<'_>) -> Facts {
         ("principal", text(principal.kind().code())),
         ("id", principal.id().and_then(text)),
         ("credential_id", principal.credential().filter(|id| principal.id() != Some(*id)).and_then(text)),
-        ("name", key.and_then(|key| text(&key.name))),
         ("organizations", organizations(principal)),
         ("environment", principal.environment().and_then(text)),
         ("expires", key.and_then(|key| key.expires).and_then(text)),

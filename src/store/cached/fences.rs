@@ -9,7 +9,7 @@
 //! A slot is shared by all marks that begin alike, whatever their kind. A change of one of them costs each of
 //! the others one more load, and nothing else.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::store::{Change, Mark, Version};
 
@@ -26,7 +26,7 @@ pub(super) struct Stamp {
 
 /// Counts how often the store's history broke off, because an older state of it was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Epoch(u64);
+pub(super) struct Epoch(u32);
 
 impl Epoch {
     /// The stamp of what was read of `mark` at `version`. The epoch must have been taken before the read began.
@@ -37,13 +37,13 @@ impl Epoch {
 
 #[derive(Debug)]
 pub(super) struct Fences {
-    epoch: AtomicU64,
+    epoch: AtomicU32,
     slots: Box<[AtomicU64]>,
 }
 
 impl Fences {
     pub(super) fn new() -> Self {
-        Self { epoch: AtomicU64::new(0), slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
+        Self { epoch: AtomicU32::new(0), slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
     }
 
     pub(super) fn epoch(&self) -> Epoch {

@@ -4,7 +4,9 @@
 //! whoever asks. Known and unknown names are remembered apart, so that a million random keys push out no known
 //! one. Errors are not remembered. `fences` says how a change in the store reaches what is remembered.
 
+mod alike;
 mod fences;
+mod flights;
 mod follow;
 mod memory;
 mod meters;
@@ -13,7 +15,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     config::CacheLimits,
@@ -24,10 +26,12 @@ use super::{Finds, Kept, Lookups, SessionStore, StoreError};
 
 use self::{
     fences::Fences,
-    memory::{Known, LOADS_MAX, NotLoaded},
+    flights::Loaded,
+    memory::{Known, LOADS_MAX, Moment},
     meters::Errors,
 };
 
+pub(super) use alike::Alike;
 pub(super) use memory::{Memories, Memory};
 
 /// How often a load begins anew because what it brought is stale already.
@@ -44,6 +48,8 @@ struct Shared<S> {
     store: S,
     memories: Memories,
     fences: Fences,
+    /// When the cache was made.
+    made: Instant,
     load_timeout: Duration,
     errors: Errors,
 }
@@ -66,6 +72,7 @@ impl<S: Lookups> CachedStore<S> {
             store,
             memories: Memories::new(limits),
             fences: Fences::new(),
+            made: Instant::now(),
             load_timeout,
             errors: Errors::new(),
         };
@@ -79,10 +86,12 @@ impl<S: Lookups> CachedStore<S> {
     }
 
     /// Begins to ask on behalf of one Check, which waits for all answers together no longer than `load_timeout`.
+    /// The clock is read here, once for all look-ups of the Check.
     #[must_use]
     pub fn inquire(&self) -> Inquiry<'_, S> {
-        let deadline = Instant::now() + self.shared.load_timeout;
-        Inquiry { store: self, deadline, only_remembers: false }
+        let now = Instant::now();
+        let deadline = now + self.shared.load_timeout;
+        Inquiry { store: self, now: self.shared.moment(now), deadline, only_remembers: false }
     }
 
     /// Reads what is remembered under this name again. Until it is read, and if it cannot be, what is remembered
@@ -91,14 +100,8 @@ impl<S: Lookups> CachedStore<S> {
     where
         S: Finds<R>,
     {
-        let known = &R::memory(&self.shared.memories).known;
-        if !known.contains_key(name) {
-            return Ok(());
-        }
-        match self.shared.read(name).await {
-            Ok(fresh) => known.insert(name.clone(), fresh).await,
-            Err(NotLoaded::Unknown(_)) => known.invalidate(name).await,
-            Err(NotLoaded::Failed(error)) => return Err(error),
+        if R::memory(&self.shared.memories).known.contains_key(name) {
+            self.shared.read::<R>(name).await?;
         }
         Ok(())
     }
@@ -108,6 +111,8 @@ impl<S: Lookups> CachedStore<S> {
 #[derive(Debug)]
 pub struct Inquiry<'a, S> {
     store: &'a CachedStore<S>,
+    /// When it began: what is remembered then is remembered until it ends.
+    now: Moment,
     deadline: Instant,
     only_remembers: bool,
 }
@@ -139,20 +144,21 @@ impl<S: Lookups> Inquiry<'_, S> {
         self.only_remembers
     }
 
-    /// The record with this name, or `None` if the store has none.
+    /// The record with this name, or `None` if the store has none. What is remembered is found without waiting.
     ///
     /// # Errors
     ///
     /// Whatever the store could not do, or [`StoreError::Unavailable`] if it took too long. Nothing is known
     /// about the record then.
-    pub async fn find<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
+    pub async fn find<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R::Known>>, Arc<StoreError>>
     where
         S: Finds<R>,
     {
         let shared = &self.store.shared;
-        match R::memory(&shared.memories).recall(name, &shared.fences).await {
+        match R::memory(&shared.memories).recall(name, &shared.fences, self.now) {
             Some(known) => Ok(known.record),
-            None => self.load(name).await,
+            // Boxed, so that a Check that finds everything remembered does not carry what a load needs.
+            None => Box::pin(self.load::<R>(name)).await,
         }
     }
 
@@ -162,17 +168,17 @@ impl<S: Lookups> Inquiry<'_, S> {
     /// # Errors
     ///
     /// As with [`Inquiry::find`]; what was remembered is forgotten all the same.
-    pub async fn find_anew<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
+    pub async fn find_anew<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R::Known>>, Arc<StoreError>>
     where
         S: Finds<R>,
     {
         if !self.only_remembers {
-            R::memory(&self.store.shared.memories).known.invalidate(name).await;
+            R::memory(&self.store.shared.memories).known.remove(name);
         }
-        self.load(name).await
+        Box::pin(self.load::<R>(name)).await
     }
 
-    async fn load<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
+    async fn load<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R::Known>>, Arc<StoreError>>
     where
         S: Finds<R>,
     {
@@ -181,14 +187,17 @@ impl<S: Lookups> Inquiry<'_, S> {
             return Err(unavailable("it is not asked what is not remembered".to_owned()));
         }
         R::memory(&shared.memories).meters.misses.increment(1);
-        // A task of its own: a caller who gives up takes nobody else's load away, and the next one finds it
-        // done. Otherwise a store slower than Envoy's patience would never be remembered.
-        let loading = tokio::spawn(Arc::clone(shared).load_fresh(name.clone()));
-        match tokio::time::timeout_at(self.deadline, loading).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(panicked)) => Err(unavailable(panicked.to_string())),
-            Err(_) => Err(Arc::new(too_slow(shared.load_timeout))),
+        for _ in 0..LOAD_ATTEMPTS {
+            let loading = shared.join_load::<R>(name, self.now);
+            let known = tokio::time::timeout_at(self.deadline, loading)
+                .await
+                .unwrap_or_else(|_| Err(Arc::new(too_slow(shared.load_timeout))))?;
+            // The load may have begun before a change that is in force by now.
+            if shared.fences.admit(known.stamp) {
+                return Ok(known.record);
+            }
         }
+        Err(unavailable("it tells of an older state than it did before".to_owned()))
     }
 }
 
@@ -211,54 +220,64 @@ impl<S: Lookups + SessionStore> CachedStore<S> {
     }
 }
 
-impl<S> Shared<S> {
-    /// Loads until what was loaded is not already stale: another load may have begun before a change that is
-    /// in force by now.
-    async fn load_fresh<R: Kept>(self: Arc<Self>, name: R::Name) -> Result<Option<Arc<R>>, Arc<StoreError>>
+impl<S: Lookups> Shared<S> {
+    fn moment(&self, at: Instant) -> Moment {
+        Moment::after(at.saturating_duration_since(self.made))
+    }
+
+    /// Waits for the load of this name that is under way, or begins one, unless it is remembered by now.
+    async fn join_load<R: Kept>(self: &Arc<Self>, name: &R::Name, now: Moment) -> Loaded<R>
     where
         S: Finds<R>,
     {
         let memory = R::memory(&self.memories);
-        for _ in 0..LOAD_ATTEMPTS {
-            memory.drop_stale(&name, &self.fences).await;
-            let known = match memory.known.try_get_with_by_ref(&name, self.read(&name)).await {
-                Ok(known) => known,
-                Err(not_loaded) => match &*not_loaded {
-                    NotLoaded::Unknown(stamp) => Known { record: None, stamp: *stamp },
-                    NotLoaded::Failed(error) => return Err(Arc::clone(error)),
-                },
-            };
-            if self.fences.admit(known.stamp) {
-                return Ok(known.record);
-            }
-        }
-        Err(unavailable("it tells of an older state than it did before".to_owned()))
+        let remembered = || memory.recall_known(name, &self.fences, now);
+        // A task of its own: a caller who gives up takes nobody else's load away, and the next one finds it
+        // done. Otherwise a store slower than Envoy's patience would never be remembered.
+        let begin = |waiting| drop(tokio::spawn(Arc::clone(self).load::<R>(name.clone(), waiting)));
+        let mut flight = match memory.flights.join(name, remembered, begin) {
+            Ok(flight) => flight,
+            Err(known) => return Ok(known),
+        };
+        let broke_off = || unavailable("a look-up broke off".to_owned());
+        let landed = flight.wait_for(Option::is_some).await.map_err(|_| broke_off())?;
+        landed.clone().unwrap_or_else(|| Err(broke_off()))
     }
 
-    /// Asks the store; moka sees to it that only one does so for one name at a time.
-    async fn read<R: Kept>(&self, name: &R::Name) -> Result<Known<R>, NotLoaded>
+    /// Loads for those who wait.
+    async fn load<R: Kept>(self: Arc<Self>, name: R::Name, waiting: watch::Sender<Option<Loaded<R>>>)
+    where
+        S: Finds<R>,
+    {
+        let loaded = self.read::<R>(&name).await;
+        R::memory(&self.memories).flights.land(&name);
+        waiting.send_replace(Some(loaded));
+    }
+
+    /// Asks the store, and remembers what it says.
+    async fn read<R: Kept>(&self, name: &R::Name) -> Loaded<R>
     where
         S: Finds<R>,
     {
         let memory = R::memory(&self.memories);
         let Ok(_turn) = memory.turns.try_acquire() else {
-            let error = unavailable(format!("{LOADS_MAX} look-ups are under way already"));
-            return Err(NotLoaded::Failed(error));
+            return Err(unavailable(format!("{LOADS_MAX} look-ups are under way already")));
         };
         let epoch = self.fences.epoch();
         let began = Instant::now();
-        let answer = tokio::time::timeout(self.load_timeout, self.store.find(name)).await;
-        memory.meters.load_seconds.record(began.elapsed());
+        let asking = Finds::<R>::find(&self.store, name);
+        let answer = tokio::time::timeout(self.load_timeout, asking).await;
+        let ended = Instant::now();
+        memory.meters.load_seconds.record(ended - began);
         let found = answer.unwrap_or_else(|_| Err(too_slow(self.load_timeout))).map_err(|error| {
             self.errors.count();
-            NotLoaded::Failed(Arc::new(error))
+            Arc::new(error)
         })?;
         let stamp = epoch.stamp(&R::mark(name), found.version);
-        if found.record.is_none() && !R::NAMED_BY_PRINCIPALS {
-            memory.unknown.insert(name.clone(), stamp).await;
-            return Err(NotLoaded::Unknown(stamp));
-        }
-        Ok(Known { record: found.record.map(Arc::new), stamp })
+        let (record, record_bytes) = found.record.map(|record| record.known(&self.memories.alike)).unzip();
+        let known = Known { record: record.map(Arc::new), stamp };
+        memory.remember(name, known.clone(), record_bytes.unwrap_or_default(), self.moment(ended));
+        Ok(known)
     }
 }
 

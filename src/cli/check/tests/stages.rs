@@ -142,7 +142,7 @@ async fn every_kind_of_credential_is_told_with_its_place() {
         (
             &["-H", &bearer, url],
             json!({ "credential": "api_key", "place": "header authorization (Bearer)", "prefix": "sk_live_", "environment": "live" }),
-            json!({ "principal": "api_key", "id": "key_1", "name": "CI", "organizations": ["acme"], "environment": "live", "expires": "2030-03-01T00:00:00Z" }),
+            json!({ "principal": "api_key", "id": "key_1", "organizations": ["acme"], "environment": "live", "expires": "2030-03-01T00:00:00Z" }),
         ),
         (
             &["-H", &token, url],

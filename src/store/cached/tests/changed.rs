@@ -32,7 +32,7 @@ async fn a_load_that_races_with_a_change_never_serves_what_was_before<R: Sample>
     store.open_gate();
 
     let found = asking.await.expect("no panic");
-    assert_eq!(found.as_deref(), Some(&R::sample(1).restricted()));
+    assert_eq!(found.as_deref(), Some(&R::sample(1).restricted().told()));
     assert_eq!(store.loads(), 2, "what the first one read was stale when it came");
     following.abort();
 }
@@ -44,7 +44,7 @@ async fn a_change_is_in_force_after_the_next_poll<R: Sample>() {
     let cached = cached(&store);
     let following = follow(&cached);
     store.polled().await;
-    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)));
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).told()));
     assert!(found::<R>(&cached, 2).await.is_some());
     assert!(found::<R>(&cached, 3).await.is_none());
 
@@ -52,7 +52,7 @@ async fn a_change_is_in_force_after_the_next_poll<R: Sample>() {
     store.remove::<R>(&name::<R>(2));
     store.put(R::sample(3));
     store.polled().await;
-    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted()));
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted().told()));
     assert!(found::<R>(&cached, 2).await.is_none());
     assert!(found::<R>(&cached, 3).await.is_some());
     following.abort();
@@ -75,7 +75,7 @@ async fn what_is_remembered_is_served_while_the_store_is_down<R: Sample>() {
     store.fail(false);
     store.put(R::sample(1).restricted());
     store.polled().await;
-    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted()));
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted().told()));
     following.abort();
 }
 
@@ -151,7 +151,7 @@ async fn a_change_costs_a_neighbour_in_the_slot_one_load() {
     store.put(beginning_alike(2));
     store.polled().await;
     for _ in 0..10 {
-        assert_eq!(answer().await.as_deref(), Some(&beginning_alike(1)));
+        assert_eq!(answer().await.as_deref(), Some(&beginning_alike(1).told()));
     }
     assert_eq!(store.loads(), 2);
     following.abort();

@@ -93,7 +93,7 @@ fn name<R: Sample>(number: u32) -> R::Name {
 }
 
 /// What the cache answers; an error ends the test.
-async fn found<R: Sample>(cached: &CachedStore<Scripted>, number: u32) -> Option<Arc<R>> {
+async fn found<R: Sample>(cached: &CachedStore<Scripted>, number: u32) -> Option<Arc<R::Known>> {
     cached.inquire().find::<R>(&name::<R>(number)).await.expect("no error")
 }
 
@@ -102,7 +102,7 @@ async fn a_record_is_loaded_once_and_remembered<R: Sample>() {
     store.put(R::sample(1));
     let cached = cached(&store);
     for _ in 0..10 {
-        assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)));
+        assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).told()));
         assert!(found::<R>(&cached, 2).await.is_none());
     }
     assert_eq!(store.loads(), 2);
@@ -130,7 +130,7 @@ async fn sixty_four_at_once_load_once<R: Sample>() {
         store.open_gate();
         for answer in asked {
             let found = answer.await.expect("no panic").expect("no error");
-            assert_eq!(found.as_deref(), Some(&R::sample(1)));
+            assert_eq!(found.as_deref(), Some(&R::sample(1).told()));
         }
         assert_eq!(store.loads(), round);
     }
@@ -155,11 +155,15 @@ async fn what_is_read_anew_is_read_once_and_remembered<R: Sample>() {
     assert!(found::<R>(&cached, 2).await.is_none());
     store.put_unnoted(R::sample(1).restricted());
     store.put_unnoted(R::sample(2));
-    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)), "nobody told of the change");
+    assert_eq!(
+        found::<R>(&cached, 1).await.as_deref(),
+        Some(&R::sample(1).told()),
+        "nobody told of the change"
+    );
     for (number, now) in [(1, R::sample(1).restricted()), (2, R::sample(2))] {
         let read = cached.inquire().find_anew::<R>(&name::<R>(number)).await.expect("no error");
-        assert_eq!(read.as_deref(), Some(&now));
-        assert_eq!(found::<R>(&cached, number).await.as_deref(), Some(&now));
+        assert_eq!(read.as_deref(), Some(&now.clone().told()));
+        assert_eq!(found::<R>(&cached, number).await.as_deref(), Some(&now.clone().told()));
     }
     assert_eq!(store.loads(), 4);
 }
@@ -182,10 +186,10 @@ async fn what_is_refreshed_is_served_on_until_it_is_read<R: Sample>() {
         async move { cached.refresh::<R>(&name::<R>(1)).await }
     });
     store.loads_begun(3).await;
-    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1)), "nobody waits for it");
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).told()), "nobody waits for it");
     store.open_gate();
     refreshing.await.expect("no panic").expect("no error");
-    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted()));
+    assert_eq!(found::<R>(&cached, 1).await.as_deref(), Some(&R::sample(1).restricted().told()));
     assert_eq!(store.loads(), 3);
 
     store.remove::<R>(&name::<R>(1));
@@ -211,7 +215,10 @@ async fn kinds_with_equal_names_are_told_apart() {
     let session = SessionRecord { hash: key.hash, ..SessionRecord::sample(1) };
     store.put(key.clone());
     let cached = cached(&store);
-    assert_eq!(cached.inquire().find::<KeyRecord>(&key.hash).await.expect("no error").as_deref(), Some(&key));
+    assert_eq!(
+        cached.inquire().find::<KeyRecord>(&key.hash).await.expect("no error").as_deref(),
+        Some(&key.clone().told())
+    );
     assert!(cached.inquire().find::<SessionRecord>(&key.hash).await.expect("no error").is_none());
     store.remove::<KeyRecord>(&key.hash);
     store.put(session.clone());
