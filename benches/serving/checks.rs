@@ -1,11 +1,16 @@
 //! Checks as Envoy sends them, with credentials of each kind.
 
-use envoy_types::pb::{
-    envoy::{
-        config::core::v3::{Address, SocketAddress, address, socket_address::PortSpecifier},
-        service::auth::v3::attribute_context::Peer,
+use envoy_types::{
+    ext_authz::v3::pb::CheckRequest,
+    pb::{
+        envoy::{
+            config::core::v3::{
+                Address, HeaderMap, HeaderValue, SocketAddress, address, socket_address::PortSpecifier,
+            },
+            service::auth::v3::attribute_context::Peer,
+        },
+        google::protobuf::Timestamp,
     },
-    google::protobuf::Timestamp,
 };
 use prost::Message;
 
@@ -77,6 +82,23 @@ fn checks(limited: Limited, path: &str, presented: Presented, mut others: Vec<Va
         Presented::Bearer(values) | Presented::Session(values) => others.push(values),
     }
     Requests::checks(&message, others)
+}
+
+/// The same as [`reading`], but with headers as Envoy tells them with `encode_raw_headers`: so has the recipe in
+/// `examples/`.
+pub(crate) fn reading_raw(limited: Limited, keys: Values) -> Requests {
+    let headers = [("authorization", format!("Bearer {}", keys.first()))];
+    let message = encoded(limited.host(), READING, CLIENT, &headers, "");
+    let mut check = CheckRequest::decode(message.as_slice()).expect("it was encoded");
+    let request = check.attributes.as_mut().and_then(|attributes| attributes.request.as_mut());
+    let http = request.and_then(|request| request.http.as_mut()).expect("it has an HTTP request");
+    let raw = std::mem::take(&mut http.headers).into_iter().map(|(key, value)| HeaderValue {
+        key,
+        raw_value: value.into_bytes().into(),
+        ..Default::default()
+    });
+    http.header_map = Some(HeaderMap { headers: raw.collect() });
+    Requests::checks(&check.encode_to_vec(), vec![keys])
 }
 
 /// Requests to a route that asks for the scope `read`.

@@ -9,11 +9,10 @@ use crate::{
     generator::requests::Requests,
     server::{Over, Server},
     site::{Limited, Site},
-    table::{Table, count},
+    table::{Table, count_of},
 };
 
 /// Prints how long starting takes, with one key, with many, and the floor's.
-#[expect(clippy::cast_precision_loss, reason = "figures are rounded")]
 pub(crate) fn tell(method: &Method, binary: &Path, one: &Site, many: &Site) {
     // A key from the middle, so that it is nothing special.
     let keys = many.keys.count();
@@ -21,12 +20,12 @@ pub(crate) fn tell(method: &Method, binary: &Path, one: &Site, many: &Site) {
         let middle = site.keys.only(site.keys.count() / 2);
         checks::reading(Limited::ByCredential, Presented::Bearer(middle))
     };
-    let few = one.keys.count();
+    let few = count_of(one.keys.count());
     let ways: [(String, &dyn Fn() -> Server, Requests); 3] = [
         ("the floor".to_owned(), &|| Server::floor(Floor::Decoding), asked(one)),
         (format!("Doorward, {few} in the store"), &|| Server::product(binary, one, "memory"), asked(one)),
         (
-            format!("Doorward, {} in the store", count(keys as f64)),
+            format!("Doorward, {} in the store", count_of(keys)),
             &|| Server::product(binary, many, "memory"),
             asked(many),
         ),

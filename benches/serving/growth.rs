@@ -12,7 +12,7 @@ use crate::{
     picture::{self, Panel},
     server::{Over, Server},
     site::{Limited, Site, Size, paths},
-    table::{Table, count},
+    table::{Table, count, count_of},
 };
 
 const KEYS: usize = 1000;
@@ -36,8 +36,10 @@ pub(crate) struct Growth<'a> {
     pub(crate) binary: &'a Path,
     /// Makes a site of some size.
     pub(crate) site: &'a dyn Fn(Size) -> Site,
-    /// The most keys.
-    pub(crate) keys: usize,
+    /// The site with the most keys.
+    pub(crate) many: &'a Site,
+    /// Where pictures go.
+    pub(crate) pictures: &'a Path,
 }
 
 impl Growth<'_> {
@@ -51,9 +53,9 @@ impl Growth<'_> {
     }
 
     fn keys(&self) {
-        let points: Vec<usize> = decades(self.keys);
-        let site = (self.site)(Size { keys: self.keys, organizations: 10, routes: 0 });
-        let product = self.product(&site);
+        let site = self.many;
+        let points: Vec<usize> = decades(site.keys.count());
+        let product = self.product(site);
         let of = |count| checks::reading(Limited::ByCredential, Presented::Bearer(site.keys.firsts(count)));
         let memory = points.iter().map(|count| {
             self.ask_all(&product, of(*count));
@@ -74,13 +76,13 @@ impl Growth<'_> {
             let keys = Presented::Bearer(site.keys.clone());
             checks::to_paths(Limited::ByCredential, keys, Values::new(paths(routes)))
         };
-        let (title, x_title) = ("Growing with routes", "routes of each API".to_owned());
+        let (title, x_title) = ("Growing with routes", "routes of the API".to_owned());
         self.with_a_site_each(&Dimension { file: "routes", title, x_title, points }, size, requests);
     }
 
     fn organizations(&self) {
-        let points = decades(MEMBERS.min(self.keys));
-        let keys = MEMBERS.min(self.keys);
+        let keys = MEMBERS.min(self.many.keys.count());
+        let points = decades(keys);
         let size = |organizations| Size { keys, organizations, routes: 0 };
         let requests =
             |site: &Site, _| checks::reading(Limited::ByOrganization, Presented::Bearer(site.keys.clone()));
@@ -206,18 +208,12 @@ impl Growth<'_> {
             panel("Resident memory, MiB", memory),
         ];
         let svg = picture::draw(dimension.title, &dimension.x_title, &dimension.points, &panels);
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance");
-        fs::create_dir_all(&folder).expect("a folder for pictures");
-        fs::write(folder.join(format!("{}.svg", dimension.file)), svg).expect("a picture");
+        fs::create_dir_all(self.pictures).expect("a folder for pictures");
+        fs::write(self.pictures.join(format!("{}.svg", dimension.file)), svg).expect("a picture");
     }
 }
 
 /// 1, 10, 100, … up to `most`.
 fn decades(most: usize) -> Vec<usize> {
     std::iter::successors(Some(1), |count| Some(count * 10)).take_while(|count| *count <= most).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "it is small")]
-fn count_of(number: usize) -> String {
-    count(number as f64)
 }

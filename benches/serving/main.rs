@@ -26,9 +26,15 @@ mod server;
 mod site;
 mod table;
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    cell::OnceCell,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 
 use cli::{Action, Arguments, How};
@@ -51,6 +57,7 @@ fn main() {
     if words.len() == 1 {
         return;
     }
+    raise_file_limit();
     let arguments = Arguments::parse_from(words.into_iter().filter(|word| word != "--bench"));
     match &arguments.action {
         Some(Action::Floor(floor)) => floor::serve(floor),
@@ -59,19 +66,34 @@ fn main() {
     }
 }
 
+/// A thousand connections are more than many a system lets a process have at first. Servers inherit the limit.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // If it cannot be raised, connecting says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 /// What all measurements need.
 struct Stick {
     runtime: Runtime,
     method: Method,
     product: PathBuf,
     keys: usize,
+    /// The site with many keys: making it takes a minute or two.
+    many: OnceCell<Site>,
 }
 
 impl Stick {
     fn new(how: How) -> Self {
         let time = Duration::from_secs_f64(how.seconds);
         let method = Method { runs: how.runs, time, progress: Progress::new() };
-        Self { runtime: Runtime::new().expect("a runtime"), method, product: how.product, keys: how.keys }
+        Self {
+            runtime: Runtime::new().expect("a runtime"),
+            method,
+            product: how.product,
+            keys: how.keys,
+            many: OnceCell::new(),
+        }
     }
 
     fn measure(&self, action: Option<&Action>) {
@@ -94,12 +116,15 @@ impl Stick {
         self.runtime.block_on(Site::new(size, &self.method.progress))
     }
 
+    fn many(&self) -> &Site {
+        self.many.get_or_init(|| self.site(Size { keys: self.keys, ..ratios::FEW }))
+    }
+
     fn ratios(&self) {
         let few = self.site(ratios::FEW);
         let redis = self.runtime.block_on(redis_servers::Server::start(&[]));
         Ratios::start(&self.method, &self.product, &few, redis).all();
-        let many = self.site(Size { keys: self.keys, ..ratios::FEW });
-        ratios::memory(&self.method, &self.product, &few, &many);
+        ratios::memory(&self.method, &self.product, &few, self.many());
     }
 
     fn envoy(&self) {
@@ -107,17 +132,20 @@ impl Stick {
     }
 
     fn growth(&self) {
+        self.growth_of(self.many(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance"));
+    }
+
+    fn growth_of(&self, many: &Site, pictures: &Path) {
         let site = |size| self.site(size);
-        Growth { method: &self.method, binary: &self.product, site: &site, keys: self.keys }.all();
+        Growth { method: &self.method, binary: &self.product, site: &site, many, pictures }.all();
     }
 
     fn cold_start(&self) {
         let one = self.site(Size { keys: 1, organizations: 1, routes: 0 });
-        let many = self.site(Size { keys: self.keys, ..ratios::FEW });
-        cold_start::tell(&self.method, &self.product, &one, &many);
+        cold_start::tell(&self.method, &self.product, &one, self.many());
     }
 
-    /// The tables of few keys, with runs so short that their figures say nothing: but wrong answers end it.
+    /// All tables, of few keys and with runs so short that their figures say nothing: but wrong answers end it.
     fn smoke(&self) {
         let few = self.site(ratios::FEW);
         let redis = self.runtime.block_on(redis_servers::Server::start(&[]));
@@ -126,6 +154,8 @@ impl Stick {
         ratios::memory(&self.method, &self.product, &few, &more);
         envoy::tell(&self.method, &self.product, &few);
         cold_start::tell(&self.method, &self.product, &few, &more);
+        let pictures = tempfile::tempdir().expect("a folder");
+        self.growth_of(&more, pictures.path());
         println!("Every answer was what it had to be. The figures say nothing: the runs were too short.");
     }
 }

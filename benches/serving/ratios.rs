@@ -13,7 +13,7 @@ use crate::{
     redis_servers,
     server::{Over, Server},
     site::{Limited, Site, Size},
-    table::{Goal, Table, count},
+    table::{Goal, Table, count, count_of},
 };
 
 /// How many keys there are where their number is of no matter.
@@ -98,20 +98,31 @@ impl<'a> Ratios<'a> {
     }
 
     fn against_the_floors(&self, over: Over) {
+        let raw = || checks::reading_raw(Limited::ByCredential, self.site.keys.firsts(FEW_KEYS));
         let mut entrants = [
             Entrant::new("floor: decodes, five headers", &self.floor, self.keys()).over(over),
             Entrant::new("floor: bytes, ready answer", &self.bytes, self.keys()).over(over),
             self.by_key().over(over),
+            Entrant::new("floor: decodes, raw headers", &self.floor, raw()).over(over),
+            Entrant::new("API key, raw headers", &self.product, raw()).over(over),
         ];
         let heat = self.method.heat(&mut entrants, Pace::Closed);
         let rows = [
             Row { subject: 2, base: 0, rate: Goal::AtLeast(1.3), cpu: Goal::AtMost(0.77) },
             Row::new(2, 1, Goal::AtLeast(0.85)),
+            Row::new(4, 3, Goal::None),
         ];
-        self.tell(&format!("Against the floors, over a {}", over.name()), &entrants, &heat, &rows);
+        self.tell(&format!("Against the floors, over {}", over.name()), &entrants, &heat, &rows);
+        let own = heat.median(0, Outcome::own_cpu_us);
+        let bytes = entrants.iter().map(|entrant| count_of(entrant.requests.bytes()));
+        let bytes: Vec<String> = bytes.collect();
+        println!(
+            "Asking takes {own:.1} µs of another core for each; a Check has {} bytes, with raw headers {}.\n",
+            bytes[2], bytes[4]
+        );
         let rate = heat.median(0, Outcome::rate) / 2.0;
         let heat = self.method.heat(&mut entrants, Pace::Open(rate));
-        let title = format!("At {} a second, half of the floor's most, over a {}", count(rate), over.name());
+        let title = format!("At {} a second, half of the floor's most, over {}", count(rate), over.name());
         self.tell_latency(&title, &entrants, &heat);
     }
 
@@ -183,7 +194,7 @@ impl<'a> Ratios<'a> {
             "p99 µs",
             "of the floor's",
         ];
-        let mut table = Table::new(format!("API key with requests in flight, over a {}", over.name()), &head);
+        let mut table = Table::new(format!("API key with requests in flight, over {}", over.name()), &head);
         for in_flight in [1, 8, 64, 512] {
             let mut entrants = [
                 Entrant::new("floor", &self.floor, self.keys()).over(over).in_flight(in_flight),
@@ -268,7 +279,7 @@ pub(crate) fn memory(method: &Method, binary: &Path, few: &Site, many: &Site) {
         let is_judged = limited == Limited::ByNothing;
         let (bytes, rate) = with_many(method, binary, many, limited);
         let name = if is_judged { "no limit" } else { "a limit for each key" };
-        let keys = count(many.keys.count() as f64);
+        let keys = count_of(many.keys.count());
         let [at_most, at_least] =
             if is_judged { [Goal::AtMost(400.0), Goal::AtLeast(0.9)] } else { [Goal::None, Goal::None] };
         let [goal, met] = at_most.cells(bytes);

@@ -36,7 +36,7 @@ impl Over {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
-            Self::Unix => "Unix socket",
+            Self::Unix => "a Unix socket",
         }
     }
 }

@@ -57,6 +57,12 @@ pub(crate) fn count(number: f64) -> String {
     text
 }
 
+/// The same for what is counted in whole numbers.
+#[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
+pub(crate) fn count_of(number: usize) -> String {
+    count(number as f64)
+}
+
 /// What a ratio has to be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {

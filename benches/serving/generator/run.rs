@@ -166,12 +166,16 @@ impl<'r> Run<'r> {
             }
         }
         let mut events = [EpollEvent::empty(); 64];
-        // epoll itself counts in milliseconds.
-        let mut socket = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
-        let count = match self.epoll.wait(&mut events, EpollTimeout::ZERO)? {
-            0 if ppoll(&mut socket, Some(nap.into()), None)? == 0 => return Ok(()),
-            0 => self.epoll.wait(&mut events, EpollTimeout::ZERO)?,
-            count => count,
+        let count = if nap >= RETRY {
+            // In whole milliseconds; what is left of the nap is another.
+            let milliseconds = u16::try_from(nap.as_millis()).unwrap_or(u16::MAX);
+            self.epoll.wait(&mut events, EpollTimeout::from(milliseconds))?
+        } else {
+            let mut socket = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+            if ppoll(&mut socket, Some(nap.into()), None)? == 0 {
+                return Ok(());
+            }
+            self.epoll.wait(&mut events, EpollTimeout::ZERO)?
         };
         for event in &events[..count] {
             let number = usize::try_from(event.data()).unwrap_or_default();
