@@ -17,7 +17,7 @@ use prost::Message;
 use crate::{
     generator::requests::{Requests, Signing, Values},
     request::call,
-    site::{Limited, PROJECT, Site},
+    site::{LimitedBy, PROJECT, Site},
 };
 
 /// The path of a route that asks for the scope `read`.
@@ -66,7 +66,7 @@ fn peer(address: &str, port: u32) -> Peer {
     Peer { address: Some(address), ..Default::default() }
 }
 
-fn checks(limited: Limited, path: &str, presented: Presented, mut others: Vec<Values>) -> Requests {
+fn checks(limited: LimitedBy, path: &str, presented: Presented, mut others: Vec<Values>) -> Requests {
     let headers = match &presented {
         Presented::Nothing => Vec::new(),
         Presented::Bearer(values) => vec![("authorization", format!("Bearer {}", values.first()))],
@@ -86,7 +86,7 @@ fn checks(limited: Limited, path: &str, presented: Presented, mut others: Vec<Va
 
 /// The same as [`reading`], but with headers as Envoy tells them with `encode_raw_headers`: so has the recipe in
 /// `examples/`.
-pub(crate) fn reading_raw(limited: Limited, keys: Values) -> Requests {
+pub(crate) fn reading_raw(limited: LimitedBy, keys: Values) -> Requests {
     let headers = [("authorization", format!("Bearer {}", keys.first()))];
     let message = encoded(limited.host(), READING, CLIENT, &headers, "");
     let mut check = CheckRequest::decode(message.as_slice()).expect("it was encoded");
@@ -94,7 +94,7 @@ pub(crate) fn reading_raw(limited: Limited, keys: Values) -> Requests {
     let http = request.and_then(|request| request.http.as_mut()).expect("it has an HTTP request");
     let raw = std::mem::take(&mut http.headers).into_iter().map(|(key, value)| HeaderValue {
         key,
-        raw_value: value.into_bytes().into(),
+        raw_value: value.into_bytes(),
         ..Default::default()
     });
     http.header_map = Some(HeaderMap { headers: raw.collect() });
@@ -102,12 +102,12 @@ pub(crate) fn reading_raw(limited: Limited, keys: Values) -> Requests {
 }
 
 /// Requests to a route that asks for the scope `read`.
-pub(crate) fn reading(limited: Limited, presented: Presented) -> Requests {
+pub(crate) fn reading(limited: LimitedBy, presented: Presented) -> Requests {
     checks(limited, READING, presented, Vec::new())
 }
 
 /// Requests to a route that asks for a scope that nobody has.
-pub(crate) fn beyond_scope(limited: Limited, presented: Presented) -> Requests {
+pub(crate) fn beyond_scope(limited: LimitedBy, presented: Presented) -> Requests {
     checks(limited, ADMIN, presented, Vec::new())
 }
 
@@ -117,11 +117,11 @@ pub(crate) fn from_addresses(presented: Presented, addresses: usize) -> Requests
     let part = |number: usize| 100 + number % 100;
     let text = |number| format!("10.{}.{}.{}", part(number / 10_000), part(number / 100), part(number));
     let addresses = Values::new((0..addresses).map(text));
-    checks(Limited::ByAddress, READING, presented, vec![addresses])
+    checks(LimitedBy::Address, READING, presented, vec![addresses])
 }
 
 /// Requests to these paths in turn.
-pub(crate) fn to_paths(limited: Limited, presented: Presented, paths: Values) -> Requests {
+pub(crate) fn to_paths(limited: LimitedBy, presented: Presented, paths: Values) -> Requests {
     checks(limited, READING, presented, vec![paths])
 }
 
@@ -139,6 +139,6 @@ pub(crate) fn signed(site: &Site) -> Requests {
         ("x-timestamp", signing.time.clone()),
         ("x-signature", format!("sha256={}", signing.mac)),
     ];
-    let message = encoded(Limited::ByCredential.host(), EVENTS, CLIENT, &headers, &signing.body);
+    let message = encoded(LimitedBy::Credential.host(), EVENTS, CLIENT, &headers, &signing.body);
     Requests::checks(&message, Vec::new()).signed(signing)
 }

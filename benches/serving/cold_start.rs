@@ -8,7 +8,7 @@ use crate::{
     floor::Floor,
     generator::requests::Requests,
     server::{Over, Server},
-    site::{Limited, Site},
+    site::{LimitedBy, Site},
     table::{Table, count_of},
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn tell(method: &Method, binary: &Path, one: &Site, many: &Site) {
     let keys = many.keys.count();
     let asked = |site: &Site| {
         let middle = site.keys.only(site.keys.count() / 2);
-        checks::reading(Limited::ByCredential, Presented::Bearer(middle))
+        checks::reading(LimitedBy::Credential, Presented::Bearer(middle))
     };
     let few = count_of(one.keys.count());
     let ways: [(String, &dyn Fn() -> Server, Requests); 3] = [
@@ -41,8 +41,8 @@ pub(crate) fn tell(method: &Method, binary: &Path, one: &Site, many: &Site) {
             }
         }
     }
-    let head = ["what", "ms to the first right answer", "of that with one key"];
-    let mut table = Table::new("Cold start", &head);
+    let columns = ["what", "ms to the first right answer", "of that with one key"];
+    let mut table = Table::new("Cold start", &columns);
     for ((name, ..), own) in ways.iter().zip(&times) {
         let ratios = own.iter().zip(&times[1]).map(|(own, base)| own / base);
         let (time, ratio) = (median(own.clone()), median(ratios.collect()));

@@ -11,7 +11,7 @@ use crate::{
     },
     picture::{self, Panel},
     server::{Over, Server},
-    site::{Limited, Site, Size, paths},
+    site::{LimitedBy, Site, Size, paths},
     table::{Table, count, count_of},
 };
 
@@ -56,13 +56,13 @@ impl Growth<'_> {
         let site = self.many;
         let points: Vec<usize> = decades(site.keys.count());
         let product = self.product(site);
-        let of = |count| checks::reading(Limited::ByCredential, Presented::Bearer(site.keys.firsts(count)));
+        let of = |count| checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.firsts(count)));
         let memory = points.iter().map(|count| {
             self.ask_all(&product, of(*count));
             product.memory()
         });
         let memory: Vec<u64> = memory.collect();
-        let entrants = points.iter().map(|count| self.entrant(&product, of(*count)));
+        let entrants = points.iter().map(|count| entrant(&product, of(*count)));
         let entrants = entrants.collect();
         let x_title = "keys in use, each with a limit".to_owned();
         let dimension = Dimension { file: "keys", title: "Growing with keys", x_title, points };
@@ -74,7 +74,7 @@ impl Growth<'_> {
         let size = |routes| Size { keys: KEYS, organizations: 10, routes };
         let requests = |site: &Site, routes| {
             let keys = Presented::Bearer(site.keys.clone());
-            checks::to_paths(Limited::ByCredential, keys, Values::new(paths(routes)))
+            checks::to_paths(LimitedBy::Credential, keys, Values::new(paths(routes)))
         };
         let (title, x_title) = ("Growing with routes", "routes of the API".to_owned());
         self.with_a_site_each(&Dimension { file: "routes", title, x_title, points }, size, requests);
@@ -85,7 +85,7 @@ impl Growth<'_> {
         let points = decades(keys);
         let size = |organizations| Size { keys, organizations, routes: 0 };
         let requests =
-            |site: &Site, _| checks::reading(Limited::ByOrganization, Presented::Bearer(site.keys.clone()));
+            |site: &Site, _| checks::reading(LimitedBy::Organization, Presented::Bearer(site.keys.clone()));
         let x_title = format!("organizations of {} keys, each with a limit", count_of(keys));
         let title = "Growing with organizations";
         self.with_a_site_each(&Dimension { file: "organizations", title, x_title, points }, size, requests);
@@ -104,7 +104,7 @@ impl Growth<'_> {
         let all = points.iter().zip(&sites).map(|(point, site)| requests(site, *point));
         let entrants = all.zip(&products).map(|(requests, product)| {
             self.ask_all(product, requests.clone());
-            self.entrant(product, requests)
+            entrant(product, requests)
         });
         self.measure(dimension, entrants.collect(), None);
     }
@@ -112,11 +112,11 @@ impl Growth<'_> {
     fn in_flight(&self, site: &Site) {
         let points: Vec<usize> = (0..=10).map(|power| 1 << power).collect();
         let products: Vec<Server> = points.iter().map(|_| self.product(site)).collect();
-        let requests = || checks::reading(Limited::ByCredential, Presented::Bearer(site.keys.clone()));
+        let requests = || checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.clone()));
         let entrants = points
             .iter()
             .zip(&products)
-            .map(|(count, product)| self.entrant(product, requests()).in_flight(*count));
+            .map(|(count, product)| entrant(product, requests()).in_flight(*count));
         let dimension = Dimension {
             file: "in-flight",
             title: "Growing with Checks in flight",
@@ -129,10 +129,10 @@ impl Growth<'_> {
     fn connections(&self, site: &Site) {
         let points = vec![1, 3, 10, 30, 100, 300, 1000];
         let products: Vec<Server> = points.iter().map(|_| self.product(site)).collect();
-        let requests = || checks::reading(Limited::ByCredential, Presented::Bearer(site.keys.clone()));
+        let requests = || checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.clone()));
         let entrants = points.iter().zip(&products).map(|(count, product)| {
             let streams = SHARED_IN_FLIGHT / count;
-            Entrant { connections: *count, streams, ..self.entrant(product, requests()) }
+            Entrant { connections: *count, streams, ..entrant(product, requests()) }
         });
         let dimension = Dimension {
             file: "connections",
@@ -145,13 +145,9 @@ impl Growth<'_> {
 
     fn product(&self, site: &Site) -> Server {
         let mut product = Server::product(self.binary, site, "memory");
-        let one = checks::reading(Limited::ByCredential, Presented::Bearer(site.keys.firsts(1)));
+        let one = checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.firsts(1)));
         let _time = product.first_answer(Over::Unix, &mut one.clone());
         product
-    }
-
-    fn entrant<'s>(&self, product: &'s Server, requests: Requests) -> Entrant<'s> {
-        Entrant::new("Doorward", product, requests.ordered(Order::random())).over(Over::Unix)
     }
 
     /// Sends each request once, so that what it needs is remembered.
@@ -178,7 +174,7 @@ impl Growth<'_> {
         let (p99s, p99_ratios) = figures(|outcome| outcome.latency_us(0.99));
         #[expect(clippy::cast_precision_loss, reason = "figures are rounded")]
         let memory: Vec<f64> = memory.iter().map(|bytes| *bytes as f64 / MIB).collect();
-        let head = [
+        let columns = [
             dimension.x_title.as_str(),
             "checks/s",
             "of the first",
@@ -187,7 +183,7 @@ impl Growth<'_> {
             "MiB",
             "of the first",
         ];
-        let mut table = Table::new(dimension.title, &head);
+        let mut table = Table::new(dimension.title, &columns);
         for at in points.clone() {
             table.add([
                 count_of(dimension.points[at]),
@@ -211,6 +207,11 @@ impl Growth<'_> {
         fs::create_dir_all(self.pictures).expect("a folder for pictures");
         fs::write(self.pictures.join(format!("{}.svg", dimension.file)), svg).expect("a picture");
     }
+}
+
+/// Allowed requests, in random order.
+fn entrant(product: &Server, requests: Requests) -> Entrant<'_> {
+    Entrant::new("Doorward", product, requests.ordered(Order::random())).over(Over::Unix)
 }
 
 /// 1, 10, 100, … up to `most`.

@@ -28,7 +28,8 @@ pub(crate) fn draw(title: &str, x_title: &str, xs: &[usize], panels: &[Panel]) -
          height=\"{HEIGHT}\" font-family=\"sans-serif\" font-size=\"11\" role=\"img\" aria-label=\"{title}\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    text(&mut svg, (width / 2.0, 18.0), "middle", &format!("font-weight=\"bold\" font-size=\"13\""), title);
+    let title = format!("{title} (beside each point: its ratio to the first)");
+    text(&mut svg, (width / 2.0, 18.0), "middle", "font-weight=\"bold\" font-size=\"13\"", &title);
     let mut from = 0.0;
     for panel in panels {
         draw_panel(&mut svg, from, x_title, xs, panel);
@@ -46,8 +47,9 @@ fn draw_panel(svg: &mut String, from: f64, x_title: &str, xs: &[usize], panel: &
     let place = |at: usize, figure: f64| {
         (left + (right - left) * logarithm(xs, at) / span, bottom - (bottom - top) * figure / most)
     };
-    text(svg, ((left + right) / 2.0, TOP - 16.0), "middle", "", &panel.title);
-    text(svg, ((left + right) / 2.0, HEIGHT - 8.0), "middle", "fill=\"#555555\"", x_title);
+    let middle = f64::midpoint(left, right);
+    text(svg, (middle, TOP - 16.0), "middle", "", &panel.title);
+    text(svg, (middle, HEIGHT - 8.0), "middle", "fill=\"#555555\"", x_title);
     for step in 0..=4 {
         let figure = most * f64::from(step) / 4.0;
         let y = place(0, figure).1;

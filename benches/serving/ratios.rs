@@ -12,7 +12,7 @@ use crate::{
     },
     redis_servers,
     server::{Over, Server},
-    site::{Limited, Site, Size},
+    site::{LimitedBy, Site, Size},
     table::{Goal, Table, count, count_of},
 };
 
@@ -59,7 +59,8 @@ impl<'a> Ratios<'a> {
         redis: redis_servers::Server,
     ) -> Self {
         method.progress.tell("starting servers");
-        let counters = format!("redis+unix://{}", redis.socket().display());
+        // The machine is busy: Redis, too, may take its time.
+        let counters = format!("{{ url: \"redis+unix://{}\", timeout: 1s }}", redis.socket().display());
         let mut servers = [
             Server::floor(Floor::Decoding),
             Server::floor(Floor::Bytes),
@@ -68,7 +69,7 @@ impl<'a> Ratios<'a> {
         ];
         for server in &mut servers {
             for over in Over::BOTH {
-                let mut request = checks::reading(Limited::ByNothing, Presented::Bearer(site.keys.firsts(1)));
+                let mut request = checks::reading(LimitedBy::Nothing, Presented::Bearer(site.keys.firsts(1)));
                 let _time = server.first_answer(over, &mut request);
             }
         }
@@ -77,7 +78,7 @@ impl<'a> Ratios<'a> {
     }
 
     fn keys(&self) -> Requests {
-        checks::reading(Limited::ByCredential, Presented::Bearer(self.site.keys.firsts(FEW_KEYS)))
+        checks::reading(LimitedBy::Credential, Presented::Bearer(self.site.keys.firsts(FEW_KEYS)))
     }
 
     fn by_key(&self) -> Entrant<'_> {
@@ -98,7 +99,7 @@ impl<'a> Ratios<'a> {
     }
 
     fn against_the_floors(&self, over: Over) {
-        let raw = || checks::reading_raw(Limited::ByCredential, self.site.keys.firsts(FEW_KEYS));
+        let raw = || checks::reading_raw(LimitedBy::Credential, self.site.keys.firsts(FEW_KEYS));
         let mut entrants = [
             Entrant::new("floor: decodes, five headers", &self.floor, self.keys()).over(over),
             Entrant::new("floor: bytes, ready answer", &self.bytes, self.keys()).over(over),
@@ -129,7 +130,7 @@ impl<'a> Ratios<'a> {
     fn kinds(&self) {
         let site = self.site;
         let allowed = |name, presented| {
-            Entrant::new(name, &self.product, checks::reading(Limited::ByCredential, presented))
+            Entrant::new(name, &self.product, checks::reading(LimitedBy::Credential, presented))
         };
         let mut entrants = [
             self.by_key(),
@@ -146,9 +147,9 @@ impl<'a> Ratios<'a> {
     fn refusals(&self) {
         let site = self.site;
         let refused = |name, requests| Entrant::new(name, &self.product, requests).refused();
-        let of = |presented| checks::reading(Limited::ByCredential, presented);
+        let of = |presented| checks::reading(LimitedBy::Credential, presented);
         let beyond =
-            checks::beyond_scope(Limited::ByCredential, Presented::Bearer(site.keys.firsts(FEW_KEYS)));
+            checks::beyond_scope(LimitedBy::Credential, Presented::Bearer(site.keys.firsts(FEW_KEYS)));
         let mut entrants = [
             self.by_key(),
             refused("unknown key, remembered", of(Presented::Bearer(site.unknown.clone()))),
@@ -162,9 +163,9 @@ impl<'a> Ratios<'a> {
 
     fn limits(&self) {
         let one = || Presented::Bearer(self.site.keys.firsts(1));
-        let hot = || checks::reading(Limited::ByCredential, one());
+        let hot = || checks::reading(LimitedBy::Credential, one());
         let cold = || checks::from_addresses(one(), ADDRESSES);
-        let free = checks::reading(Limited::ByNothing, one());
+        let free = checks::reading(LimitedBy::Nothing, one());
         let mut entrants = [
             Entrant::new("memory, one hot counter", &self.product, hot()),
             Entrant::new("no limit", &self.product, free),
@@ -185,7 +186,7 @@ impl<'a> Ratios<'a> {
     }
 
     fn in_flight(&self, over: Over) {
-        let head = [
+        let columns = [
             "in flight",
             "checks/s",
             "of the floor's",
@@ -194,7 +195,8 @@ impl<'a> Ratios<'a> {
             "p99 µs",
             "of the floor's",
         ];
-        let mut table = Table::new(format!("API key with requests in flight, over {}", over.name()), &head);
+        let mut table =
+            Table::new(format!("API key with requests in flight, over {}", over.name()), &columns);
         for in_flight in [1, 8, 64, 512] {
             let mut entrants = [
                 Entrant::new("floor", &self.floor, self.keys()).over(over).in_flight(in_flight),
@@ -215,8 +217,9 @@ impl<'a> Ratios<'a> {
     }
 
     fn tell(&self, title: &str, entrants: &[Entrant<'_>], heat: &Heat, rows: &[Row]) {
-        let head = ["what", "checks/s", "CPU µs", "against", "checks/s", "goal", "met", "CPU", "goal", "met"];
-        let mut table = Table::new(title, &head);
+        let columns =
+            ["what", "checks/s", "CPU µs", "against", "checks/s", "goal", "met", "CPU", "goal", "met"];
+        let mut table = Table::new(title, &columns);
         for (number, entrant) in entrants.iter().enumerate() {
             let figures = [
                 entrant.name.to_owned(),
@@ -243,8 +246,8 @@ impl<'a> Ratios<'a> {
     }
 
     fn tell_latency(&self, title: &str, entrants: &[Entrant<'_>], heat: &Heat) {
-        let head = ["what", "p50 µs", "p99 µs", "CPU µs", "p99 of the first's", "goal", "met"];
-        let mut table = Table::new(title, &head);
+        let columns = ["what", "p50 µs", "p99 µs", "CPU µs", "p99 of the first's", "goal", "met"];
+        let mut table = Table::new(title, &columns);
         for (number, entrant) in entrants.iter().enumerate() {
             let ratio = heat.ratio(number, 0, |outcome| outcome.latency_us(0.99));
             let goal = if number == 2 { Goal::AtMost(1.2) } else { Goal::None };
@@ -268,15 +271,15 @@ impl<'a> Ratios<'a> {
 pub(crate) fn memory(method: &Method, binary: &Path, few: &Site, many: &Site) {
     let mut table = Table::new("Memory and many keys", &["what", "figure", "goal", "met"]);
     let mut idle = Server::product(binary, few, "memory");
-    let one = checks::reading(Limited::ByCredential, Presented::Bearer(few.keys.firsts(1)));
+    let one = checks::reading(LimitedBy::Credential, Presented::Bearer(few.keys.firsts(1)));
     let _time = idle.first_answer(Over::Unix, &mut one.clone());
     #[expect(clippy::cast_precision_loss, reason = "figures are rounded")]
     let mib = idle.memory() as f64 / MIB;
     let [goal, met] = Goal::AtMost(25.0).cells(mib);
     table.add(["resident memory, idle, MiB".to_owned(), format!("{mib:.1}"), goal, met]);
     drop(idle);
-    for limited in [Limited::ByNothing, Limited::ByCredential] {
-        let is_judged = limited == Limited::ByNothing;
+    for limited in [LimitedBy::Nothing, LimitedBy::Credential] {
+        let is_judged = limited == LimitedBy::Nothing;
         let (bytes, rate) = with_many(method, binary, many, limited);
         let name = if is_judged { "no limit" } else { "a limit for each key" };
         let keys = count_of(many.keys.count());
@@ -298,7 +301,7 @@ pub(crate) fn memory(method: &Method, binary: &Path, few: &Site, many: &Site) {
 
 /// The bytes that each of many keys takes, and the rate of answers in ratio to that with few keys.
 #[expect(clippy::cast_precision_loss, reason = "figures are rounded")]
-fn with_many(method: &Method, binary: &Path, site: &Site, limited: Limited) -> (f64, f64) {
+fn with_many(method: &Method, binary: &Path, site: &Site, limited: LimitedBy) -> (f64, f64) {
     let of = |keys: Values| checks::reading(limited, Presented::Bearer(keys));
     let (few, many) = (of(site.keys.firsts(FEW_KEYS)), of(site.keys.clone()));
     let mut product = Server::product(binary, site, "memory");

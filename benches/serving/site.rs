@@ -44,42 +44,42 @@ const BATCH: usize = 20_000;
 
 /// The APIs of the configuration, by what limits their requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Limited {
-    ByNothing,
-    ByCredential,
-    ByAddress,
-    ByOrganization,
+pub(crate) enum LimitedBy {
+    Nothing,
+    Credential,
+    Address,
+    Organization,
 }
 
-impl Limited {
-    const ALL: [Self; 4] = [Self::ByNothing, Self::ByCredential, Self::ByAddress, Self::ByOrganization];
+impl LimitedBy {
+    const ALL: [Self; 4] = [Self::Nothing, Self::Credential, Self::Address, Self::Organization];
 
     /// The host of the API.
     pub(crate) fn host(self) -> &'static str {
         match self {
-            Self::ByNothing => "free.cortex-edr.com",
-            Self::ByCredential => "api.cortex-edr.com",
-            Self::ByAddress => "open.cortex-edr.com",
-            Self::ByOrganization => "team.cortex-edr.com",
+            Self::Nothing => "free.cortex-edr.com",
+            Self::Credential => "api.cortex-edr.com",
+            Self::Address => "open.cortex-edr.com",
+            Self::Organization => "team.cortex-edr.com",
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::ByNothing => "free",
-            Self::ByCredential => "api",
-            Self::ByAddress => "open",
-            Self::ByOrganization => "team",
+            Self::Nothing => "free",
+            Self::Credential => "api",
+            Self::Address => "open",
+            Self::Organization => "team",
         }
     }
 
     /// No limit is ever reached.
     fn section(self) -> String {
         let by = match self {
-            Self::ByNothing => return String::new(),
-            Self::ByCredential => "credential",
-            Self::ByAddress => "client_address",
-            Self::ByOrganization => "organization",
+            Self::Nothing => return String::new(),
+            Self::Credential => "credential",
+            Self::Address => "client_address",
+            Self::Organization => "organization",
         };
         format!("    limits: {{ by: {by}, quotas: [1000000000/minute], without_counters: deny }}\n")
     }
@@ -125,7 +125,7 @@ impl Site {
         let unknown = Values::new(unknown.map(|key| key.expose().to_owned()));
         let sessions = make_sessions(&store, &config, &mut random).await;
         let secret = NewSecret {
-            api: Limited::ByCredential.name().parse().expect("a name"),
+            api: LimitedBy::Credential.name().parse().expect("a name"),
             project: PROJECT.parse().expect("an id"),
             organization: "acme".parse().expect("an id"),
             secret: None,
@@ -159,7 +159,7 @@ fn prefix() -> KeyPrefix {
 }
 
 fn apis() -> Vec<ApiName> {
-    Limited::ALL.iter().map(|api| api.name().parse().expect("a name")).collect()
+    LimitedBy::ALL.iter().map(|api| api.name().parse().expect("a name")).collect()
 }
 
 fn configuration(routes: usize) -> String {
@@ -171,7 +171,7 @@ cache: { positive: 1h, negative: 1h, capacity_bytes: 4294967296 }
 apis:
 "
     .to_owned();
-    for api in Limited::ALL {
+    for api in LimitedBy::ALL {
         let (name, host, limits) = (api.name(), api.host(), api.section());
         let written = write!(
             text,
@@ -200,7 +200,7 @@ apis:
         );
         written.expect("a String takes everything");
         // One API has the further routes: a configuration is at most 1 MiB.
-        let routes = if api == Limited::ByCredential { routes } else { 0 };
+        let routes = if api == LimitedBy::Credential { routes } else { 0 };
         for route in paths(routes) {
             writeln!(text, "      - {{ match: \"GET {route}\", scopes: [read] }}")
                 .expect("a String takes everything");
@@ -254,7 +254,7 @@ async fn make_keys(store: &SqliteStore, size: Size, random: &mut StdRng, progres
 async fn make_organizations(store: &Path, count: usize) {
     let file = SqliteConnectOptions::new().filename(store);
     let mut connection = SqliteConnection::connect_with(&file).await.expect("the store");
-    let apis: Vec<&str> = Limited::ALL.iter().map(|api| api.name()).collect();
+    let apis: Vec<&str> = LimitedBy::ALL.iter().map(|api| api.name()).collect();
     let statement = "WITH RECURSIVE numbers(number) AS \
                      (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 < ?1) \
                      INSERT INTO organizations (id, name, apis, entitlements, created) \

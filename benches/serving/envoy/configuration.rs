@@ -83,7 +83,7 @@ pub(crate) fn whole(listen: SocketAddr, filter: Option<Filter>, asked: Option<&A
         settings: json!({}),
     };
     let filters: Vec<Value> = filter.into_iter().chain([router]).map(Filter::value).collect();
-    let routes = json!([{ "match": { "prefix": "/" }, "direct_response": { "status": 200 } }]);
+    let paths = json!([{ "match": { "prefix": "/" }, "direct_response": { "status": 200 } }]);
     let manager = Filter {
         name: "envoy.filters.network.http_connection_manager",
         kind: "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -92,7 +92,7 @@ pub(crate) fn whole(listen: SocketAddr, filter: Option<Filter>, asked: Option<&A
             "use_remote_address": true,
             "normalize_path": true,
             "http_filters": filters,
-            "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": routes }] },
+            "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": paths }] },
         }),
     };
     let clusters: Vec<Value> = asked.map(cluster).into_iter().collect();

@@ -10,14 +10,14 @@ use tempfile::TempDir;
 
 use crate::{
     checks::{self, Presented},
-    compare::{Entrant, Method},
+    compare::{Entrant, Heat, Method},
     floor::Floor,
     generator::{
         Address, Outcome, Pace,
         requests::{Requests, Values},
     },
     server::{Over, Server},
-    site::{Limited, Site},
+    site::{LimitedBy, Site},
     table::{Table, count},
 };
 
@@ -36,7 +36,7 @@ fn requests(credentials: &Values) -> Requests {
         (":method", "GET"),
         (":scheme", "http"),
         (":path", "/v1/scans?page=2&per_page=50"),
-        (":authority", Limited::ByCredential.host()),
+        (":authority", LimitedBy::Credential.host()),
         ("accept", "application/json"),
         ("accept-encoding", "gzip, deflate, br"),
         ("accept-language", "en-GB,en;q=0.9"),
@@ -57,7 +57,7 @@ pub(crate) fn tell(method: &Method, product: &Path, site: &Site) {
     progress.tell("starting servers");
     let binary = binary();
     let folder = tempfile::tempdir().expect("a folder");
-    let one = || checks::reading(Limited::ByCredential, Presented::Bearer(site.keys.firsts(1)));
+    let one = || checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.firsts(1)));
     let mut floor = Server::floor(Floor::Decoding);
     let mut doorward = Server::product(product, site, "memory");
     for server in [&mut floor, &mut doorward] {
@@ -94,7 +94,14 @@ pub(crate) fn tell(method: &Method, product: &Path, site: &Site) {
     let mut entrants: Vec<Entrant<'_>> = entrants.collect();
     let most = method.heat(&mut entrants, Pace::Closed);
     let slow = method.heat(&mut entrants, Pace::Open(RATE));
-    let head = [
+    let table = table(&entrants, &most, &slow);
+    progress.done();
+    println!("{table}");
+}
+
+/// What came of both heats: at the most that each can do, and at [`RATE`].
+fn table(entrants: &[Entrant<'_>], most: &Heat, slow: &Heat) -> Table {
+    let columns = [
         "filter",
         "requests/s",
         "of no filter",
@@ -105,7 +112,7 @@ pub(crate) fn tell(method: &Method, product: &Path, site: &Site) {
         "p99 µs",
         "CPU µs at 1 000/s, both",
     ];
-    let mut table = Table::new(format!("Through Envoy {VERSION}, one thread"), &head);
+    let mut table = Table::new(format!("Through Envoy {VERSION}, one thread"), &columns);
     for (at, entrant) in entrants.iter().enumerate() {
         let has_server = entrant.beside.is_some();
         let server_cpu = |outcome: &Outcome| if has_server { outcome.cpu_us(1) } else { 0.0 };
@@ -118,13 +125,12 @@ pub(crate) fn tell(method: &Method, product: &Path, site: &Site) {
             format!("{:.1}", most.median(at, |outcome| outcome.cpu_us(0))),
             if has_server { format!("{:.1}", most.median(at, server_cpu)) } else { String::new() },
             count(slow.median(at, p50)),
-            count(slow.median(at, p50) - own_p50),
+            format!("{:+.0}", slow.median(at, p50) - own_p50),
             count(slow.median(at, |outcome| outcome.latency_us(0.99))),
             format!("{:.0}", slow.median(at, |outcome| outcome.cpu_us(0) + server_cpu(outcome))),
         ]);
     }
-    progress.done();
-    println!("{table}");
+    table
 }
 
 /// The path of Envoy, which is installed if need be.

@@ -81,7 +81,7 @@ pub(crate) fn run(
     let (before, own_before, from) = (cpus(watched), Cpu::of_this(), run.now());
     run.measured = (load.warmup, load.warmup + load.measured);
     run.until(load.warmup, load.warmup + load.measured)?;
-    run.outcome.seconds = (run.now() - from).as_secs_f64();
+    run.outcome.seconds = run.now().saturating_sub(from).as_secs_f64();
     run.outcome.own_cpu = Cpu::of_this().since(&own_before);
     run.outcome.cpu = cpus(watched).iter().zip(&before).map(|(now, before)| now.since(before)).collect();
     run.drain()?;
@@ -109,7 +109,7 @@ pub(crate) fn each_once(
     while run.left > 0 || run.in_flight() > 0 {
         run.fill();
         run.step(NAP)?;
-        if run.now() - told > Duration::from_secs(1) {
+        if run.now().saturating_sub(told) > Duration::from_secs(1) {
             told = run.now();
             tell(count - run.left);
         }
