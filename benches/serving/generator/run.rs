@@ -40,6 +40,9 @@ pub(super) struct Run<'r> {
     /// The connection that is asked next.
     turn: usize,
     landed: Vec<Landed>,
+    /// The connections that have read something or have something to write: with a thousand of them, looking at all
+    /// each time would cost more than the rest.
+    touched: Vec<usize>,
     pub(super) outcome: Outcome,
 }
 
@@ -67,6 +70,7 @@ impl<'r> Run<'r> {
             waiting: VecDeque::new(),
             turn: 0,
             landed: Vec::new(),
+            touched: (0..load.connections).collect(),
             outcome: Outcome::new(),
         };
         while !run.connections.iter().all(Connection::is_open) {
@@ -76,6 +80,7 @@ impl<'r> Run<'r> {
             }
         }
         run.began = Instant::now();
+        run.touched = (0..load.connections).collect();
         Ok(run)
     }
 
@@ -112,7 +117,8 @@ impl<'r> Run<'r> {
     /// Lets every connection have in flight what it can.
     pub(super) fn fill(&mut self) {
         let now = self.now();
-        for connection in &mut self.connections {
+        for number in &self.touched {
+            let connection = &mut self.connections[*number];
             while self.left > 0 && connection.has_room(self.requests) {
                 connection.send(self.requests, now);
                 self.left -= 1;
@@ -136,6 +142,7 @@ impl<'r> Run<'r> {
             let free = turns.into_iter().find(|turn| self.connections[*turn].has_room(self.requests));
             let Some(free) = free else { return };
             self.connections[free].send(self.requests, began);
+            self.touched.push(free);
             self.turn = free + 1;
             self.waiting.pop_front();
         }
@@ -156,15 +163,11 @@ impl<'r> Run<'r> {
 
     /// Writes what waits, sleeps until something comes or the nap is over, and reads what has come.
     pub(super) fn step(&mut self, nap: Duration) -> io::Result<()> {
-        let mut nap = nap;
-        for connection in &mut self.connections {
-            if connection.has_output() {
-                connection.flush()?;
-                if connection.has_output() {
-                    nap = nap.min(RETRY);
-                }
-            }
+        for number in &self.touched {
+            self.connections[*number].flush()?;
         }
+        self.touched.retain(|number| self.connections[*number].has_output());
+        let nap = if self.touched.is_empty() { nap } else { nap.min(RETRY) };
         let mut events = [EpollEvent::empty(); 64];
         let count = if nap >= RETRY {
             // In whole milliseconds; what is left of the nap is another.
@@ -185,6 +188,7 @@ impl<'r> Run<'r> {
     }
 
     fn read(&mut self, number: usize) -> io::Result<()> {
+        self.touched.push(number);
         let connection = &mut self.connections[number];
         connection.read(&mut self.landed)?;
         if self.outcome.complaint.is_none() {
