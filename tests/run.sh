@@ -16,7 +16,7 @@ Usage: tests/run.sh
 
 Installs what is missing (a C compiler, Redis, the Envoys ${envoys[*]}), then checks the formatting, runs the
 lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
-command line, and Doorward behind real Envoys. Only loopback and temporary folders. The first build takes some minutes.
+command line, Doorward behind real Envoys, and all that \`cargo bench --bench serving\` measures, for a moment each. Only loopback and temporary folders. The first build takes some minutes.
 
 The vectors of Project Wycheproof are no part of the project: DOORWARD_VECTORS names a folder with them
 (json_web_signature_test.json, json_web_key_test.json, hmac_sha256_test.json). Where it is not set,
@@ -49,6 +49,8 @@ if [[ ! ${DOORWARD_VECTORS:-} && -d $vectors ]]; then
   export DOORWARD_VECTORS
 fi
 cargo test --locked --no-fail-fast
+# Whether everything that is measured is answered as it should be; how fast is no matter here.
+cargo test --locked --bench serving -- smoke
 if [[ ! ${DOORWARD_VECTORS:-} ]]; then
   say "NOT RUN: the vectors of Project Wycheproof, since DOORWARD_VECTORS names no folder with them"
 fi

@@ -30,7 +30,6 @@ async fn an_allowed_request_is_told_in_nine_stages() {
 4 verify      passed
               principal      api_key
               id             key_1
-              name           CI
               organizations  acme
               environment    live
               expires        2030-03-01T00:00:00Z
