@@ -159,11 +159,8 @@ impl Attempt<'_> {
             Watching::Looks => 0,
             Watching::Sleeps => return Ok(()),
         };
-        let take = Take {
-            name: CounterName::of_address(self.api.as_str(), RULE, self.network),
-            bounds: Arc::clone(&self.limit.bounds),
-            cost,
-        };
+        let name = CounterName::of_address(self.api.as_str(), RULE, self.network);
+        let take = Take { name: &name, bounds: &self.limit.bounds, cost };
         // Whoever has no room is refused by each replica alone when the shared counters are gone, whatever becomes of
         // requests then: there is no reason to let anybody guess.
         match self.watch.meter.take(&[take], WithoutCounters::Local, deadline).await {
