@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use request::message;
+use request::call;
 
 const CONFIG: &str = r#"
 sealing: { current: one, keys: { one: { env: SEALING_KEY } } }
@@ -149,11 +149,11 @@ impl Bench {
     }
 
     fn by_key(&self) -> Vec<u8> {
-        message(&[("authorization", format!("Bearer {}", self.key))], "")
+        call(&[("authorization", format!("Bearer {}", self.key))], "").encode_to_vec()
     }
 
     fn by_session(&self) -> Vec<u8> {
-        message(&[("cookie", format!("theme=dark; sid={}", self.session))], "")
+        call(&[("cookie", format!("theme=dark; sid={}", self.session))], "").encode_to_vec()
     }
 
     /// Each time with another token.
@@ -166,7 +166,7 @@ impl Bench {
         let signed = format!("{}.{}", encoded(&json!({ "alg": "ES256", "kid": "1" })), encoded(&claims));
         let signature = self.issuer.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
         let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
-        message(&[("authorization", format!("Bearer {token}"))], "")
+        call(&[("authorization", format!("Bearer {token}"))], "").encode_to_vec()
     }
 
     /// Each time with another body of about 1 KiB.
@@ -178,7 +178,7 @@ impl Bench {
             ("x-timestamp", time.to_string()),
             ("x-signature", format!("sha256={mac}")),
         ];
-        message(&presented, &body)
+        call(&presented, &body).encode_to_vec()
     }
 }
 

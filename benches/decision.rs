@@ -24,7 +24,7 @@ use prost::Message;
 use tokio::runtime::Runtime;
 
 use reader::reader;
-use request::message;
+use request::call;
 
 /// A checker that counts in memory, and a key that may read.
 async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
@@ -37,7 +37,10 @@ fn decide(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (checker, key) = runtime.block_on(prepare(folder.path()));
-    let (with_key, without) = (message(&[("authorization", format!("Bearer {key}"))], ""), message(&[], ""));
+    let (with_key, without) = (
+        call(&[("authorization", format!("Bearer {key}"))], "").encode_to_vec(),
+        call(&[], "").encode_to_vec(),
+    );
     let answer = runtime.block_on(async {
         let mut answer = Vec::new();
         checker.check(&with_key, &mut answer).await.expect("no outage");

@@ -38,7 +38,7 @@ use prost::Message;
 use tokio::{runtime::Runtime, task::JoinSet, time::Instant};
 
 use reader::reader;
-use request::{call, message};
+use request::call;
 
 /// How many Checks are under way at a time.
 const IN_FLIGHT: usize = 64;
@@ -134,7 +134,7 @@ async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) 
             [("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())];
         let mut request = call(&presented, "");
         clients.spawn(async move {
-            let (mut message, mut answer) = (message(&presented, ""), Vec::new());
+            let (mut message, mut answer) = (call(&presented, "").encode_to_vec(), Vec::new());
             while !stop.load(Ordering::Relaxed) {
                 if is_cold {
                     from(&mut request, next.fetch_add(1, Ordering::Relaxed) % ADDRESSES);

@@ -7,12 +7,6 @@ use envoy_types::{
         attribute_context::{HttpRequest, Request},
     },
 };
-use prost::Message;
-/// The bytes of [`call`].
-pub(crate) fn message(presented: &[(&str, String)], body: &str) -> Vec<u8> {
-    call(presented, body).encode_to_vec()
-}
-
 /// A request as a browser's or an SDK's comes through Envoy: 18 headers and those that are `presented`, about
 /// 950 bytes beside the body.
 pub(crate) fn call(presented: &[(&str, String)], body: &str) -> CheckRequest {

@@ -163,7 +163,7 @@ impl Encoder for Uncoded {
     type Error = Status;
 
     fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        prost::bytes::BufMut::put(to, item);
+        bytes::BufMut::put(to, item);
         Ok(())
     }
 
@@ -177,8 +177,8 @@ impl Decoder for Uncoded {
     type Error = Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = prost::bytes::Buf::remaining(from);
-        Ok(Some(prost::bytes::Buf::copy_to_bytes(from, length)))
+        let length = bytes::Buf::remaining(from);
+        Ok(Some(bytes::Buf::copy_to_bytes(from, length)))
     }
 
     fn buffer_settings(&self) -> BufferSettings {

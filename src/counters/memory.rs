@@ -2,16 +2,19 @@
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
+use smallvec::SmallVec;
+
 use crate::domain::Clock;
 
 use super::{
-    Bound, CounterName, Counters, CountersError, Grant, LeaseId, Order, Return, Room, Tally, Window,
+    Bound, Buckets, CounterName, Counters, CountersError, Grant, LeaseId, Order, Return, Room, Take, Tally,
+    Window,
     sharded::Sharded,
     window::{State, micros},
 };
 
 /// Counters of this process, from none on: a million of client addresses and a million of others at most. One that counts
-/// in one window occupies some 250 bytes while it is cold.
+/// in one window occupies some 240 bytes while it is cold.
 pub struct Memory {
     of_addresses: Sharded<Counter>,
     others: Sharded<Counter>,
@@ -25,15 +28,28 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// One counter.
+/// Takings that can be given back, with their amounts and the end of their time, in order.
+#[derive(Default)]
+struct Leases(VecDeque<(LeaseId, u64, u64)>);
+
+/// One counter. Most are asked for one window, and for nothing that can be given back: these own no memory elsewhere.
 #[derive(Default)]
 struct Counter {
     /// What was charged, for each window that was ever asked for.
-    tallies: Vec<(Window, Tally)>,
-    /// Takings that can be given back, with their amounts and the end of their time, in order.
-    leases: VecDeque<(LeaseId, u64, u64)>,
+    tallies: SmallVec<[(Window, Tally); 1]>,
+    /// What can be given back.
+    leases: Option<Box<Leases>>,
     /// When the last of it counts no longer, in microseconds of Unix time.
     ends_at_us: u64,
+}
+
+/// What is asked of one counter, as in an [`Order`].
+struct Asked<'a> {
+    bounds: &'a [Bound],
+    cost: u64,
+    want: u64,
+    share: u64,
+    lease: Option<LeaseId>,
 }
 
 impl Memory {
@@ -44,7 +60,12 @@ impl Memory {
     }
 
     fn counters(&self, name: &CounterName) -> &Sharded<Counter> {
-        if name.is_of_address { &self.of_addresses } else { &self.others }
+        if name.is_of_address() { &self.of_addresses } else { &self.others }
+    }
+
+    /// The present moment, in microseconds of Unix time.
+    pub(super) fn now_us(&self) -> u64 {
+        u64::try_from(self.clock.now().as_microsecond()).unwrap_or_default()
     }
 
     /// Carries an order out.
@@ -53,30 +74,51 @@ impl Memory {
     ///
     /// There are as many counters as there can be. What counts is never forgotten.
     pub fn take_one(&self, order: &Order) -> Result<Grant, CountersError> {
-        let now_us = u64::try_from(self.clock.now().as_microsecond()).unwrap_or_default();
-        self.counters(&order.name).with(&order.name, |shard| {
-            if order.cost == 0 && shard.get(&order.name).is_none() {
-                return Ok(Counter::default().take(order, now_us));
-            }
-            let counter = shard.get_or_make(&order.name, |counter| counter.ends_at_us <= now_us);
-            let full = || CountersError("there is no room for another counter in this process".to_owned());
-            Ok(counter.ok_or_else(full)?.take(order, now_us))
+        let Order { name, bounds, cost, want, share, lease } = order;
+        let asked = Asked { bounds, cost: *cost, want: *want, share: *share, lease: *lease };
+        self.carry_out(name, &asked, self.now_us())
+    }
+
+    /// Takes what one taker needs, at a moment that [`Memory::now_us`] told.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Memory::take_one`].
+    pub(super) fn take_at(&self, take: &Take<'_>, now_us: u64) -> Result<Grant, CountersError> {
+        let Take { name, bounds, cost } = *take;
+        self.carry_out(name, &Asked { bounds, cost, want: cost, share: 1, lease: None }, now_us)
+    }
+
+    fn carry_out(&self, name: &CounterName, asked: &Asked<'_>, now_us: u64) -> Result<Grant, CountersError> {
+        self.counters(name).with(name, |place| {
+            let counter = if asked.cost == 0 {
+                place.get()
+            } else {
+                let counter = place.get_or_make(|counter| counter.ends_at_us <= now_us);
+                let full =
+                    || CountersError("there is no room for another counter in this process".to_owned());
+                Some(counter.ok_or_else(full)?)
+            };
+            Ok(match counter {
+                Some(counter) => counter.take(asked, now_us),
+                None => Counter::default().take(asked, now_us),
+            })
         })
     }
 
     /// Undoes a taking that was carried out a moment ago and used by nobody. It needs no lease.
-    pub fn undo(&self, order: &Order, grant: &Grant) {
-        self.counters(&order.name).with(&order.name, |shard| {
-            if let Some(counter) = shard.get(&order.name) {
-                counter.undo(&order.bounds, &grant.buckets, grant.amount);
+    pub(super) fn undo(&self, take: &Take<'_>, grant: &Grant) {
+        self.counters(take.name).with(take.name, |place| {
+            if let Some(counter) = place.get() {
+                counter.undo(take.bounds, &grant.buckets, grant.amount);
             }
         });
     }
 
     /// Gives back what a lease has left, once.
     pub fn give_back_one(&self, given: &Return) {
-        self.counters(&given.name).with(&given.name, |shard| {
-            if let Some(counter) = shard.get(&given.name) {
+        self.counters(&given.name).with(&given.name, |place| {
+            if let Some(counter) = place.get() {
                 counter.give_back(given);
             }
         });
@@ -84,27 +126,34 @@ impl Memory {
 }
 
 impl Counter {
-    fn take(&mut self, order: &Order, now_us: u64) -> Grant {
-        let states: Vec<State> =
-            order.bounds.iter().map(|bound| self.tally(bound.window).settle(bound, now_us)).collect();
+    fn take(&mut self, asked: &Asked<'_>, now_us: u64) -> Grant {
+        let Asked { bounds, cost, want, share, lease } = *asked;
+        let mut states: SmallVec<[State; 2]> = SmallVec::new();
+        for bound in bounds {
+            states.push(self.tally(bound.window).settle(bound, now_us));
+        }
         let room = states.iter().map(|state| state.room).min().unwrap_or(u64::MAX);
-        let amount = if room < order.cost { 0 } else { order.cost.max(order.want.min(room / order.share)) };
-        let is_refused = amount < order.cost;
+        let amount = match want {
+            _ if room < cost => 0,
+            _ if want > cost => cost.max(want.min(room / share)),
+            _ => cost,
+        };
+        let is_refused = amount < cost;
         if amount > 0 {
-            for (bound, state) in order.bounds.iter().zip(&states) {
+            for (bound, state) in bounds.iter().zip(&states) {
                 self.tally(bound.window).charge(state.bucket, amount);
                 let end_us = now_us + micros(bound.window.memory());
                 self.ends_at_us = self.ends_at_us.max(end_us);
             }
-            while self.leases.pop_front_if(|(.., end_us)| *end_us <= now_us).is_some() {}
-            self.leases.extend(order.lease.map(|lease| (lease, amount, self.ends_at_us)));
+            self.note_lease(lease, amount, now_us);
         }
         let mut due_us = 0;
         let mut nearest: Option<Room> = None;
-        for (index, (bound, state)) in order.bounds.iter().zip(&states).enumerate() {
+        let mut buckets = Buckets::new();
+        for (index, (bound, state)) in bounds.iter().zip(&states).enumerate() {
             let tally = self.tally(bound.window);
             if is_refused {
-                due_us = due_us.max(tally.due_us(bound, order.cost, now_us));
+                due_us = due_us.max(tally.due_us(bound, cost, now_us));
             }
             let reset_at_us = tally.reset_at_us(&bound.window, now_us);
             let room = Room {
@@ -115,13 +164,24 @@ impl Counter {
                 reset_after: Duration::from_micros(reset_at_us.saturating_sub(now_us)),
             };
             nearest = Some(nearest.map_or(room, |nearest| nearest.nearer(room)));
+            buckets.push(state.bucket);
         }
         Grant {
             amount,
             life: Duration::from_micros(states.iter().map(|state| state.life_us).min().unwrap_or_default()),
-            buckets: states.iter().map(|state| state.bucket).collect(),
+            buckets,
             room: nearest.unwrap_or(Room::UNBOUNDED),
             due: Duration::from_micros(due_us),
+        }
+    }
+
+    /// Notes a taking that can be given back, if it can, and forgets those whose time is over.
+    fn note_lease(&mut self, lease: Option<LeaseId>, amount: u64, now_us: u64) {
+        if let Some(leases) = &mut self.leases {
+            while leases.0.pop_front_if(|(.., end_us)| *end_us <= now_us).is_some() {}
+        }
+        if let Some(lease) = lease {
+            self.leases.get_or_insert_default().0.push_back((lease, amount, self.ends_at_us));
         }
     }
 
@@ -135,8 +195,9 @@ impl Counter {
     }
 
     fn give_back(&mut self, given: &Return) {
-        let place = self.leases.iter().position(|(lease, ..)| *lease == given.lease);
-        let taken = place.and_then(|place| self.leases.remove(place));
+        let Some(leases) = &mut self.leases else { return };
+        let place = leases.0.iter().position(|(lease, ..)| *lease == given.lease);
+        let taken = place.and_then(|place| leases.0.remove(place));
         if taken.is_some_and(|(_, amount, _)| given.left <= amount) {
             self.undo(&given.bounds, &given.buckets, given.left);
         }

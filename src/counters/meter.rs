@@ -4,23 +4,24 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use metrics::{Counter, counter, describe_counter};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::config::WithoutCounters;
 
-use super::{Bound, CounterName, Counters, CountersError, Grant, Leased, Memory, Order, Redis, Room};
+use super::{Bound, CounterName, Counters, CountersError, Grant, Leased, Memory, Redis, Room};
 
 /// Counts takings from shared counters by where the answer came from: a `trip` to them, a `lease`, a remembered
 /// `refusal`; and where they failed, this replica's own count (`local`), `allow` or `deny`.
 pub(super) const TAKES: &str = "doorward_counters_takes_total";
 
 /// What is taken of one counter.
-#[derive(Debug, Clone)]
-pub struct Take {
+#[derive(Debug, Clone, Copy)]
+pub struct Take<'a> {
     /// The counter.
-    pub name: CounterName,
+    pub name: &'a CounterName,
     /// Its bounds: all must have room.
-    pub bounds: Arc<[Bound]>,
+    pub bounds: &'a Arc<[Bound]>,
     /// How many tokens; 0 only asks for the state.
     pub cost: u64,
 }
@@ -79,7 +80,7 @@ impl Meter {
     /// Nobody can tell whether there is room, and `without` does not say what to do then.
     pub async fn take(
         &self,
-        takes: &[Take],
+        takes: &[Take<'_>],
         without: WithoutCounters,
         deadline: Instant,
     ) -> Result<Answer, CountersError> {
@@ -133,7 +134,7 @@ impl<C: Counters> Shared<C> {
     /// As there.
     pub async fn take(
         &self,
-        takes: &[Take],
+        takes: &[Take<'_>],
         without: WithoutCounters,
         deadline: Instant,
     ) -> Result<Answer, CountersError> {
@@ -144,7 +145,7 @@ impl<C: Counters> Shared<C> {
         match without {
             WithoutCounters::Local => {
                 self.locally.increment(1);
-                take_here(&self.local, &shares(takes, self.leased.counters().replicas()))
+                take_share(&self.local, takes, self.leased.counters().replicas())
             }
             WithoutCounters::Allow => {
                 self.allowed.increment(1);
@@ -158,24 +159,24 @@ impl<C: Counters> Shared<C> {
     }
 }
 
-/// The same takes, of this replica's share of each limit: 1 at least.
-fn shares(takes: &[Take], replicas: u32) -> Vec<Take> {
+/// Takes all of these, or none, from counters of this process; but of their replica's share of each limit, 1 at least.
+fn take_share(memory: &Memory, takes: &[Take<'_>], replicas: u32) -> Result<Answer, CountersError> {
     let share = |bound: &Bound| Bound { limit: (bound.limit / u64::from(replicas)).max(1), ..*bound };
-    takes
-        .iter()
-        .map(|take| Take { bounds: take.bounds.iter().map(share).collect(), ..take.clone() })
-        .collect()
+    let bounds: Vec<Arc<[Bound]>> =
+        takes.iter().map(|take| take.bounds.iter().map(share).collect()).collect();
+    let shares: Vec<Take<'_>> =
+        takes.iter().zip(&bounds).map(|(take, bounds)| Take { bounds, ..*take }).collect();
+    take_here(memory, &shares)
 }
 
-/// Takes all of these, or none, from counters of this process.
-fn take_here(memory: &Memory, takes: &[Take]) -> Result<Answer, CountersError> {
+/// Takes all of these, or none, from counters of this process, all at one moment.
+fn take_here(memory: &Memory, takes: &[Take<'_>]) -> Result<Answer, CountersError> {
+    let now_us = memory.now_us();
     let mut admitted: Option<Nearest> = None;
     let mut refused: Option<(Nearest, Duration)> = None;
-    let mut charged: Vec<(Order, Grant)> = Vec::new();
-    for (number, Take { name, bounds, cost }) in takes.iter().enumerate() {
-        let (name, bounds) = (name.clone(), Arc::clone(bounds));
-        let order = Order { name, bounds, cost: *cost, want: *cost, share: 1, lease: None };
-        let grant = match memory.take_one(&order) {
+    let mut charged: SmallVec<[(&Take<'_>, Grant); 2]> = SmallVec::new();
+    for (number, take) in takes.iter().enumerate() {
+        let grant = match memory.take_at(take, now_us) {
             Ok(grant) => grant,
             Err(error) => {
                 undo(memory, &charged);
@@ -183,14 +184,14 @@ fn take_here(memory: &Memory, takes: &[Take]) -> Result<Answer, CountersError> {
             }
         };
         let state = Nearest { take: number, room: grant.room };
-        if grant.amount < *cost {
+        if grant.amount < take.cost {
             if refused.is_none_or(|(_, longest)| longest < grant.due) {
                 refused = Some((state, grant.due));
             }
         } else {
             admitted = Some(admitted.map_or(state, |nearest| nearest.nearer(state)));
             if takes.len() > 1 {
-                charged.push((order, grant));
+                charged.push((take, grant));
             }
         }
     }
@@ -201,9 +202,9 @@ fn take_here(memory: &Memory, takes: &[Take]) -> Result<Answer, CountersError> {
     Ok(Answer::Refused { nearest, retry_after })
 }
 
-fn undo(memory: &Memory, charged: &[(Order, Grant)]) {
-    for (order, grant) in charged {
-        memory.undo(order, grant);
+fn undo(memory: &Memory, charged: &[(&Take<'_>, Grant)]) {
+    for (take, grant) in charged {
+        memory.undo(take, grant);
     }
 }
 
@@ -220,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        counters::Window,
+        counters::{Order, Window},
         domain::{ManualClock, WindowKind},
     };
 
@@ -246,14 +247,19 @@ mod tests {
         Memory::new(Arc::new(ManualClock::at("2030-01-01T00:00:00Z".parse().expect("a moment"))))
     }
 
-    fn takes(limits: &[u64]) -> Vec<Take> {
+    type Owned = (CounterName, Arc<[Bound]>);
+
+    fn limited(limits: &[u64]) -> Vec<Owned> {
         let window = Window::new(Duration::from_mins(1), WindowKind::Sliding);
-        let take = |(number, limit): (usize, &u64)| Take {
-            name: CounterName::new("shop", "credential", &number.to_string()),
-            bounds: [Bound { limit: *limit, window }].into(),
-            cost: 1,
+        let owned = |(number, limit): (usize, &u64)| {
+            let name = CounterName::new("shop", "credential", &number.to_string());
+            (name, [Bound { limit: *limit, window }].into())
         };
-        limits.iter().enumerate().map(take).collect()
+        limits.iter().enumerate().map(owned).collect()
+    }
+
+    fn takes(limited: &[Owned]) -> Vec<Take<'_>> {
+        limited.iter().map(|(name, bounds)| Take { name, bounds, cost: 1 }).collect()
     }
 
     async fn admitted(without: WithoutCounters, limit: u64) -> Result<usize, CountersError> {
@@ -261,7 +267,7 @@ mod tests {
         let mut admitted = 0;
         for _ in 0..20 {
             let deadline = Instant::now() + Duration::from_secs(10);
-            let answer = shared.take(&takes(&[limit]), without, deadline).await?;
+            let answer = shared.take(&takes(&limited(&[limit])), without, deadline).await?;
             admitted += usize::from(matches!(answer, Answer::Admitted(_)));
         }
         Ok(admitted)
@@ -279,8 +285,9 @@ mod tests {
     #[test]
     fn where_one_counter_refuses_none_is_charged() {
         let memory = memory();
-        let takes = takes(&[9, 2, 5]);
-        let answer = |takes: &[Take]| take_here(&memory, takes).expect("there is room for counters");
+        let limited = limited(&[9, 2, 5]);
+        let takes = takes(&limited);
+        let answer = |takes: &[Take<'_>]| take_here(&memory, takes).expect("there is room for counters");
         let nearest = |answer| match answer {
             Answer::Admitted(Some(Nearest { take, room })) => (take, room.remaining),
             other => panic!("{other:?}"),

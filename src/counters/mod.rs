@@ -8,48 +8,21 @@
 mod lease;
 mod memory;
 mod meter;
+mod name;
 pub mod redis;
 mod sharded;
 mod window;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ipnet::IpNet;
+use smallvec::SmallVec;
 
 pub use lease::Leased;
 pub use memory::Memory;
 pub use meter::{Answer, Meter, Nearest, Take};
+pub use name::CounterName;
 pub use redis::Redis;
 pub use window::{Bound, Tally, Window};
-
-/// The name of a counter. The same at every replica.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CounterName {
-    text: Arc<str>,
-    is_of_address: bool,
-}
-
-impl CounterName {
-    /// The counter of `subject` under a rule of an API. No two different triples have the same name, provided
-    /// that API and rule hold no `/`.
-    #[must_use]
-    pub fn new(api: &str, rule: &str, subject: &str) -> Self {
-        Self { text: [api, "/", rule, "/", subject].concat().into(), is_of_address: false }
-    }
-
-    /// The counter of a client's address. Anybody can have as many of them as they have addresses, so that they never take
-    /// the place of other counters.
-    #[must_use]
-    pub fn of_address(api: &str, rule: &str, address: IpNet) -> Self {
-        Self { is_of_address: true, ..Self::new(api, rule, &address.to_string()) }
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
 
 /// Tells one taking of tokens from every other, of all replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +56,9 @@ pub struct Order {
     pub lease: Option<LeaseId>,
 }
 
+/// A bucket for each bound of a counter; more than two are allocated.
+pub type Buckets = SmallVec<[u64; 2]>;
+
 /// The answer to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -92,7 +68,7 @@ pub struct Grant {
     /// to ends.
     pub life: Duration,
     /// The bucket charged, for each bound in their order.
-    pub buckets: Vec<u64>,
+    pub buckets: Buckets,
     /// The state of the bound that is nearest to its end of room, after the charge.
     pub room: Room,
     /// If it was refused: when there will be room for `cost`, unless more is taken.
@@ -135,7 +111,7 @@ pub struct Return {
     /// Its bounds, as in the order.
     pub bounds: Arc<[Bound]>,
     /// The buckets charged, as in the grant.
-    pub buckets: Vec<u64>,
+    pub buckets: Buckets,
     /// The taking; each can be given back once.
     pub lease: LeaseId,
     /// How many.

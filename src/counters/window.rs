@@ -12,7 +12,9 @@
 //! `redis/take.lua` is the same arithmetic where it runs on shared counters; a test holds one against the
 //! other.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::domain::{Quota, WindowKind};
 
@@ -78,8 +80,9 @@ impl Bound {
 /// What was charged in a window.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// Buckets with what was charged to them, the oldest first. None is empty.
-    charged: VecDeque<(u64, u64)>,
+    /// Buckets with what was charged to them, the oldest first. None is empty. One alone, as cold counters have it, is
+    /// not allocated.
+    charged: SmallVec<[(u64, u64); 1]>,
     /// All of it together.
     sum: u64,
 }
@@ -102,18 +105,17 @@ impl Tally {
     pub fn settle(&mut self, bound: &Bound, now_us: u64) -> State {
         let Bound { limit, window } = bound;
         let mut bucket = window.bucket(now_us);
-        if let Some((last, _)) = self.charged.back() {
+        if let Some((last, _)) = self.charged.last() {
             if *last > bucket + window.older + 1 {
                 *self = Self::default();
             } else {
                 bucket = bucket.max(*last);
             }
         }
-        while let Some((oldest, count)) = self.charged.front()
-            && oldest + window.older < bucket
-        {
-            self.sum -= count;
-            self.charged.pop_front();
+        let is_over = |(charged, _): &&(u64, u64)| charged + window.older < bucket;
+        let over = self.charged.iter().take_while(is_over).count();
+        if over > 0 {
+            self.sum -= self.charged.drain(..over).map(|(_, count)| count).sum::<u64>();
         }
         let life_us = ((bucket + 1) * window.bucket_us).saturating_sub(now_us);
         State { bucket, life_us, room: limit.saturating_sub(self.sum) }
@@ -121,9 +123,9 @@ impl Tally {
 
     /// Charges tokens to the bucket that [`Tally::settle`] told.
     pub fn charge(&mut self, bucket: u64, amount: u64) {
-        match self.charged.back_mut() {
+        match self.charged.last_mut() {
             Some((last, count)) if *last == bucket => *count += amount,
-            _ if amount > 0 => self.charged.push_back((bucket, amount)),
+            _ if amount > 0 => self.charged.push((bucket, amount)),
             _ => {}
         }
         self.sum += amount;
@@ -157,7 +159,7 @@ impl Tally {
         let bucket = match leaves {
             _ if needed == 0 => return 0,
             Some((bucket, _)) => *bucket,
-            None => self.charged.back().map_or_else(last, |(bucket, _)| *bucket),
+            None => self.charged.last().map_or_else(last, |(bucket, _)| *bucket),
         };
         bound.window.leaves_at_us(bucket).saturating_sub(now_us)
     }
@@ -166,7 +168,7 @@ impl Tally {
     /// sliding window is whole now, a fixed one has its end all the same.
     #[must_use]
     pub fn reset_at_us(&self, window: &Window, now_us: u64) -> u64 {
-        match self.charged.back() {
+        match self.charged.last() {
             Some((bucket, _)) => window.leaves_at_us(*bucket),
             None if window.older == 0 => window.leaves_at_us(window.bucket(now_us)),
             None => now_us,

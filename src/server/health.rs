@@ -12,13 +12,14 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode, routing::get};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tonic_health::{
     ServingStatus,
     pb::health_server::HealthServer,
     server::{HealthReporter, HealthService},
 };
+
+use crate::telemetry::Metrics;
 
 use super::ServeError;
 
@@ -78,7 +79,7 @@ impl Health {
 pub(super) async fn serve(
     address: SocketAddr,
     health: Health,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
 ) -> Result<impl Future<Output = ()>, ServeError> {
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Listen {
         address: address.to_string(),

@@ -117,9 +117,8 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     // None of these ends by itself.
     let mut beside = JoinSet::new();
     if let Some(address) = config.listen.telemetry {
-        beside.spawn(health::serve(address, health.clone(), metrics.clone()).await?);
+        beside.spawn(health::serve(address, health.clone(), metrics).await?);
     }
-    beside.spawn(telemetry::keep_up(metrics));
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
     beside.spawn({
         let checker = Arc::clone(&checker);

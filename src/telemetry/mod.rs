@@ -1,23 +1,17 @@
 //! Installing logs and metrics. What is logged and counted stands where it happens.
 
+mod cells;
+mod histogram;
 mod lines;
+mod recorder;
 
-use std::time::Duration;
-
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::BuildError;
 use tracing_subscriber::EnvFilter;
 
-use self::lines::Lines;
+use self::{lines::Lines, recorder::Collector};
 
 pub use lines::LinesGuard;
-
-/// The upper bounds of duration histograms, in seconds: from a cache hit to beyond Envoy's own timeout.
-const SECONDS_BUCKETS: [f64; 13] = [
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25,
-];
-
-/// How often histograms are folded.
-const UPKEEP: Duration = Duration::from_secs(5);
+pub use recorder::Metrics;
 
 /// Sends logs to standard error, a JSON object a line. `RUST_LOG` chooses what is logged; without it, `info` and
 /// above.
@@ -38,17 +32,8 @@ pub fn install_logs() -> LinesGuard {
 /// # Errors
 ///
 /// If metrics are collected by something else in this process already.
-pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)?
-        .install_recorder()
-}
-
-/// Folds histograms now and then, for ever, so that they do not grow while nobody reads them.
-pub async fn keep_up(metrics: PrometheusHandle) {
-    let mut ticks = tokio::time::interval(UPKEEP);
-    loop {
-        ticks.tick().await;
-        metrics.run_upkeep();
-    }
+pub fn install_metrics() -> Result<Metrics, BuildError> {
+    let (collector, metrics) = Collector::new();
+    collector.install()?;
+    Ok(metrics)
 }

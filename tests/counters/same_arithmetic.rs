@@ -97,7 +97,7 @@ impl Redis {
     }
 
     fn take(&mut self, order: &Order) -> Grant {
-        let counter = format!("doorward:{{{}}}", order.name.as_str());
+        let counter = format!("doorward:{{{}}}", order.name);
         let record = order.lease.map(|lease| format!("{counter}:lease:{lease}"));
         let mut command = redis::cmd("EVAL");
         command.arg(&self.take).arg(1 + record.iter().count()).arg(counter).arg(record);
@@ -123,7 +123,7 @@ impl Redis {
     }
 
     fn give_back(&mut self, given: &Return) {
-        let counter = format!("doorward:{{{}}}", given.name.as_str());
+        let counter = format!("doorward:{{{}}}", given.name);
         let mut command = redis::cmd("EVAL");
         command.arg(include_str!("../../src/counters/redis/give_back.lua")).arg(2);
         command.arg(&counter).arg(format!("{counter}:lease:{}", given.lease)).arg(given.left);

@@ -2,6 +2,7 @@
 
 use std::slice;
 
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    gauge::{Gauge, Measure},
+    gauge::{Counted, Gauge, Measure},
     rules::Rules,
     subject::Caller,
 };
@@ -34,51 +35,58 @@ pub struct Counting<'r, 'm> {
 }
 
 impl<'r> Counting<'r, '_> {
-    /// What has to be counted for this caller, of all that is counted in the ways that are `wanted`.
-    pub(super) fn measures(
+    /// Begins to measure what has to be counted for this caller, of all that is counted in the ways that are `wanted`.
+    pub(super) fn measure(
         &self,
         api: &GuardedApi,
         matched: Matched<'_>,
         caller: Caller<'_>,
         wanted: impl Fn(LimitBy) -> bool,
-    ) -> Vec<Measure<'r>> {
+        gauge: &mut Gauge<'r>,
+    ) -> Counted {
         let rules = self.rules.of(api, matched).filter(|(rule, _)| wanted(rule.by));
-        let measures = rules.filter_map(|(rule, cost)| {
+        gauge.begin(rules.filter_map(|(rule, cost)| {
             let counter = caller.counter(&api.config.name, rule)?;
             let allowance = caller.allowance(rule)?;
             Some(Measure { rule, allowance, counter, cost, room: None })
-        });
-        measures.collect()
+        }))
     }
 
     /// Takes what each of these costs, or nothing if one has no room.
     pub(super) async fn take(
         &self,
         api: &GuardedApi,
-        mut measures: Vec<Measure<'r>>,
+        counted: Counted,
         gauge: &mut Gauge<'r>,
     ) -> Result<(), Refusal> {
-        if measures.is_empty() {
+        if gauge.counted(counted).is_empty() {
             return Ok(());
         }
         let without = api.config.limits.without_counters;
         let answer = if self.only_looks {
-            self.foresee(&mut measures, without).await
+            self.foresee(counted, gauge, without).await
         } else {
-            self.ask(&measures, without, |measure| measure.cost).await
+            self.ask(gauge.counted(counted), without, |measure| measure.cost).await
         };
-        let answer = answer.map_err(|error| Refusal::unavailable(error.to_string()))?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                gauge.forget(counted);
+                return Err(Refusal::unavailable(error.to_string()));
+            }
+        };
+        let measures = gauge.counted(counted);
         if !self.only_looks {
-            record(&measures, &answer);
+            record(measures, &answer);
         }
         match answer {
             Answer::Admitted(told) => {
-                gauge.note(measures, told, false);
+                gauge.note(counted, told, false);
                 Ok(())
             }
             Answer::Refused { nearest, retry_after } => {
                 let cause = measures.get(nearest.take).map(|measure| exhausted(measure, nearest.room));
-                gauge.note(measures, Some(nearest), true);
+                gauge.note(counted, Some(nearest), true);
                 let cause = cause.unwrap_or_default();
                 Err(Refusal::denied_for(retry_after, DenialReason::RateLimited, cause))
             }
@@ -86,10 +94,11 @@ impl<'r> Counting<'r, '_> {
     }
 
     /// Looks at the state of these, without taking anything. Where it cannot be told, nothing is noted.
-    pub(super) async fn look_at(&self, measures: Vec<Measure<'r>>, gauge: &mut Gauge<'r>) {
-        let answer = self.ask(&measures, WithoutCounters::Deny, |_| 0).await;
-        if let Ok(Answer::Admitted(told)) = answer {
-            gauge.note(measures, told, false);
+    pub(super) async fn look_at(&self, counted: Counted, gauge: &mut Gauge<'r>) {
+        let answer = self.ask(gauge.counted(counted), WithoutCounters::Deny, |_| 0).await;
+        match answer {
+            Ok(Answer::Admitted(told)) => gauge.note(counted, told, false),
+            Ok(Answer::Refused { .. }) | Err(_) => gauge.forget(counted),
         }
     }
 
@@ -99,12 +108,11 @@ impl<'r> Counting<'r, '_> {
         without: WithoutCounters,
         cost: impl Fn(&Measure<'_>) -> u64,
     ) -> Result<Answer, CountersError> {
-        let take = |measure: &Measure<'_>| Take {
-            name: measure.counter.clone(),
-            bounds: measure.allowance.bounds.clone(),
-            cost: cost(measure),
-        };
-        let takes: Vec<Take> = measures.iter().map(take).collect();
+        let mut takes: SmallVec<[Take<'_>; 2]> = SmallVec::new();
+        for measure in measures {
+            let (name, bounds) = (&measure.counter, &measure.allowance.bounds);
+            takes.push(Take { name, bounds, cost: cost(measure) });
+        }
         self.meter.take(&takes, without, self.deadline).await
     }
 
@@ -112,11 +120,12 @@ impl<'r> Counting<'r, '_> {
     /// cannot be told is taken for admitted where requests go on without counters.
     async fn foresee(
         &self,
-        measures: &mut [Measure<'r>],
+        counted: Counted,
+        gauge: &mut Gauge<'r>,
         without: WithoutCounters,
     ) -> Result<Answer, CountersError> {
         let mut refused: Option<Nearest> = None;
-        for (take, measure) in measures.iter_mut().enumerate() {
+        for (take, measure) in gauge.counted_mut(counted).enumerate() {
             let answer = self.ask(slice::from_ref(measure), WithoutCounters::Deny, |_| 0).await;
             let room = match answer {
                 Ok(Answer::Admitted(Some(Nearest { room, .. }))) => room,

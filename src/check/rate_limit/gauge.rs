@@ -1,5 +1,7 @@
 //! What is known of the room under the rules that a request was counted under.
 
+use std::slice;
+
 use crate::counters::{CounterName, Nearest, Room};
 
 use super::rules::{Allowance, Rule};
@@ -45,15 +47,41 @@ impl<'r> Gauge<'r> {
         known.reduce(|one, other| if one.1.nearer(other.1) == one.1 { one } else { other })
     }
 
-    /// Notes what was counted together; `told` says of which of it the state is known.
-    pub(super) fn note(&mut self, measures: Vec<Measure<'r>>, told: Option<Nearest>, is_refused: bool) {
-        let before = self.measures.len();
+    /// Begins to measure by these rules.
+    pub(super) fn begin(&mut self, measures: impl Iterator<Item = Measure<'r>>) -> Counted {
+        let from = self.measures.len();
         self.measures.extend(measures);
+        Counted { from }
+    }
+
+    /// What is counted together.
+    pub(super) fn counted(&self, Counted { from }: Counted) -> &[Measure<'r>] {
+        self.measures.get(from..).unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn counted_mut(&mut self, Counted { from }: Counted) -> slice::IterMut<'_, Measure<'r>> {
+        self.measures.get_mut(from..).unwrap_or_default().iter_mut()
+    }
+
+    /// Notes of which of what is counted together the state is known.
+    pub(super) fn note(&mut self, Counted { from }: Counted, told: Option<Nearest>, is_refused: bool) {
         if let Some(Nearest { take, room }) = told
-            && let Some(measure) = self.measures.get_mut(before + take)
+            && let Some(measure) = self.measures.get_mut(from + take)
         {
             measure.room = Some(room);
-            self.refusing = is_refused.then_some(before + take);
+            self.refusing = is_refused.then_some(from + take);
         }
     }
+
+    /// Forgets what should have been counted together.
+    pub(super) fn forget(&mut self, Counted { from }: Counted) {
+        self.measures.truncate(from);
+    }
+}
+
+/// Some of the rules of a gauge, that are counted together: those from one on, to the last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    from: usize,
 }

@@ -71,14 +71,14 @@ impl<'r> Counting<'r, '_> {
         waits: bool,
         gauge: &mut Gauge<'r>,
     ) -> Result<Arrival, Refusal> {
-        if !waits {
-            let network = self.network(request, api, matched)?;
+        if !waits && self.rules.count_by_address(api, matched) {
+            let network = Some(network(request, api)?);
             let caller = Caller { network, ..Caller::default() };
-            let measures = self.measures(api, matched, caller, |by| by == LimitBy::ClientAddress);
+            let counted = self.measure(api, matched, caller, |by| by == LimitBy::ClientAddress, gauge);
             // The other half of the time is for what comes after.
             let now = Instant::now();
             let deadline = now + self.deadline.saturating_duration_since(now) / 2;
-            Self { deadline, ..self }.take(api, measures, gauge).await?;
+            Self { deadline, ..self }.take(api, counted, gauge).await?;
         }
         Ok(Arrival { is_counted: !waits })
     }
@@ -98,12 +98,12 @@ impl<'r> Counting<'r, '_> {
     ) -> Result<Admission<'r>, Refusal> {
         let api = grant.api();
         let mut caller = Caller::standing(grant.standing());
-        if !arrival.is_counted {
-            caller.network = self.network(grant.request(), api, matched)?;
+        if !arrival.is_counted && self.rules.count_by_address(api, matched) {
+            caller.network = Some(network(grant.request(), api)?);
         }
         let is_left = |by| !(arrival.is_counted && by == LimitBy::ClientAddress);
-        let measures = self.measures(api, matched, caller, is_left);
-        self.take(api, measures, gauge).await?;
+        let counted = self.measure(api, matched, caller, is_left, gauge);
+        self.take(api, counted, gauge).await?;
         Ok(Admission { grant })
     }
 
@@ -136,23 +136,15 @@ impl<'r> Counting<'r, '_> {
                 knows_plan: own.is_some(),
             }
         };
-        let measures = self.measures(api, matched, caller, |by| by != LimitBy::ClientAddress);
-        self.look_at(measures, gauge).await;
+        let counted = self.measure(api, matched, caller, |by| by != LimitBy::ClientAddress, gauge);
+        self.look_at(counted, gauge).await;
     }
+}
 
-    /// Whence the request comes, if a rule asks for it.
-    fn network(
-        &self,
-        request: &InboundRequest<'_>,
-        api: &GuardedApi,
-        matched: Matched<'_>,
-    ) -> Result<Option<IpNet>, Refusal> {
-        if !self.rules.of(api, matched).any(|(rule, _)| rule.by == LimitBy::ClientAddress) {
-            return Ok(None);
-        }
-        request.client_network(api.config.client_address).map(Some).ok_or_else(|| {
-            let cause = "the client's address could not be told, and a limit counts by it";
-            Refusal::denied(DenialReason::RequestMalformed, cause)
-        })
-    }
+/// Whence a request comes that is counted by that.
+fn network(request: &InboundRequest<'_>, api: &GuardedApi) -> Result<IpNet, Refusal> {
+    request.client_network(api.config.client_address).ok_or_else(|| {
+        let cause = "the client's address could not be told, and a limit counts by it";
+        Refusal::denied(DenialReason::RequestMalformed, cause)
+    })
 }

@@ -6,7 +6,7 @@ use metrics::{Counter, counter, describe_counter};
 
 use crate::{
     check::route::{GuardedApi, Matched},
-    config::{Api, Config, LimitBy, LimitRule, Quotas},
+    config::{Api, Config, LimitBy, LimitRule, Quotas, Route},
     counters::Bound,
     domain::{PlanName, Quota, WindowKind},
 };
@@ -68,8 +68,17 @@ impl Rule {
 #[derive(Debug)]
 struct ApiRules {
     everywhere: Vec<Rule>,
-    /// Those of each route alone, in the order of the routes.
-    by_route: Vec<Vec<Rule>>,
+    /// In the order of the routes.
+    by_route: Vec<RouteRules>,
+}
+
+/// The rules of one route.
+#[derive(Debug)]
+struct RouteRules {
+    /// Those of it alone.
+    own: Vec<Rule>,
+    /// Whether one of its rules, the API's among them, counts by the client's address.
+    count_by_address: bool,
 }
 
 /// The rules of every API.
@@ -100,12 +109,24 @@ impl Rules {
                 };
                 Rule::new(api, rule, plans)
             };
+            let by_address = |rules: &[LimitRule]| rules.iter().any(|rule| rule.by == LimitBy::ClientAddress);
+            let of_route = |route: &Route| RouteRules {
+                own: route.limits.iter().map(ready).collect(),
+                count_by_address: by_address(&route.limits)
+                    || (route.cost > 0 && by_address(&api.limits.rules)),
+            };
             ApiRules {
                 everywhere: api.limits.rules.iter().map(ready).collect(),
-                by_route: api.routes.iter().map(|route| route.limits.iter().map(ready).collect()).collect(),
+                by_route: api.routes.iter().map(of_route).collect(),
             }
         });
         Self { by_api: by_api.collect() }
+    }
+
+    /// Whether a request is counted by its client's address.
+    pub(super) fn count_by_address(&self, api: &GuardedApi, matched: Matched<'_>) -> bool {
+        let route = self.by_api.get(api.index).and_then(|api| api.by_route.get(matched.index));
+        route.is_some_and(|route| route.count_by_address)
     }
 
     /// The rules for a request, each with what it takes of the quotas: the API's, and those of the route.
@@ -113,7 +134,8 @@ impl Rules {
         let cost = u64::from(matched.route.cost);
         let api = self.by_api.get(api.index);
         let everywhere = api.into_iter().filter(move |_| cost > 0).flat_map(|api| &api.everywhere);
-        let of_route = api.and_then(|api| api.by_route.get(matched.index)).into_iter().flatten();
+        let of_route = api.and_then(|api| api.by_route.get(matched.index));
+        let of_route = of_route.into_iter().flat_map(|route| &route.own);
         everywhere.map(move |rule| (rule, cost)).chain(of_route.map(|rule| (rule, 1)))
     }
 }

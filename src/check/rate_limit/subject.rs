@@ -43,13 +43,15 @@ impl<'a> Caller<'a> {
 
     /// The counter that it is counted by under a rule of an API; `None` if it is not counted so.
     pub(super) fn counter(&self, api: &ApiName, rule: &Rule) -> Option<CounterName> {
-        let of = |subject: &str| CounterName::new(api.as_str(), &rule.name, subject);
+        let api = api.as_str();
+        let of = |subject: &str| CounterName::new(api, &rule.name, subject);
+        let of_kind = |(kind, id): (&str, &str)| CounterName::of_kind(api, &rule.name, kind, id);
         match rule.by {
-            LimitBy::Credential => by_credential(self.principal?).as_deref().map(of),
-            LimitBy::Principal => by_principal(self.principal?).as_deref().map(of),
+            LimitBy::Credential => by_credential(self.principal?).map(of_kind),
+            LimitBy::Principal => by_principal(self.principal?).map(of_kind),
             LimitBy::Organization => self.organization.map(|organization| of(organization.as_str())),
             LimitBy::Project => self.project.map(|project| of(project.as_str())),
-            LimitBy::ClientAddress => Some(CounterName::of_address(api.as_str(), &rule.name, self.network?)),
+            LimitBy::ClientAddress => Some(CounterName::of_address(api, &rule.name, self.network?)),
         }
     }
 
@@ -74,17 +76,17 @@ impl<'a> Caller<'a> {
 }
 
 /// Keys by the first of their chain, so that a rotation resets nothing; sessions each by itself.
-fn by_credential(principal: &Principal) -> Option<String> {
+fn by_credential(principal: &Principal) -> Option<(&str, &str)> {
     match (principal.kind(), principal.credential()) {
-        (PrincipalKind::User, Some(session)) => Some(["session:", session].concat()),
+        (PrincipalKind::User, Some(session)) => Some(("session", session)),
         _ => by_principal(principal),
     }
 }
 
-/// Ids of different kinds may be alike: the kind stands before each.
-fn by_principal(principal: &Principal) -> Option<String> {
+/// Ids of different kinds may be alike: the kind is told with each.
+fn by_principal(principal: &Principal) -> Option<(&str, &str)> {
     Some(match (principal.key(), principal.kind()) {
-        (Some(key), _) => ["key:", key.lineage.as_str()].concat(),
-        (None, kind) => [kind.code(), ":", principal.id()?].concat(),
+        (Some(key), _) => ("key", key.lineage.as_str()),
+        (None, kind) => (kind.code(), principal.id()?),
     })
 }

@@ -214,7 +214,7 @@ fn measure(measure: &Measure<'_>) -> Value {
     let facts = facts([
         ("rule", text(&rule.name)),
         ("quotas", list(&allowance.quotas)),
-        ("counter", text(counter.as_str())),
+        ("counter", text(counter.to_string())),
         ("takes", Some((*cost).into())),
         ("nearest", limit.as_ref().and_then(|(quota, _)| text(quota))),
         ("remaining", limit.map(|(_, remaining)| remaining.into())),

@@ -7,7 +7,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::counters::{Bound, CounterName, Grant, LeaseId, Order, Return, Room, Take};
+use crate::counters::{Bound, Buckets, CounterName, Grant, LeaseId, Order, Return, Room};
 
 /// Limits below never lease: their counts stay exact, and so does what is told of them.
 const LEASED_LIMIT_MIN: u64 = 1_000;
@@ -81,7 +81,7 @@ struct Refusal {
 pub(super) struct Charge {
     pub(super) name: CounterName,
     pub(super) bounds: Arc<[Bound]>,
-    pub(super) buckets: Vec<u64>,
+    pub(super) buckets: Buckets,
     pub(super) lease: Option<LeaseId>,
 }
 
@@ -96,8 +96,8 @@ impl Charge {
 /// What an entry says to whoever needs tokens.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// They are in hand.
-    Held(Arc<Charge>, Room),
+    /// They were in hand, and are taken: [`Entry::charge`] tells where from.
+    Held(Room),
     /// None are needed, and the state is known.
     Known(Room),
     /// There is no room, and will not be for so long.
@@ -145,9 +145,10 @@ impl Terms {
         smallest / (HELD_PART * self.replicas.max(1))
     }
 
-    /// Whether tokens of a counter with these bounds are ever held.
+    /// Whether tokens of a counter with these bounds are ever held. Every taking asks it, so that it does not divide.
     pub(super) fn leases(&self, bounds: &[Bound]) -> bool {
-        self.held_max(bounds) >= LEASE_MIN
+        let least = LEASED_LIMIT_MIN.max(LEASE_MIN * HELD_PART * self.replicas.max(1));
+        !self.hold.is_zero() && bounds.iter().all(|bound| bound.limit >= least) && !bounds.is_empty()
     }
 }
 
@@ -176,7 +177,7 @@ impl Entry {
         {
             lease.left -= cost;
             let room = Room { remaining: lease.room.remaining + lease.left, ..lease.room };
-            return Asked::Held(Arc::clone(&lease.charge), room.later(lease.granted, now));
+            return Asked::Held(room.later(lease.granted, now));
         }
         let want = self.demand.in_a_period().min(terms.held_max(bounds));
         let is_scarce = self.scarce_until.is_some_and(|until| until > now);
@@ -196,6 +197,11 @@ impl Entry {
         }
         returns.extend(self.lease.take().and_then(|lease| lease.charge.give_back(lease.left)));
         Asked::Order { want, share: terms.replicas.max(1) * 4 }
+    }
+
+    /// Where the tokens in hand come from.
+    pub(super) fn charge(&self) -> Option<Arc<Charge>> {
+        self.lease.as_ref().map(|lease| Arc::clone(&lease.charge))
     }
 
     /// Notes that somebody needs so many tokens.
@@ -287,12 +293,6 @@ impl Entry {
 }
 
 impl Charge {
-    /// No tokens.
-    pub(super) fn nothing(take: &Take) -> Self {
-        let (name, bounds) = (take.name.clone(), Arc::clone(&take.bounds));
-        Self { name, bounds, buckets: Vec::new(), lease: None }
-    }
-
     /// What an order was granted.
     pub(super) fn of(order: &Order, grant: &Grant) -> Self {
         Self {

@@ -30,6 +30,7 @@ use std::{
 };
 
 use metrics::{Counter, counter, describe_counter};
+use smallvec::{SmallVec, smallvec};
 use tokio::{
     sync::oneshot,
     task::AbortHandle,
@@ -84,8 +85,12 @@ impl<C> Drop for Leased<C> {
     }
 }
 
-/// Tokens that one of some takes has.
-type Held = Option<(Arc<Charge>, Room)>;
+/// What one of some takes has: the state, and of which charge its tokens are, should they have to be put back. Those of a
+/// take that is alone never have to: whatever it has is used.
+type Held = Option<(Option<Arc<Charge>>, Room)>;
+
+/// The same of all of some takes; more than two are allocated.
+type AllHeld = SmallVec<[Held; 2]>;
 
 /// An order of one of some takes, by its number among them.
 type Numbered = (usize, Order);
@@ -129,9 +134,9 @@ impl<C: Counters> Leased<C> {
     /// # Errors
     ///
     /// The counters did not answer, or not in time.
-    pub async fn take(&self, takes: &[Take], deadline: Instant) -> Result<Answer, CountersError> {
+    pub async fn take(&self, takes: &[Take<'_>], deadline: Instant) -> Result<Answer, CountersError> {
         let shared = &self.shared;
-        let mut held: Vec<Held> = vec![None; takes.len()];
+        let mut held: AllHeld = smallvec![None; takes.len()];
         let outcome = shared.take_all(takes, &mut held, deadline).await;
         if !matches!(outcome, Ok(Answer::Admitted(_))) {
             shared.put_back(takes, held);
@@ -149,7 +154,7 @@ impl<C: Counters> Leased<C> {
 impl<C: Counters> Shared<C> {
     async fn take_all(
         self: &Arc<Self>,
-        takes: &[Take],
+        takes: &[Take<'_>],
         held: &mut [Held],
         deadline: Instant,
     ) -> Result<Answer, CountersError> {
@@ -157,9 +162,9 @@ impl<C: Counters> Shared<C> {
             let (mut orders, mut waits) = (Vec::new(), None);
             let missing = takes.iter().zip(&mut *held).enumerate().filter(|(_, (_, held))| held.is_none());
             for (number, (take, held)) in missing {
-                match self.ask(take, is_first) {
-                    Asked::Held(charge, room) => *held = Some((charge, room)),
-                    Asked::Known(room) => *held = Some((Arc::new(Charge::nothing(take)), room)),
+                let (asked, charge) = self.ask(take, is_first, takes.len() > 1);
+                match asked {
+                    Asked::Held(room) | Asked::Known(room) => *held = Some((charge, room)),
                     Asked::Wait(back) => waits = Some(back),
                     Asked::Order { want, share } => {
                         orders.push((number, self.order(take, want, share, takes.len())));
@@ -183,23 +188,24 @@ impl<C: Counters> Shared<C> {
         Err(too_late())
     }
 
-    /// Asks what this replica knows, and leads if it has to be asked for more.
-    fn ask(&self, take: &Take, is_first: bool) -> Asked {
+    /// Asks what this replica knows, and leads if it has to be asked for more. With tokens that were in hand comes their
+    /// charge, if `keeps_charge`.
+    fn ask(&self, take: &Take<'_>, is_first: bool, keeps_charge: bool) -> (Asked, Option<Arc<Charge>>) {
         let (terms, now) = (self.terms(), Instant::now());
         let mut returns = Vec::new();
-        let asked = self.entries.with(&take.name, |shard| {
-            let entry = if terms.leases(&take.bounds) {
-                shard.get_or_make(&take.name, |entry| entry.is_idle(terms.hold, now))
+        let (asked, charge) = self.entries.with(take.name, |place| {
+            let entry = if terms.leases(take.bounds) {
+                place.get_or_make(|entry| entry.is_idle(terms.hold, now))
             } else {
-                shard.get(&take.name)
+                place.get()
             };
             let Some(entry) = entry else {
-                return Asked::Order { want: take.cost, share: 1 };
+                return (Asked::Order { want: take.cost, share: 1 }, None);
             };
             if is_first {
                 entry.want(take.cost, terms, now);
             }
-            let asked = match entry.ask(&take.bounds, take.cost, terms, now, &mut returns) {
+            let asked = match entry.ask(take.bounds, take.cost, terms, now, &mut returns) {
                 // Whoever waited once goes alone: otherwise a server that answers nobody holds a Check up trip after trip.
                 Asked::Wait(_) if !is_first => Asked::Order { want: take.cost, share: 1 },
                 asked => asked,
@@ -209,7 +215,11 @@ impl<C: Counters> Shared<C> {
             {
                 entry.lead(want - take.cost, now);
             }
-            asked
+            let charge = match asked {
+                Asked::Held(_) if keeps_charge => entry.charge(),
+                _ => None,
+            };
+            (asked, charge)
         });
         self.to_return(returns);
         match &asked {
@@ -218,15 +228,15 @@ impl<C: Counters> Shared<C> {
             Asked::Order { .. } => self.meters.by_trip.increment(1),
             Asked::Wait(_) => {}
         }
-        asked
+        (asked, charge)
     }
 
-    fn order(&self, take: &Take, want: u64, share: u64, takes: usize) -> Order {
+    fn order(&self, take: &Take<'_>, want: u64, share: u64, takes: usize) -> Order {
         let number = self.numbered.fetch_add(1, Ordering::Relaxed);
         let lease = LeaseId { replica: self.replica, number };
         Order {
             name: take.name.clone(),
-            bounds: Arc::clone(&take.bounds),
+            bounds: Arc::clone(take.bounds),
             cost: take.cost,
             want,
             share,
@@ -255,7 +265,7 @@ impl<C: Counters> Shared<C> {
         for (number, Fetched { charge, room, due }) in numbers.into_iter().zip(answer.map_err(gone)??) {
             if let Some(charge) = charge {
                 if let Some(held) = held.get_mut(number) {
-                    *held = Some((charge, room));
+                    *held = Some((Some(charge), room));
                 }
             } else if refused.is_none_or(|(_, longest)| longest < due) {
                 refused = Some((Nearest { take: number, room }, due));
@@ -291,9 +301,9 @@ impl<C: Counters> Shared<C> {
     fn note(&self, order: &Order, grant: &Grant, times: [Instant; 2]) -> Fetched {
         let terms = self.terms();
         let is_refused = grant.amount < order.cost;
-        let before = self.entries.with(&order.name, |shard| {
+        let before = self.entries.with(&order.name, |place| {
             let entry = if is_refused || order.want > order.cost {
-                shard.get_or_make(&order.name, |entry| entry.is_idle(terms.hold, times[1]))
+                place.get_or_make(|entry| entry.is_idle(terms.hold, times[1]))
             } else {
                 None
             };
@@ -329,20 +339,20 @@ impl<C: Counters> Shared<C> {
 
     fn follow_one(&self, order: &Order) {
         if order.want > order.cost {
-            self.entries.with(&order.name, |shard| shard.get(&order.name).map(Entry::follow));
+            self.entries.with(&order.name, |place| place.get().map(Entry::follow));
         }
     }
 
-    fn put_back(&self, takes: &[Take], held: Vec<Held>) {
+    fn put_back(&self, takes: &[Take<'_>], held: AllHeld) {
         for (take, held) in takes.iter().zip(held) {
-            if let Some((charge, _)) = held {
+            if let Some((Some(charge), _)) = held {
                 self.put_back_one(&charge, take.cost);
             }
         }
     }
 
     fn put_back_one(&self, charge: &Charge, cost: u64) {
-        let given = self.entries.with(&charge.name, |shard| match shard.get(&charge.name) {
+        let given = self.entries.with(&charge.name, |place| match place.get() {
             Some(entry) => entry.put_back(charge, cost),
             None => charge.give_back(cost),
         });

@@ -39,8 +39,7 @@ impl<C: Counters> Shared<C> {
             }
         }
         for (ends, order) in over {
-            let given =
-                self.entries.with(&order.name, |shard| shard.get(&order.name)?.expire(now.unwrap_or(ends)));
+            let given = self.entries.with(&order.name, |place| place.get()?.expire(now.unwrap_or(ends)));
             self.to_return(given);
         }
     }

@@ -46,7 +46,7 @@ use self::{
 
 pub use inquiry::{Inquired, inquire};
 
-use super::{Counters, CountersError, Grant, Order, Return, Room};
+use super::{Buckets, Counters, CountersError, Grant, Order, Return, Room};
 
 /// Counters in Redis.
 pub struct Redis {
@@ -178,7 +178,7 @@ fn unbounded(order: &Order) -> Grant {
     Grant {
         amount: order.cost.max(order.want.min(u64::MAX / order.share)),
         life: Duration::ZERO,
-        buckets: Vec::new(),
+        buckets: Buckets::new(),
         room: Room::UNBOUNDED,
         due: Duration::ZERO,
     }

@@ -52,7 +52,7 @@ impl Script {
 
 /// The key of a counter. What stands in braces decides on which node of a cluster it is.
 pub(super) fn counter_key(name: &CounterName) -> String {
-    format!("doorward:{{{}}}", name.as_str())
+    format!("doorward:{{{name}}}")
 }
 
 fn record_key(counter: &str, lease: LeaseId) -> String {

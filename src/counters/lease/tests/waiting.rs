@@ -54,7 +54,8 @@ impl Counters for Stuck {
 #[tokio::test]
 async fn nobody_waits_for_more_than_one_trip_of_others_and_their_own() {
     let leased = Leased::new(Stuck, Duration::from_millis(100), 1);
-    let take = Take { name: CounterName::new("shop", "credential", "one"), bounds: bounds(), cost: 1 };
+    let (name, bounds) = (CounterName::new("shop", "credential", "one"), bounds());
+    let take = Take { name: &name, bounds: &bounds, cost: 1 };
     let began = Instant::now();
     let takers = (0..10).map(|_| leased.take(slice::from_ref(&take), began + Duration::from_secs(10)));
     assert!(join_all(takers).await.iter().all(Result::is_err));
