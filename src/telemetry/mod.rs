@@ -2,13 +2,14 @@
 
 mod cells;
 mod histogram;
+mod json_line;
 mod lines;
 mod recorder;
 
 use metrics_exporter_prometheus::BuildError;
 use tracing_subscriber::EnvFilter;
 
-use self::{lines::Lines, recorder::Collector};
+use self::{json_line::JsonLine, lines::Lines, recorder::Collector};
 
 pub use lines::LinesGuard;
 pub use recorder::Metrics;
@@ -23,7 +24,7 @@ pub fn install_logs() -> LinesGuard {
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env_lossy();
     let (writer, guard) = Lines::to(std::io::stderr());
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(writer).init();
+    tracing_subscriber::fmt().event_format(JsonLine).with_env_filter(filter).with_writer(writer).init();
     guard
 }
 

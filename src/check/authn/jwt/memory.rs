@@ -3,21 +3,18 @@
 //! One memory belongs to one policy and goes with it: what was verified under another configuration is verified
 //! again. What can change while a token is remembered is judged by whoever recalls it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use moka::{Expiry, sync::Cache};
+use quick_cache::{Weighter, sync::Cache};
 
-use crate::domain::{CredentialHash, Timestamp};
+use crate::domain::CredentialHash;
 
 use super::Verified;
 
 /// What all entries together may occupy, in bytes.
 const CAPACITY_BYTES: u64 = 32 * 1024 * 1024;
-/// What an entry occupies beside its texts: the token's subject, the hash, and moka's own bookkeeping.
-const ENTRY_BYTES: usize = size_of::<Verified>() + 400;
+/// What an entry occupies beside its texts: the token's subject, the hash, and the cache's own bookkeeping.
+const ENTRY_BYTES: usize = size_of::<Verified>() + 150;
 /// What a short text of its own occupies beside its bytes.
 const TEXT_BYTES: usize = 32;
 
@@ -28,51 +25,40 @@ pub(super) struct RuleId {
     pub(super) rule: usize,
 }
 
-/// Verified tokens, by the rule that verified them and the hash of their whole text.
+/// Verified tokens, by the rule that verified them and the hash of their whole text. One that has expired stays until it
+/// is pushed out: whether it has is judged by whoever recalls it.
 #[derive(Debug)]
-pub(super) struct Memory(Cache<(RuleId, CredentialHash), Remembered>);
+pub(super) struct Memory(Cache<(RuleId, CredentialHash), Arc<Verified>, Weigher>);
 
+/// Weighs a token by what it occupies.
 #[derive(Debug, Clone)]
-struct Remembered {
-    token: Arc<Verified>,
-    /// For how long it was still valid when it was verified.
-    left: Duration,
+struct Weigher;
+
+impl Weighter<(RuleId, CredentialHash), Arc<Verified>> for Weigher {
+    fn weight(&self, _: &(RuleId, CredentialHash), token: &Arc<Verified>) -> u64 {
+        bytes(token)
+    }
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
-        let weigh = |_: &_, remembered: &Remembered| bytes(&remembered.token);
-        Self(Cache::builder().max_capacity(CAPACITY_BYTES).weigher(weigh).expire_after(WithTheToken).build())
+        let entries = usize::try_from(CAPACITY_BYTES).unwrap_or(usize::MAX) / ENTRY_BYTES;
+        Self(Cache::with_weighter(entries, CAPACITY_BYTES, Weigher))
     }
 
     /// The token, if this rule verified it.
     pub(super) fn recall(&self, rule: RuleId, hash: CredentialHash) -> Option<Arc<Verified>> {
-        self.0.get(&(rule, hash)).map(|remembered| remembered.token)
+        self.0.get(&(rule, hash))
     }
 
-    /// Remembers a token that this rule has verified `now`.
-    pub(super) fn remember(&self, rule: RuleId, hash: CredentialHash, token: Arc<Verified>, now: Timestamp) {
-        let left = Duration::try_from(token.terms.expires.duration_since(now)).unwrap_or_default();
-        self.0.insert((rule, hash), Remembered { token, left });
-    }
-}
-
-/// Forgets a token when it expires. Whether it has expired is not judged by this: it only makes room.
-struct WithTheToken;
-
-impl Expiry<(RuleId, CredentialHash), Remembered> for WithTheToken {
-    fn expire_after_create(
-        &self,
-        _: &(RuleId, CredentialHash),
-        remembered: &Remembered,
-        _: Instant,
-    ) -> Option<Duration> {
-        Some(remembered.left)
+    /// Remembers a token that this rule has verified.
+    pub(super) fn remember(&self, rule: RuleId, hash: CredentialHash, token: Arc<Verified>) {
+        self.0.insert((rule, hash), token);
     }
 }
 
 /// What a token occupies in memory, roughly and never less.
-fn bytes(token: &Verified) -> u32 {
+fn bytes(token: &Verified) -> u64 {
     let subject = &token.subject;
     let text = |text: &str| TEXT_BYTES + text.len();
     let scopes =
@@ -84,5 +70,5 @@ fn bytes(token: &Verified) -> u32 {
     let audiences: usize = token.terms.audiences.iter().map(|audience| text(audience)).sum();
     let single = text(subject.user.as_str()) + token.key_id.as_deref().map_or(0, text);
     let all = ENTRY_BYTES + single + scopes(&subject.scopes) + memberships + headers + audiences;
-    u32::try_from(all).unwrap_or(u32::MAX)
+    all as u64
 }

@@ -103,7 +103,7 @@ pub(super) async fn verify_presented(
         NoKey::Outage(cause) => unavailable(&cause),
     })?;
     let verified = Arc::new(verified::prove(&token, &key, jwt, now)?);
-    tokens.memory.remember(rule, hash, Arc::clone(&verified), now);
+    tokens.memory.remember(rule, hash, Arc::clone(&verified));
     Ok(Principal::of_token(Arc::clone(&verified.subject)))
 }
 

@@ -61,7 +61,7 @@ async fn a_remembered_token_is_not_verified_again() {
         let algorithm = Algorithm::HS256;
         let token = Verified { subject, terms, algorithm, key_id: None, key: key.fingerprint() };
         let hash = CredentialHash::of(presented.text);
-        tokens.memory.remember(RuleId { api: 0, rule: 0 }, hash, Arc::new(token), at(NOW));
+        tokens.memory.remember(RuleId { api: 0, rule: 0 }, hash, Arc::new(token));
     };
     let key_of = |secret| Arc::clone(KeySet::of_secret(secret).find(None, Algorithm::HS256).expect("a key"));
     // Verified by a key that is not in force, it is as good as forgotten.
