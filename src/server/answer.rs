@@ -19,19 +19,15 @@ use tonic::{Status, body::Body};
 const PIECE_BYTES_MAX: usize = 1000;
 
 /// The body of an answer.
+#[derive(Default)]
 pub(super) enum Answer {
     /// The rest of a message, and then the status OK.
     Message(Bytes),
     /// The status is told, or was told in the headers.
+    #[default]
     Ended,
     /// What tonic answers.
     Other(Body),
-}
-
-impl Default for Answer {
-    fn default() -> Self {
-        Self::Ended
-    }
 }
 
 impl HttpBody for Answer {

@@ -28,6 +28,11 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 }
 
 impl Streams {
+    /// Whether there are any.
+    fn are_waiting(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Takes all of them; `into` is empty, and its room is used by the next ones.
     fn take(&self, into: &mut Vec<Stream>) {
         mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), into);
@@ -59,22 +64,80 @@ impl<C: Future + Unpin> Future for Inline<C> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let this = &mut *self;
-        loop {
-            let ended = Pin::new(&mut this.connection).poll(cx);
-            this.streams.take(&mut this.running);
-            let has_answered = !this.running.is_empty();
-            for mut stream in this.running.drain(..) {
-                // Whoever wakes it meanwhile wakes nobody, so a stream that waits is polled anew by its own task.
-                if stream.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-                    tokio::spawn(stream);
-                }
-            }
-            // With answers to write, or more to read, the connection has something to do.
-            match ended {
-                Poll::Ready(ended) => return Poll::Ready(ended),
-                Poll::Pending if has_answered => {}
-                Poll::Pending => return Poll::Pending,
+        // What has come is read,
+        if let Poll::Ready(ended) = Pin::new(&mut this.connection).poll(cx) {
+            return Poll::Ready(ended);
+        }
+        this.streams.take(&mut this.running);
+        if this.running.is_empty() {
+            return Poll::Pending;
+        }
+        for mut stream in this.running.drain(..) {
+            // Whoever wakes it meanwhile wakes nobody, so a stream that waits is polled anew by its own task.
+            if stream.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                tokio::spawn(stream);
             }
         }
+        // and what was answered is written. What has come meanwhile waits for its turn: other connections have theirs.
+        let ended = Pin::new(&mut this.connection).poll(cx);
+        if ended.is_pending() && this.streams.are_waiting() {
+            cx.waker().wake_by_ref();
+        }
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// A connection on which as many streams come each time that it is polled as are left, one after another.
+    struct Coming {
+        streams: Streams,
+        left: Vec<Vec<Stream>>,
+    }
+
+    impl Future for Coming {
+        type Output = ();
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            match self.left.pop() {
+                None => Poll::Ready(()),
+                Some(streams) => {
+                    for stream in streams {
+                        self.streams.execute(stream);
+                    }
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_need_not_wait_is_run_at_once_and_what_waits_holds_nobody_up() {
+        let (go, waits) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let count = Arc::new(AtomicUsize::new(0));
+        let at_once = || -> Stream {
+            let count = Arc::clone(&count);
+            Box::pin(async move {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let slow: Stream = Box::pin(async move {
+            let _ = waits.await;
+            let _ = done.send(());
+        });
+        let streams = Streams::default();
+        let left = vec![Vec::new(), vec![at_once()], Vec::new(), vec![at_once(), slow, at_once()]];
+        Inline::new(Coming { streams: streams.clone(), left }, streams).await;
+        assert_eq!(count.load(Ordering::Relaxed), 3);
+        go.send(()).expect("it waits still");
+        is_done.await.expect("it went on by itself");
     }
 }

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_and_nothing_taken_for_a_neighbours() {
         let mut numbers = Numbers::default();
-        let numbers: Vec<Number> = (0..2 * COLUMNS + 1).map(|_| numbers.next()).collect();
+        let numbers: Vec<Number> = (0..=2 * COLUMNS).map(|_| numbers.next()).collect();
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {

@@ -87,6 +87,7 @@ impl Shared {
             let _ = out.write_all(&lines).and_then(|()| out.flush());
             lines.clear();
             if !is_ending {
+                #[expect(clippy::disallowed_methods, reason = "this thread is not one of the runtime's")]
                 thread::sleep(GATHERING);
             }
         }
@@ -160,7 +161,8 @@ mod tests {
     fn all_lines_are_written_whole_and_in_order() {
         let written = Written::default();
         let (lines, guard) = Lines::to(written.clone());
-        let expected: String = (0..10_000).map(|number| format!("line {number}\n")).collect();
+        let numbers: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
+        let expected = numbers.join("\n") + "\n";
         for line in expected.split_inclusive('\n') {
             (&lines).write_all(line.as_bytes()).expect("it takes all");
         }
@@ -187,7 +189,7 @@ mod tests {
         let (go, may) = std::sync::mpsc::channel();
         let written = Written::default();
         let (lines, guard) = Lines::to(Stuck(may, written.clone()));
-        let line = [b'x'; 1 << 20];
+        let line = vec![b'x'; 1 << 20];
         for _ in 0..64 {
             (&lines).write_all(&line).expect("it takes all");
         }

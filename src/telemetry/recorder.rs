@@ -147,7 +147,9 @@ mod tests {
             gauge!("open").set(7);
             describe_histogram!("took_seconds", Unit::Seconds, "How long it took.");
             let took = histogram!("took_seconds", "api" => "a \"shop\"");
-            [0.000_01, 0.000_02, 0.05, 1.5].into_iter().for_each(|seconds| took.record(seconds));
+            for seconds in [0.000_01, 0.000_02, 0.05, 1.5] {
+                took.record(seconds);
+            }
             histogram!("bare_seconds").record(0.3);
         });
         let page = metrics.render();

@@ -50,7 +50,7 @@ impl<'b> Call<'b> {
     pub fn read(message: &'b [u8]) -> Result<Self, Broken> {
         let mut call = Self::default();
         let mut fields = Fields::of(message);
-        while let Some(field) = fields.next()? {
+        while let Some(field) = fields.next_field()? {
             if let (1, attributes) = field {
                 call.has_attributes = true;
                 call.read_attributes(attributes.bytes()?)?;
@@ -62,7 +62,7 @@ impl<'b> Call<'b> {
     /// Reads `AttributeContext`.
     fn read_attributes(&mut self, message: &'b [u8]) -> Result<(), Broken> {
         let mut fields = Fields::of(message);
-        while let Some(field) = fields.next()? {
+        while let Some(field) = fields.next_field()? {
             match field {
                 (1, source) => self.peer = peer(source.bytes()?)?,
                 (4, request) => self.read_request(request.bytes()?)?,
@@ -81,7 +81,7 @@ impl<'b> Call<'b> {
     /// Reads `AttributeContext.Request`.
     fn read_request(&mut self, message: &'b [u8]) -> Result<(), Broken> {
         let mut fields = Fields::of(message);
-        while let Some(field) = fields.next()? {
+        while let Some(field) = fields.next_field()? {
             if let (2, http) = field {
                 self.http.get_or_insert_default().read(http.bytes()?)?;
             }
@@ -94,7 +94,7 @@ impl<'b> Http<'b> {
     fn read(&mut self, message: &'b [u8]) -> Result<(), Broken> {
         self.headers.reserve(HEADERS_USUAL);
         let mut fields = Fields::of(message);
-        while let Some((number, value)) = fields.next()? {
+        while let Some((number, value)) = fields.next_field()? {
             match number {
                 2 => self.method = value.text()?,
                 3 => {
@@ -115,11 +115,11 @@ impl<'b> Http<'b> {
     /// Reads `HeaderMap`, a list of `HeaderValue`.
     fn read_header_map(&mut self, message: &'b [u8]) -> Result<(), Broken> {
         let mut fields = Fields::of(message);
-        while let Some(field) = fields.next()? {
+        while let Some(field) = fields.next_field()? {
             let (1, header) = field else { continue };
             let (mut name, mut text, mut raw) = (&[][..], &[][..], &[][..]);
             let mut parts = Fields::of(header.bytes()?);
-            while let Some(part) = parts.next()? {
+            while let Some(part) = parts.next_field()? {
                 match part {
                     (1, value) => name = value.bytes()?,
                     (2, value) => text = value.bytes()?,
@@ -145,7 +145,7 @@ impl<'b> Http<'b> {
 fn pair(entry: &[u8]) -> Result<[&[u8]; 2], Broken> {
     let mut pair = [&[][..]; 2];
     let mut fields = Fields::of(entry);
-    while let Some(field) = fields.next()? {
+    while let Some(field) = fields.next_field()? {
         match field {
             (1, key) => pair[0] = key.bytes()?,
             (2, value) => pair[1] = value.bytes()?,
@@ -171,7 +171,7 @@ fn peer(message: &[u8]) -> Result<Option<IpAddr>, Broken> {
 fn last(message: &[u8], number: u32) -> Result<Option<Value<'_>>, Broken> {
     let mut found = None;
     let mut fields = Fields::of(message);
-    while let Some((field, value)) = fields.next()? {
+    while let Some((field, value)) = fields.next_field()? {
         if field == number {
             found = Some(value);
         }

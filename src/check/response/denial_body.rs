@@ -47,11 +47,11 @@ fn holes(template: &Template) -> Vec<&Hole> {
     match template {
         Template::Scalar(_) => Vec::new(),
         Template::Text(parts) => {
-            let hole = |part| match part {
-                &Part::Hole(ref hole) => Some(hole),
+            let holes = parts.iter().filter_map(|part| match part {
+                Part::Hole(hole) => Some(hole),
                 Part::Literal(_) => None,
-            };
-            parts.iter().filter_map(hole).collect()
+            });
+            holes.collect()
         }
         Template::Array(items) => items.iter().flat_map(holes).collect(),
         Template::Object(members) => members.iter().flat_map(|(_, member)| holes(member)).collect(),

@@ -58,7 +58,7 @@ impl<'b> Fields<'b> {
     /// # Errors
     ///
     /// What stands there is no field.
-    pub fn next(&mut self) -> Result<Option<(u32, Value<'b>)>, Broken> {
+    pub fn next_field(&mut self) -> Result<Option<(u32, Value<'b>)>, Broken> {
         while !self.rest.is_empty() {
             let tag = self.varint()?;
             let number = u32::try_from(tag >> 3).ok().filter(|number| *number > 0).ok_or(Broken)?;
@@ -106,7 +106,7 @@ mod tests {
     fn read(message: &[u8]) -> Result<Vec<(u32, Value<'_>)>, Broken> {
         let mut fields = Fields::of(message);
         let mut found = Vec::new();
-        while let Some(field) = fields.next()? {
+        while let Some(field) = fields.next_field()? {
             found.push(field);
         }
         Ok(found)

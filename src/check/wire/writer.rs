@@ -103,13 +103,13 @@ mod tests {
                 inner.text(16, "last");
             });
             let mut outer = Fields::of(buffer.strip_prefix(b"before").expect("what stood there stays"));
-            let Ok(Some((3, Value::Bytes(message)))) = outer.next() else { panic!("no message") };
-            assert_eq!(outer.next(), Ok(None));
+            let Ok(Some((3, Value::Bytes(message)))) = outer.next_field() else { panic!("no message") };
+            assert_eq!(outer.next_field(), Ok(None));
             let mut fields = Fields::of(message);
-            assert_eq!(fields.next(), Ok(Some((1, Value::Number(u64::MAX)))));
-            assert_eq!(fields.next(), Ok(Some((2, Value::Bytes((text + "y").as_bytes())))));
-            assert_eq!(fields.next(), Ok(Some((16, Value::Bytes(b"last")))));
-            assert_eq!(fields.next(), Ok(None));
+            assert_eq!(fields.next_field(), Ok(Some((1, Value::Number(u64::MAX)))));
+            assert_eq!(fields.next_field(), Ok(Some((2, Value::Bytes((text + "y").as_bytes())))));
+            assert_eq!(fields.next_field(), Ok(Some((16, Value::Bytes(b"last")))));
+            assert_eq!(fields.next_field(), Ok(None));
         }
     }
 }
