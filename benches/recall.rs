@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, reason = "a bench says what went wrong by ending")]
 #![expect(clippy::cast_precision_loss, reason = "figures are rounded")]
+#![expect(clippy::disallowed_methods, reason = "a bench lives in the machine's time")]
 #![expect(clippy::indexing_slicing, reason = "every index is of what was made here")]
 
 use std::{

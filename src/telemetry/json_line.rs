@@ -21,8 +21,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Writes time, level, fields in their order, and where it comes from.
-pub(super) struct JsonLine;
+/// The form of the log: an event becomes an object of its time, its level, its fields in their order, and where it comes
+/// from.
+#[derive(Debug)]
+pub struct JsonLine;
 
 impl<S, N> FormatEvent<S, N> for JsonLine
 where

@@ -9,8 +9,9 @@ mod recorder;
 use metrics_exporter_prometheus::BuildError;
 use tracing_subscriber::EnvFilter;
 
-use self::{json_line::JsonLine, lines::Lines, recorder::Collector};
+use self::{lines::Lines, recorder::Collector};
 
+pub use json_line::JsonLine;
 pub use lines::LinesGuard;
 pub use recorder::Metrics;
 

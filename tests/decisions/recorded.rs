@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use doorward::telemetry::JsonLine;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
@@ -56,7 +57,7 @@ fn runtime() -> Runtime {
 fn each_check_is_counted_and_each_refusal_leaves_one_line_without_a_secret() {
     let (recorder, log, runtime) = (PrometheusBuilder::new().build_recorder(), Log::default(), runtime());
     let metrics = recorder.handle();
-    let logged = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
+    let logged = tracing_subscriber::fmt().event_format(JsonLine).with_writer(log.clone()).finish();
     // For the whole process: what is logged within one thread only is lost now and then while others log.
     tracing::subscriber::set_global_default(logged).expect("no other test logs");
     let keys = metrics::with_local_recorder(&recorder, || runtime.block_on(knock_in_every_way()));
