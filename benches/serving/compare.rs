@@ -19,6 +19,8 @@ pub(crate) struct Method {
     pub(crate) runs: usize,
     /// How long each run is measured.
     pub(crate) time: Duration,
+    /// How many requests are in flight at most, and on how many connections.
+    pub(crate) in_flight_max: usize,
     pub(crate) progress: Progress,
 }
 

@@ -18,8 +18,6 @@ use crate::{
 const KEYS: usize = 1000;
 /// How many keys share the organizations.
 const MEMBERS: usize = 100_000;
-/// How many requests the connections have in flight together.
-const SHARED_IN_FLIGHT: usize = 1000;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// What grows.
@@ -110,7 +108,8 @@ impl Growth<'_> {
     }
 
     fn in_flight(&self, site: &Site) {
-        let points: Vec<usize> = (0..=10).map(|power| 1 << power).collect();
+        let powers = (0..).map(|power| 1 << power);
+        let points: Vec<usize> = powers.take_while(|count| *count <= self.method.in_flight_max).collect();
         let products: Vec<Server> = points.iter().map(|_| self.product(site)).collect();
         let requests = || checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.clone()));
         let entrants = points
@@ -127,17 +126,21 @@ impl Growth<'_> {
     }
 
     fn connections(&self, site: &Site) {
-        let points = vec![1, 3, 10, 30, 100, 300, 1000];
+        let mut points = vec![1, 3, 10, 30, 100, 300, 1000];
+        points.retain(|count| *count <= self.method.in_flight_max);
         let products: Vec<Server> = points.iter().map(|_| self.product(site)).collect();
         let requests = || checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.clone()));
         let entrants = points.iter().zip(&products).map(|(count, product)| {
-            let streams = SHARED_IN_FLIGHT / count;
+            let streams = self.method.in_flight_max / count;
             Entrant { connections: *count, streams, ..entrant(product, requests()) }
         });
         let dimension = Dimension {
             file: "connections",
             title: "Growing with connections",
-            x_title: "connections, with 1 000 Checks in flight together".to_owned(),
+            x_title: format!(
+                "connections, with {} Checks in flight together",
+                count_of(self.method.in_flight_max)
+            ),
             points: points.clone(),
         };
         self.measure(&dimension, entrants.collect(), None);

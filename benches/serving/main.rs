@@ -48,8 +48,10 @@ use site::{Site, Size};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long a run is of which only the answers matter.
-const SMOKE_SECONDS: f64 = 0.1;
+/// How long a run is of which only the answers matter, and how many requests are in flight at most: a product that was not
+/// built for speed takes a moment for a thousand.
+const SMOKE_SECONDS: f64 = 0.25;
+const SMOKE_IN_FLIGHT_MAX: usize = 64;
 
 fn main() {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -61,7 +63,13 @@ fn main() {
     let arguments = Arguments::parse_from(words.into_iter().filter(|word| word != "--bench"));
     match &arguments.action {
         Some(Action::Floor(floor)) => floor::serve(floor),
-        Some(Action::Smoke) => Stick::new(How { runs: 1, seconds: SMOKE_SECONDS, ..arguments.how }).smoke(),
+        Some(Action::Smoke) => Stick::new(How {
+            runs: 1,
+            seconds: SMOKE_SECONDS,
+            in_flight_max: SMOKE_IN_FLIGHT_MAX,
+            ..arguments.how
+        })
+        .smoke(),
         action => Stick::new(arguments.how).measure(action.as_ref()),
     }
 }
@@ -86,7 +94,8 @@ struct Stick {
 impl Stick {
     fn new(how: How) -> Self {
         let time = Duration::from_secs_f64(how.seconds);
-        let method = Method { runs: how.runs, time, progress: Progress::new() };
+        let method =
+            Method { runs: how.runs, time, in_flight_max: how.in_flight_max, progress: Progress::new() };
         Self {
             runtime: Runtime::new().expect("a runtime"),
             method,

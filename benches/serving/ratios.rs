@@ -197,7 +197,8 @@ impl<'a> Ratios<'a> {
         ];
         let mut table =
             Table::new(format!("API key with requests in flight, over {}", over.name()), &columns);
-        for in_flight in [1, 8, 64, 512] {
+        let is_possible = |in_flight: &usize| *in_flight <= self.method.in_flight_max;
+        for in_flight in [1, 8, 64, 512].into_iter().filter(is_possible) {
             let mut entrants = [
                 Entrant::new("floor", &self.floor, self.keys()).over(over).in_flight(in_flight),
                 self.by_key().over(over).in_flight(in_flight),
