@@ -1,6 +1,7 @@
 //! argv → command → exit code.
 
-/// A Check allocates a dozen times, mostly what HTTP/2 needs; with the system's allocator that is a fifth of its cost.
+/// HTTP/2 allocates a dozen times for each Check; with the system's allocator that is a fifth of what a gRPC server costs
+/// that decides nothing (29 against 20 µs).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

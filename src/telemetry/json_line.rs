@@ -1,7 +1,7 @@
 //! How a line of the log is written: one JSON object (RFC 8259).
 //!
-//! Every refusal has a line, so this is on the path of those who knock in vain. The library's own way builds a serializer and
-//! a text for each value, which costs several times as much as the decision does.
+//! Every refusal has a line, so this is on the path of those who knock in vain. The library's own way makes a text of each
+//! value before it is written; here values are escaped on their way into the line.
 
 use std::{
     error::Error,
