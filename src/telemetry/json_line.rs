@@ -140,27 +140,12 @@ impl Write for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::io;
 
     use serde_json::{Value, json};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("nobody panics").write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::written::Written;
 
     #[test]
     fn a_line_is_an_object_whatever_stands_in_it() {
@@ -184,8 +169,7 @@ mod tests {
                 "it \\ happened"
             );
         });
-        let bytes = written.0.lock().expect("nobody panics").clone();
-        let line = String::from_utf8(bytes).expect("a text");
+        let line = String::from_utf8(written.bytes()).expect("a text");
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         let mut told: Value = serde_json::from_str(&line).expect("an object");
         let time = told["timestamp"].take();

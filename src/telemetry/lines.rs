@@ -142,20 +142,7 @@ impl Drop for LinesGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What was written, for those who look at it.
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("nobody panics").write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::written::Written;
 
     #[test]
     fn all_lines_are_written_whole_and_in_order() {
@@ -167,7 +154,7 @@ mod tests {
             (&lines).write_all(line.as_bytes()).expect("it takes all");
         }
         drop(guard);
-        assert_eq!(*written.0.lock().expect("nobody panics"), expected.as_bytes());
+        assert_eq!(written.bytes(), expected.as_bytes());
     }
 
     #[test]
@@ -195,7 +182,7 @@ mod tests {
         }
         drop(go);
         drop(guard);
-        let bytes = written.0.lock().expect("nobody panics").len();
+        let bytes = written.bytes().len();
         assert!((16 << 20..=33 << 20).contains(&bytes), "{bytes}");
     }
 }

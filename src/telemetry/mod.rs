@@ -5,6 +5,8 @@ mod histogram;
 mod json_line;
 mod lines;
 mod recorder;
+#[cfg(test)]
+mod written;
 
 use metrics_exporter_prometheus::BuildError;
 use tracing_subscriber::EnvFilter;
