@@ -33,7 +33,7 @@ use doorward::{
     domain::SystemClock,
     store::{CachedStore, SqliteStore},
 };
-use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HttpResponse};
+use envoy_types::ext_authz::v3::pb::CheckRequest;
 use prost::Message;
 use tokio::{runtime::Runtime, task::JoinSet, time::Instant};
 
@@ -121,6 +121,9 @@ fn takes(server: &redis_servers::Server) -> u64 {
         .unwrap_or_default()
 }
 
+/// How an answer begins that lets a request go on: with a status whose code is 0. Decoding it would cost as much as making it.
+const ALLOWED: &[u8] = &[0x0a, 2, 0x08, 0];
+
 /// Lets so many clients ask as fast as they can; tells how many Checks a second were answered.
 async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) -> f64 {
     let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -134,7 +137,7 @@ async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) 
             [("authorization", format!("Bearer {key}")), ("x-forwarded-for", "10.0.0.1".to_owned())];
         let mut request = call(&presented, "");
         clients.spawn(async move {
-            let (mut message, mut answer) = (call(&presented, "").encode_to_vec(), Vec::new());
+            let (mut message, mut answer) = (request.encode_to_vec(), Vec::new());
             while !stop.load(Ordering::Relaxed) {
                 if is_cold {
                     from(&mut request, next.fetch_add(1, Ordering::Relaxed) % ADDRESSES);
@@ -142,8 +145,7 @@ async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) 
                 }
                 answer.clear();
                 checker.check(&message, &mut answer).await.expect("no outage");
-                let ok = CheckResponse::decode(&*answer).expect("a CheckResponse").http_response;
-                assert!(matches!(ok, Some(HttpResponse::OkResponse(_))), "{ok:?}");
+                assert!(answer.starts_with(ALLOWED), "{answer:?}");
                 answered.fetch_add(1, Ordering::Relaxed);
                 tokio::task::consume_budget().await;
             }

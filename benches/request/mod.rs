@@ -7,6 +7,7 @@ use envoy_types::{
         attribute_context::{HttpRequest, Request},
     },
 };
+
 /// A request as a browser's or an SDK's comes through Envoy: 18 headers and those that are `presented`, about
 /// 950 bytes beside the body.
 pub(crate) fn call(presented: &[(&str, String)], body: &str) -> CheckRequest {

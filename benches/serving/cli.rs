@@ -42,9 +42,6 @@ pub(crate) struct How {
     /// How long each run is measured
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 1.0)]
     pub(crate) seconds: f64,
-    /// How many requests are in flight at most, and on how many connections.
-    #[arg(skip = 1024_usize)]
-    pub(crate) in_flight_max: usize,
     /// How many keys "many keys" are
     #[arg(long, global = true, value_name = "COUNT", default_value_t = 1_000_000)]
     pub(crate) keys: usize,

@@ -6,19 +6,19 @@ use crate::{
     checks::{self, Presented},
     compare::{Entrant, Heat, Method},
     generator::{
-        self, Outcome, Pace,
+        Outcome, Pace,
         requests::{Order, Requests, Values},
     },
     picture::{self, Panel},
+    process::MIB,
+    ratios::FEW,
     server::{Over, Server},
     site::{LimitedBy, Site, Size, paths},
     table::{Table, count, count_of},
 };
 
-const KEYS: usize = 1000;
 /// How many keys share the organizations.
 const MEMBERS: usize = 100_000;
-const MIB: f64 = 1024.0 * 1024.0;
 
 /// What grows.
 struct Dimension {
@@ -45,7 +45,7 @@ impl Growth<'_> {
         self.keys();
         self.routes();
         self.organizations();
-        let site = (self.site)(Size { keys: KEYS, organizations: 10, routes: 0 });
+        let site = (self.site)(FEW);
         self.in_flight(&site);
         self.connections(&site);
     }
@@ -56,7 +56,7 @@ impl Growth<'_> {
         let product = self.product(site);
         let of = |count| checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.firsts(count)));
         let memory = points.iter().map(|count| {
-            self.ask_all(&product, of(*count));
+            product.ask_all(self.method, of(*count));
             product.memory()
         });
         let memory: Vec<u64> = memory.collect();
@@ -69,7 +69,7 @@ impl Growth<'_> {
 
     fn routes(&self) {
         let points = decades(10_000);
-        let size = |routes| Size { keys: KEYS, organizations: 10, routes };
+        let size = |routes| Size { routes, ..FEW };
         let requests = |site: &Site, routes| {
             let keys = Presented::Bearer(site.keys.clone());
             checks::to_paths(LimitedBy::Credential, keys, Values::new(paths(routes)))
@@ -101,7 +101,7 @@ impl Growth<'_> {
         let products: Vec<Server> = sites.iter().map(|site| self.product(site)).collect();
         let all = points.iter().zip(&sites).map(|(point, site)| requests(site, *point));
         let entrants = all.zip(&products).map(|(requests, product)| {
-            self.ask_all(product, requests.clone());
+            product.ask_all(self.method, requests.clone());
             entrant(product, requests)
         });
         self.measure(dimension, entrants.collect(), None);
@@ -151,15 +151,6 @@ impl Growth<'_> {
         let one = checks::reading(LimitedBy::Credential, Presented::Bearer(site.keys.firsts(1)));
         let _time = product.first_answer(Over::Unix, &mut one.clone());
         product
-    }
-
-    /// Sends each request once, so that what it needs is remembered.
-    fn ask_all(&self, product: &Server, mut requests: Requests) {
-        let count = requests.count();
-        let tell = |asked| self.method.progress.tell(&format!("{asked} of {count} asked for the first time"));
-        let outcome = generator::each_once(&product.address(Over::Unix), &mut requests, tell);
-        let outcome = outcome.expect("it answers");
-        assert_eq!(usize::try_from(outcome.allowed), Ok(count), "{:?}", outcome.complaint);
     }
 
     /// Measures all points in turn, prints a table and draws the curves. The memory is that of the servers in the end,

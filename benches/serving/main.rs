@@ -52,6 +52,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// built for speed takes a moment for a thousand.
 const SMOKE_SECONDS: f64 = 0.25;
 const SMOKE_IN_FLIGHT_MAX: usize = 64;
+/// How many are in flight at most where figures matter.
+const IN_FLIGHT_MAX: usize = 1024;
 
 fn main() {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -60,17 +62,17 @@ fn main() {
         return;
     }
     raise_file_limit();
-    let arguments = Arguments::parse_from(words.into_iter().filter(|word| word != "--bench"));
-    match &arguments.action {
-        Some(Action::Floor(floor)) => floor::serve(floor),
-        Some(Action::Smoke) => Stick::new(How {
-            runs: 1,
-            seconds: SMOKE_SECONDS,
-            in_flight_max: SMOKE_IN_FLIGHT_MAX,
-            ..arguments.how
-        })
-        .smoke(),
-        action => Stick::new(arguments.how).measure(action.as_ref()),
+    let Arguments { action, how } = Arguments::parse_from(words.into_iter().filter(|word| word != "--bench"));
+    match action {
+        Some(Action::Floor(floor)) => floor::serve(&floor),
+        Some(Action::Smoke) => {
+            Stick::new(How { runs: 1, seconds: SMOKE_SECONDS, ..how }, SMOKE_IN_FLIGHT_MAX).smoke();
+        }
+        Some(Action::Ratios) => Stick::new(how, IN_FLIGHT_MAX).ratios(),
+        Some(Action::Envoy) => Stick::new(how, IN_FLIGHT_MAX).envoy(),
+        Some(Action::Growth) => Stick::new(how, IN_FLIGHT_MAX).growth(),
+        Some(Action::ColdStart) => Stick::new(how, IN_FLIGHT_MAX).cold_start(),
+        None => Stick::new(how, IN_FLIGHT_MAX).all(),
     }
 }
 
@@ -92,10 +94,9 @@ struct Stick {
 }
 
 impl Stick {
-    fn new(how: How) -> Self {
+    fn new(how: How, in_flight_max: usize) -> Self {
         let time = Duration::from_secs_f64(how.seconds);
-        let method =
-            Method { runs: how.runs, time, in_flight_max: how.in_flight_max, progress: Progress::new() };
+        let method = Method { runs: how.runs, time, in_flight_max, progress: Progress::new() };
         Self {
             runtime: Runtime::new().expect("a runtime"),
             method,
@@ -105,20 +106,11 @@ impl Stick {
         }
     }
 
-    fn measure(&self, action: Option<&Action>) {
-        match action {
-            None => {
-                self.ratios();
-                self.envoy();
-                self.growth();
-                self.cold_start();
-            }
-            Some(Action::Ratios) => self.ratios(),
-            Some(Action::Envoy) => self.envoy(),
-            Some(Action::Growth) => self.growth(),
-            Some(Action::ColdStart) => self.cold_start(),
-            Some(Action::Smoke | Action::Floor(_)) => {}
-        }
+    fn all(&self) {
+        self.ratios();
+        self.envoy();
+        self.growth();
+        self.cold_start();
     }
 
     fn site(&self, size: Size) -> Site {

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+pub(crate) const MIB: f64 = 1024.0 * 1024.0;
+
 /// How long one tick is in which the system counts the time of a whole process.
 const TICK: Duration = Duration::from_millis(10);
 

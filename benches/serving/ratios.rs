@@ -7,9 +7,10 @@ use crate::{
     compare::{Entrant, Heat, Method},
     floor::Floor,
     generator::{
-        self, Outcome, Pace,
+        Outcome, Pace,
         requests::{Order, Requests, Values},
     },
+    process::MIB,
     redis_servers,
     server::{Over, Server},
     site::{LimitedBy, Site, Size},
@@ -20,7 +21,6 @@ use crate::{
 pub(crate) const FEW_KEYS: usize = 1000;
 /// From how many addresses the cold counters are asked.
 const ADDRESSES: usize = 100_000;
-const MIB: f64 = 1024.0 * 1024.0;
 
 /// One thing against another.
 struct Row {
@@ -307,16 +307,9 @@ fn with_many(method: &Method, binary: &Path, site: &Site, limited: LimitedBy) ->
     let (few, many) = (of(site.keys.firsts(FEW_KEYS)), of(site.keys.clone()));
     let mut product = Server::product(binary, site, "memory");
     let _time = product.first_answer(Over::Unix, &mut of(site.keys.firsts(1)));
-    let address = product.address(Over::Unix);
-    let ask_all = |mut requests: Requests| {
-        let count = requests.count();
-        let tell = |asked| method.progress.tell(&format!("{asked} of {count} keys asked for the first time"));
-        let outcome = generator::each_once(&address, &mut requests, tell).expect("it answers");
-        assert_eq!(usize::try_from(outcome.allowed), Ok(count), "{:?}", outcome.complaint);
-    };
-    ask_all(few.clone());
+    product.ask_all(method, few.clone());
     let before = product.memory();
-    ask_all(many.clone());
+    product.ask_all(method, many.clone());
     let more = (site.keys.count() - FEW_KEYS) as f64;
     let bytes = product.memory().saturating_sub(before) as f64 / more;
     let mut entrants = [

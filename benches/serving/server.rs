@@ -11,6 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
+    compare::Method,
     floor::Floor,
     generator::{
         self, Address,
@@ -118,6 +119,15 @@ impl Server {
     }
 
     /// Its resident memory, in bytes.
+    /// Sends each request once over the Unix socket, so that what it needs is remembered.
+    pub(crate) fn ask_all(&self, method: &Method, mut requests: Requests) {
+        let count = requests.count();
+        let tell = |asked| method.progress.tell(&format!("{asked} of {count} asked for the first time"));
+        let outcome = generator::each_once(&self.address(Over::Unix), &mut requests, tell);
+        let outcome = outcome.expect("it answers");
+        assert_eq!(usize::try_from(outcome.allowed), Ok(count), "{:?}", outcome.complaint);
+    }
+
     pub(crate) fn memory(&self) -> u64 {
         process::memory(self.id())
     }

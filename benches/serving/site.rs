@@ -38,7 +38,7 @@ pub(crate) const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f1011121314
 pub(crate) const PROJECT: &str = "apollo";
 /// How many sessions and tokens there are.
 const SESSIONS: usize = 100;
-const TOKENS: usize = 1000;
+pub(crate) const TOKENS: usize = 1000;
 /// How many keys are written in one go.
 const BATCH: usize = 20_000;
 
@@ -294,14 +294,19 @@ fn jwks(issuer: &EcdsaKeyPair) -> Value {
     json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "1", "x": x, "y": y }] })
 }
 
-/// A token by ES256.
-fn token(issuer: &EcdsaKeyPair, number: usize) -> String {
+/// A token that holds for a day, but for its signature: each number is another one.
+pub(crate) fn unsigned_token(algorithm: &str, number: usize) -> String {
     let claims = json!({
         "iss": "https://login.example", "aud": "api", "sub": "ada", "org": "acme", "scope": "read",
         "exp": unix_time().as_secs() + 24 * 3600, "jti": format!("{number:08}"),
     });
     let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let signed = format!("{}.{}", encoded(&json!({ "alg": "ES256", "kid": "1" })), encoded(&claims));
+    format!("{}.{}", encoded(&json!({ "alg": algorithm, "kid": "1" })), encoded(&claims))
+}
+
+/// A token by ES256.
+fn token(issuer: &EcdsaKeyPair, number: usize) -> String {
+    let signed = unsigned_token("ES256", number);
     let signature = issuer.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
 }

@@ -11,6 +11,8 @@
 //! | 8 render | [`response`] |
 //! | 9 record | [`record`] |
 //!
+//! [`wire`] is how Envoy's messages are read and written, [`refusal`] how a stage says no.
+//!
 //! Each stage takes what the one before it proved, by type: without a `Principal` there is no `Grant`, without a
 //! `Grant` no `Admission`, and nothing but an `Admission` is allowed.
 
@@ -18,10 +20,10 @@ pub mod authn;
 pub mod authz;
 pub mod decision;
 pub mod rate_limit;
-pub mod record;
+pub(crate) mod record;
 pub mod refusal;
 pub mod request;
-pub mod response;
+mod response;
 pub mod route;
 pub mod wire;
 

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Counts Checks by API, decision and reason.
-pub const CHECKS: &str = "doorward_checks_total";
+pub(crate) const CHECKS: &str = "doorward_checks_total";
 /// Measures how long Checks take, in seconds.
 const CHECK_SECONDS: &str = "doorward_check_duration_seconds";
 
@@ -27,7 +27,7 @@ const SHOWN_BYTES_MAX: usize = 256;
 
 /// The counters of every API.
 #[derive(Debug)]
-pub struct Recorder {
+pub(super) struct Recorder {
     by_api: Vec<Counters>,
     no_api: Counters,
 }
@@ -80,7 +80,7 @@ impl Refusals {
 
 impl Recorder {
     /// Resolves the counters of these APIs, in their order.
-    pub fn new<'a>(apis: impl Iterator<Item = &'a ApiName>) -> Self {
+    pub(super) fn new<'a>(apis: impl Iterator<Item = &'a ApiName>) -> Self {
         describe_counter!(CHECKS, "Checks, by API, decision and reason of refusal.");
         describe_histogram!(CHECK_SECONDS, Unit::Seconds, "How long Checks took.");
         Self {
@@ -90,7 +90,7 @@ impl Recorder {
     }
 
     /// Records one decision and how long it took.
-    pub fn record(&self, decision: &Decision<'_>, took: Duration) {
+    pub(super) fn record(&self, decision: &Decision<'_>, took: Duration) {
         let counters = decision.seen.api.and_then(|api| self.by_api.get(api.index)).unwrap_or(&self.no_api);
         counters.seconds.record(took.as_secs_f64());
         match &decision.verdict {

@@ -133,10 +133,12 @@ impl Counter {
             states.push(self.tally(bound.window).settle(bound, now_us));
         }
         let room = states.iter().map(|state| state.room).min().unwrap_or(u64::MAX);
-        let amount = match want {
-            _ if room < cost => 0,
-            _ if want > cost => cost.max(want.min(room / share)),
-            _ => cost,
+        let amount = if room < cost {
+            0
+        } else if want > cost {
+            cost.max(want.min(room / share))
+        } else {
+            cost
         };
         let is_refused = amount < cost;
         if amount > 0 {

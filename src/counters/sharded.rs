@@ -24,8 +24,8 @@ const FULL_SWEEPS_EVERY: Duration = Duration::from_millis(250);
 
 /// A bounded map, empty at first.
 ///
-/// A name is hashed once, for its part and its place there, and by a fast hash that each map seeds anew: 5 ns of the 220 that
-/// a taking needs. Clients can choose no names but addresses, and do not see what they are hashed to.
+/// A name is hashed once, for its part and its place there, and by a fast hash that each map seeds anew.
+/// Clients can choose no names but addresses, and do not see what they are hashed to.
 pub(super) struct Sharded<V> {
     shards: Box<[Padded<V>; SHARDS]>,
     hasher: SeedableRandomState,

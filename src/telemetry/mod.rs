@@ -1,4 +1,5 @@
-//! Installing logs and metrics. What is logged and counted stands where it happens.
+//! Installing logs and metrics, and how lines are written and numbers kept. What is logged and counted stands where it
+//! happens.
 
 mod cells;
 mod histogram;

@@ -17,7 +17,7 @@ use crate::{
         requests::{Requests, Values},
     },
     server::{Over, Server},
-    site::{LimitedBy, Site},
+    site::{LimitedBy, Site, TOKENS},
     table::{Table, count},
 };
 
@@ -25,8 +25,6 @@ use self::{configuration::Filter, tokens::Issuer};
 
 /// The newest Envoy that is supported.
 const VERSION: &str = "1.40.0";
-/// How many tokens there are.
-const TOKENS: usize = 1000;
 /// At which rate latency is measured, in requests a second.
 const RATE: f64 = 1000.0;
 

@@ -8,7 +8,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::generator::requests::{Values, unix_time};
+use crate::{generator::requests::Values, site::unsigned_token};
 
 pub(crate) struct Issuer(KeyPair);
 
@@ -24,18 +24,13 @@ impl Issuer {
         json!({ "keys": [{ "kty": "RSA", "alg": "RS256", "kid": "1", "n": n, "e": e }] })
     }
 
-    /// So many tokens that hold for a day.
+    /// So many tokens.
     pub(crate) fn tokens(&self, count: usize) -> Values {
         Values::new((0..count).map(|number| self.token(number)))
     }
 
     fn token(&self, number: usize) -> String {
-        let claims = json!({
-            "iss": "https://login.example", "aud": "api", "sub": "ada", "org": "acme", "scope": "read",
-            "exp": unix_time().as_secs() + 24 * 3600, "jti": format!("{number:08}"),
-        });
-        let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let signed = format!("{}.{}", encoded(&json!({ "alg": "RS256", "kid": "1" })), encoded(&claims));
+        let signed = unsigned_token("RS256", number);
         let mut signature = vec![0; self.0.public_modulus_len()];
         let done = self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature);
         done.expect("a signature");

@@ -1,4 +1,5 @@
-//! What an answer says, read no further than needed.
+//! What an answer says, read no further than needed, and by code of its own: a mistake in how the product writes its messages
+//! would not be seen by how the product reads them.
 
 use std::fmt;
 

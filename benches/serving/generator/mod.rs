@@ -95,48 +95,44 @@ pub(crate) fn each_once(
     tell: impl Fn(usize),
 ) -> io::Result<Outcome> {
     let count = requests.count();
-    let load = Load {
-        connections: 2,
-        streams: 32,
-        pace: Pace::Closed,
-        warmup: Duration::ZERO,
-        measured: Duration::ZERO,
-    };
-    let mut run = Run::open(address, requests, &load)?;
-    run.is_measuring = true;
-    run.left = count;
     let mut told = Duration::ZERO;
-    while run.left > 0 || run.in_flight() > 0 {
-        run.fill();
-        run.step(NAP)?;
+    send(address, requests, count, [2, 32], |run| {
         if run.now().saturating_sub(told) > Duration::from_secs(1) {
             told = run.now();
             tell(count - run.left);
         }
+        Ok(())
+    })
+}
+
+/// Sends so many requests, on so many connections with so many in flight on each, and does something meanwhile.
+fn send(
+    address: &Address,
+    requests: &mut Requests,
+    count: usize,
+    [connections, streams]: [usize; 2],
+    mut meanwhile: impl FnMut(&Run<'_>) -> io::Result<()>,
+) -> io::Result<Outcome> {
+    let (warmup, measured) = (Duration::ZERO, Duration::ZERO);
+    let load = Load { connections, streams, pace: Pace::Closed, warmup, measured };
+    let mut run = Run::open(address, requests, &load)?;
+    run.is_measuring = true;
+    run.left = count;
+    while run.left > 0 || run.in_flight() > 0 {
+        run.fill();
+        run.step(NAP)?;
+        meanwhile(&run)?;
     }
     Ok(run.outcome)
 }
 
 /// Sends one request, and tells how it was answered.
 pub(crate) fn ask_once(address: &Address, requests: &mut Requests) -> io::Result<Answer> {
-    let load = Load {
-        connections: 1,
-        streams: 1,
-        pace: Pace::Closed,
-        warmup: Duration::ZERO,
-        measured: Duration::ZERO,
-    };
-    let mut run = Run::open(address, requests, &load)?;
-    run.is_measuring = true;
-    run.left = 1;
-    while run.left > 0 || run.in_flight() > 0 {
-        run.fill();
-        run.step(NAP)?;
-        if run.now() > PATIENCE {
-            return Err(io::Error::other(format!("{address} does not answer in time")));
-        }
-    }
-    Ok(match (run.outcome.allowed, run.outcome.refused) {
+    let outcome = send(address, requests, 1, [1, 1], |run| {
+        let too_late = || io::Error::other(format!("{address} does not answer in time"));
+        if run.now() > PATIENCE { Err(too_late()) } else { Ok(()) }
+    })?;
+    Ok(match (outcome.allowed, outcome.refused) {
         (1, _) => Answer::Allowed,
         (_, 1) => Answer::Refused,
         _ => Answer::Failed,

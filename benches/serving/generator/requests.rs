@@ -134,7 +134,7 @@ impl Requests {
             (":path", "/envoy.service.auth.v3.Authorization/Check"),
             (":authority", "doorward"),
             ("te", "trailers"),
-            // As Envoy has it, but longer: servers obey it, and the machine is busy.
+            // As Envoy has it, but longer, as the machine is busy: tonic obeys it, Doorward goes by its budget.
             ("grpc-timeout", "10000m"),
             ("content-type", "application/grpc"),
         ];

@@ -79,7 +79,7 @@ impl AttemptLimits {
 pub struct RefusedAddresses {
     until: Cache<(ApiName, IpNet), Timestamp>,
     /// The last of all these moments, in microseconds of Unix time: while nobody guesses it lies in the past, and no
-    /// Check looks further, which takes 500 ns.
+    /// Check looks further.
     last_until_us: AtomicI64,
 }
 

@@ -2,8 +2,7 @@
 //!
 //! Every header of every request is held against some twenty names, in every spelling that an application might take
 //! for one of them. Comparing each with each would be 400 comparisons for a request with 19 headers, so a header is first
-//! looked up by a mark that is the same for all spellings of a name: one of 256, of which an API's names occupy a tenth. All
-//! of it is 1.5 % of a Check now (by a profile).
+//! looked up by a mark that is the same for all spellings of a name: one of 256, of which an API's names occupy a tenth.
 
 use crate::{
     check::authn::presented_by_header,

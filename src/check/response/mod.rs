@@ -36,7 +36,7 @@ use self::{
 
 /// Puts decisions into Envoy's words.
 #[derive(Debug)]
-pub struct Renderer {
+pub(super) struct Renderer {
     /// In the order of the APIs.
     by_api: Vec<(Hygiene, Refusals)>,
     /// How a request is refused that belongs to no API.
@@ -47,7 +47,7 @@ pub struct Renderer {
 impl Renderer {
     /// Makes ready what the answers of a checked configuration have in common.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let ready = |api| (Hygiene::new(api), Refusals::new(Some(api)));
         Self {
             by_api: config.apis.iter().map(ready).collect(),
@@ -62,7 +62,7 @@ impl Renderer {
     ///
     /// A gRPC error for an outage, where the operator chose that way of telling Envoy; and if what goes on has no API,
     /// which no decision says.
-    pub fn render(&self, decision: &Decision<'_>, out: &mut Vec<u8>) -> Result<(), Status> {
+    pub(super) fn render(&self, decision: &Decision<'_>, out: &mut Vec<u8>) -> Result<(), Status> {
         let seen = &decision.seen;
         let of_api = seen.api.and_then(|api| self.by_api.get(api.index));
         let refusals = of_api.map_or(&self.no_api, |(_, refusals)| refusals);

@@ -79,7 +79,7 @@ async fn execute(
     let checker = Checker::new(policy, store.clone(), clock).with_meter(meter).only_looking();
     let policy = checker.policy();
     let message = call.encode_to_vec();
-    let broken = |error: Broken| Failure::new(Exit::Usage, error.to_string());
+    let broken = |error: Broken| Failure::new(Exit::Failure, error.to_string());
     let call = Call::read(&message).map_err(broken)?;
     let decision = checker.decide(&policy, &call).await;
     let mut response = Vec::new();

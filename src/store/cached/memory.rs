@@ -1,7 +1,7 @@
 //! What is remembered of the store: known records and unknown names apart, for each kind of its own.
 //!
-//! `quick_cache` keeps them: a look-up of it takes 60 ns and writes to one lock among many, where one of moka's future cache
-//! takes 550. It knows no time to live, so each entry says itself when it ends; one that has ended is overwritten by the
+//! `quick_cache` keeps them: a look-up of it takes 60 ns (`cargo bench --bench recall`) and writes to one lock among many.
+//! It knows no time to live, so each entry says itself when it ends; one that has ended is overwritten by the
 //! next load, or pushed out.
 
 use std::{sync::Arc, thread, time::Duration};
