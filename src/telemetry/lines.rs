@@ -4,20 +4,22 @@
 //! each, cost as much as all else that is done about a Check.
 
 use std::{
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-use metrics::{Counter, counter, describe_counter};
+use metrics::{counter, describe_counter};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Counts lines that were dropped, since too many waited.
+/// Counts lines that were dropped, since too many waited or they could not be written.
 const DROPPED: &str = "doorward_log_lines_dropped_total";
 /// What may wait, in bytes. Whatever comes then is dropped.
 const WAITING_BYTES_MAX: usize = 16 << 20;
+/// What a buffer keeps for the next lines, in bytes.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 /// How long writing the last lines may take.
 const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 /// For how long lines are gathered once some were written.
@@ -36,6 +38,8 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
+    /// How many were dropped since it was last counted.
+    dropped: u64,
     /// Whether the thread sleeps until there is something to do.
     is_idle: bool,
     /// Whether no more lines come.
@@ -68,7 +72,12 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_all(&self, mut out: impl Write) {
+    fn write_all(&self, out: impl Write) {
+        describe_counter!(
+            DROPPED,
+            "Lines of the log that were dropped: too many waited, or they could not be written."
+        );
+        let mut outlet = Outlet { out, is_amid_line: false };
         let mut lines = Vec::new();
         loop {
             let mut waiting = self.waiting();
@@ -81,17 +90,58 @@ impl Shared {
                 waiting.is_idle = false;
             }
             mem::swap(&mut waiting.lines, &mut lines);
-            let is_ending = waiting.is_ending;
+            let (is_ending, dropped) = (waiting.is_ending, mem::take(&mut waiting.dropped));
             drop(waiting);
-            // Whom should it be told that nothing can be told?
-            let _ = out.write_all(&lines).and_then(|()| out.flush());
+            let dropped = dropped + outlet.write(&lines);
+            if dropped > 0 {
+                counter!(DROPPED).increment(dropped);
+            }
             lines.clear();
+            lines.shrink_to(KEPT_BYTES_MAX);
             if !is_ending {
-                #[expect(clippy::disallowed_methods, reason = "this thread is not one of the runtime's")]
-                thread::sleep(GATHERING);
+                pause();
             }
         }
     }
+}
+
+/// Where lines go in the end.
+struct Outlet<W> {
+    out: W,
+    /// Whether the last of them could be written in part only.
+    is_amid_line: bool,
+}
+
+impl<W: Write> Outlet<W> {
+    /// Writes lines, and waits where nobody takes them: what comes meanwhile is bounded. Returns how many could not be
+    /// written.
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        let is_at_begin = !self.is_amid_line || self.write_bytes(b"\n").is_empty();
+        let left = if is_at_begin { self.write_bytes(lines) } else { lines };
+        left.split_inclusive(|byte| *byte == b'\n').count() as u64
+    }
+
+    /// Writes bytes, and returns those that could not be.
+    fn write_bytes<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+        while !bytes.is_empty() {
+            match self.out.write(bytes) {
+                Ok(written) if written > 0 => {
+                    self.is_amid_line = bytes.get(written - 1) != Some(&b'\n');
+                    bytes = bytes.get(written..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => pause(),
+                // Whom should it be told that nothing can be told?
+                _ => break,
+            }
+        }
+        bytes
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this thread is not one of the runtime's")]
+fn pause() {
+    thread::sleep(GATHERING);
 }
 
 impl<'a> MakeWriter<'a> for Lines {
@@ -107,8 +157,7 @@ impl Write for &Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.waiting();
         if waiting.lines.len() + line.len() > WAITING_BYTES_MAX {
-            drop(waiting);
-            dropped().increment(1);
+            waiting.dropped += 1;
         } else {
             waiting.lines.extend_from_slice(line);
             if mem::take(&mut waiting.is_idle) {
@@ -121,11 +170,6 @@ impl Write for &Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn dropped() -> Counter {
-    describe_counter!(DROPPED, "Lines of the log that were dropped, since too many waited to be written.");
-    counter!(DROPPED)
 }
 
 impl Drop for LinesGuard {
@@ -155,6 +199,39 @@ mod tests {
         }
         drop(guard);
         assert_eq!(written.bytes(), expected.as_bytes());
+    }
+
+    #[test]
+    fn what_fails_costs_no_more_than_what_was_to_be_written_and_no_line_is_glued_to_another() {
+        /// Takes some bytes at each turn, or fails.
+        struct Faulty(Vec<io::Result<usize>>, Written);
+
+        impl Write for Faulty {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let most = self.0.pop().unwrap_or(Ok(usize::MAX))?;
+                self.1.write(bytes.get(..most).unwrap_or(bytes))
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let written = Written::default();
+        let turns = [
+            Ok(1),
+            Err(ErrorKind::WouldBlock.into()),
+            Err(ErrorKind::Interrupted.into()),
+            Ok(4),
+            Err(ErrorKind::BrokenPipe.into()),
+            Err(ErrorKind::BrokenPipe.into()),
+        ];
+        let turns = turns.into_iter().rev().collect();
+        let mut outlet = Outlet { out: Faulty(turns, written.clone()), is_amid_line: false };
+        assert_eq!(outlet.write(b"one\ntwo\nthree\n"), 2);
+        assert_eq!(outlet.write(b"four\n"), 1);
+        assert_eq!(outlet.write(b"five\n"), 0);
+        assert_eq!(String::from_utf8_lossy(&written.bytes()), "one\nt\nfive\n");
     }
 
     #[test]
