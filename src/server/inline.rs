@@ -4,16 +4,26 @@
 //! A task for each stream, as hyper's usual executors have it, is put into a queue, woken, taken by a thread, and wakes
 //! the connection in turn, which costs more than a decision: 8.9 µs a call of a server that does nothing, against 5.4
 //! here. Streams are run once the connection has nothing more to read, so that all that arrived together is answered by one
-//! write. What has to wait for something goes on as a task of its own, and holds nobody up.
+//! write. What has to wait for something goes on as a task of its own, and holds nobody up; so does what is left when a
+//! turn has taken long, as verifying many signed bodies does.
 
 use std::{
     mem,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use hyper::rt::Executor;
+use tokio::time::Instant;
+use tracing::error;
+
+/// How long streams are run in one turn, roughly.
+const TURN_TIME: Duration = Duration::from_millis(1);
+/// After how many streams it is looked whether that is over: a decision takes some microseconds, a signature up to 60.
+const CLOCK_EVERY: usize = 16;
 
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -72,10 +82,14 @@ impl<C: Future + Unpin> Future for Inline<C> {
         if this.running.is_empty() {
             return Poll::Pending;
         }
-        for mut stream in this.running.drain(..) {
-            // Whoever wakes it meanwhile wakes nobody, so a stream that waits is polled anew by its own task.
-            if stream.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        let began = Instant::now();
+        let mut is_over = false;
+        for (number, stream) in this.running.drain(..).enumerate() {
+            is_over |= number > 0 && number % CLOCK_EVERY == 0 && began.elapsed() > TURN_TIME;
+            if is_over {
                 tokio::spawn(stream);
+            } else {
+                run(stream);
             }
         }
         // and what was answered is written. What has come meanwhile waits for its turn: other connections have theirs.
@@ -84,6 +98,18 @@ impl<C: Future + Unpin> Future for Inline<C> {
             cx.waker().wake_by_ref();
         }
         ended
+    }
+}
+
+/// Runs a stream as far as it comes, and leaves the rest to a task. One that panics takes no other with it.
+fn run(mut stream: Stream) {
+    // Whoever wakes it meanwhile wakes nobody, so a stream that waits is polled anew by its own task.
+    let mut nobody = Context::from_waker(Waker::noop());
+    // After a panic it is dropped, so that nobody sees what is half done.
+    match panic::catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(&mut nobody))) {
+        Ok(Poll::Ready(())) => {}
+        Ok(Poll::Pending) => drop(tokio::spawn(stream)),
+        Err(_) => error!("a call panicked, and is not answered"),
     }
 }
 
@@ -119,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_need_not_wait_is_run_at_once_and_what_waits_holds_nobody_up() {
+    async fn what_need_not_wait_is_run_at_once_and_what_waits_or_panics_holds_nobody_up() {
         let (go, waits) = oneshot::channel::<()>();
         let (done, is_done) = oneshot::channel();
         let count = Arc::new(AtomicUsize::new(0));
@@ -134,10 +160,32 @@ mod tests {
             let _ = done.send(());
         });
         let streams = Streams::default();
-        let left = vec![Vec::new(), vec![at_once()], Vec::new(), vec![at_once(), slow, at_once()]];
+        let panics: Stream = Box::pin(async { panic!("this is what is tested") });
+        let left = vec![Vec::new(), vec![at_once()], Vec::new(), vec![at_once(), panics, slow, at_once()]];
         Inline::new(Coming { streams: streams.clone(), left }, streams).await;
         assert_eq!(count.load(Ordering::Relaxed), 3);
         go.send(()).expect("it waits still");
         is_done.await.expect("it went on by itself");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_when_a_turn_has_taken_long_goes_on_by_itself() {
+        let (count, turns) = (Arc::new(AtomicUsize::new(0)), 4 * CLOCK_EVERY);
+        let stream = |_| -> Stream {
+            let count = Arc::clone(&count);
+            Box::pin(async move {
+                let began = Instant::now();
+                while began.elapsed() < TURN_TIME / 8 {}
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let streams = Streams::default();
+        let left = vec![Vec::new(), (0..turns).map(stream).collect()];
+        let mut inline = Inline::new(Coming { streams: streams.clone(), left }, streams);
+        assert!(Pin::new(&mut inline).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(count.load(Ordering::Relaxed), CLOCK_EVERY, "the first of them alone");
+        while count.load(Ordering::Relaxed) < turns {
+            tokio::task::yield_now().await;
+        }
     }
 }

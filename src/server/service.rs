@@ -21,11 +21,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::{counter, describe_counter};
 use tokio::{
     sync::watch,
-    task::{JoinSet, yield_now},
+    task::{JoinError, JoinSet, yield_now},
     time::timeout,
 };
 use tonic::{Code, Status, service::Routes};
 use tower::ServiceExt;
+use tracing::error;
 
 use crate::{check::Checker, store::Lookups};
 
@@ -73,7 +74,7 @@ pub(super) async fn serve<S: Lookups>(
         tokio::select! {
             // The sender is gone only when the process ends anyway.
             _ = ended.changed() => break,
-            Some(_) = running.join_next() => {}
+            Some(ended) = running.join_next() => tell_panic(ended),
             next = connections.next() => match next {
                 Some(Ok(connection)) => {
                     running.spawn(serve_one(connection, Arc::clone(&checker), others.clone(), ended.clone()));
@@ -83,8 +84,17 @@ pub(super) async fn serve<S: Lookups>(
             },
         }
     }
-    while running.join_next().await.is_some() {}
+    while let Some(ended) = running.join_next().await {
+        tell_panic(ended);
+    }
     Ok(())
+}
+
+/// Tells of a connection that did not end by itself.
+fn tell_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "a connection broke off");
+    }
 }
 
 /// Answers on one connection until it ends, or `ended` and nothing is running any more.
