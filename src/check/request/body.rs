@@ -53,7 +53,7 @@ fn announced(http: &Http<'_>, headers: Headers<'_>) -> bool {
     if lengths.peek().is_some() {
         return lengths.any(|length| length != b"0");
     }
-    let has_none = matches!(http.method, "GET" | "HEAD" | "DELETE" | "OPTIONS" | "CONNECT" | "TRACE");
+    let has_none = matches!(http.method, b"GET" | b"HEAD" | b"DELETE" | b"OPTIONS" | b"CONNECT" | b"TRACE");
     !has_none
 }
 
@@ -64,7 +64,7 @@ mod tests {
 
     fn of(headers: &[(&'static str, &'static str)], edit: impl FnOnce(&mut Http<'_>)) -> String {
         let headers = headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() });
-        let mut http = Http { method: "POST", headers: headers.collect(), ..Http::default() };
+        let mut http = Http { method: b"POST", headers: headers.collect(), ..Http::default() };
         edit(&mut http);
         format!("{:?}", read(&http, Headers(&http.headers)))
     }
@@ -73,7 +73,7 @@ mod tests {
     fn a_body_is_whole_only_if_envoy_says_so_or_none_is_announced() {
         let text = |http: &mut Http<'_>| http.body = [b"12", b""];
         let raw = |http: &mut Http<'_>| http.body = [b"", &[1, 2, 3]];
-        let method = |method: &'static str| move |http: &mut Http<'_>| http.method = method;
+        let method = |method: &'static str| move |http: &mut Http<'_>| http.method = method.as_bytes();
         assert_eq!(of(&[(PARTIAL, "false"), ("content-length", "2")], text), "Whole(2 bytes)");
         assert_eq!(of(&[(PARTIAL, "false")], raw), "Whole(3 bytes)");
         assert_eq!(of(&[(PARTIAL, "true"), ("content-length", "9")], raw), "CutOff");

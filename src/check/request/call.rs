@@ -25,10 +25,12 @@ pub struct Call<'b> {
 /// many is kept.
 #[derive(Default)]
 pub(super) struct Http<'b> {
-    pub(super) method: &'b str,
-    pub(super) host: &'b str,
-    pub(super) target: &'b str,
+    pub(super) method: &'b [u8],
+    pub(super) host: &'b [u8],
+    pub(super) target: &'b [u8],
     pub(super) headers: Vec<Header<'b>>,
+    /// Whether a header's name is no text, so that it is not among them.
+    pub(super) has_odd_name: bool,
     /// `body` and `raw_body`: Envoy fills one of them.
     pub(super) body: [&'b [u8]; 2],
 }
@@ -45,8 +47,8 @@ impl<'b> Call<'b> {
     ///
     /// # Errors
     ///
-    /// It is no `CheckRequest`. Of the fields that are not read only the bounds are looked at, and a header's value may be
-    /// any bytes.
+    /// It is no `CheckRequest`. Of the fields that are not read only the bounds are looked at; and what clients write may be
+    /// any bytes here.
     pub fn read(message: &'b [u8]) -> Result<Self, Broken> {
         let mut call = Self::default();
         let mut fields = Fields::of(message);
@@ -96,13 +98,13 @@ impl<'b> Http<'b> {
         let mut fields = Fields::of(message);
         while let Some((number, value)) = fields.next_field()? {
             match number {
-                2 => self.method = value.text()?,
+                2 => self.method = value.bytes()?,
                 3 => {
                     let [name, value] = pair(value.bytes()?)?;
-                    self.add(name, value)?;
+                    self.add(name, value);
                 }
-                4 => self.target = value.text()?,
-                5 => self.host = value.text()?,
+                4 => self.target = value.bytes()?,
+                5 => self.host = value.bytes()?,
                 11 => self.body[0] = value.bytes()?,
                 12 => self.body[1] = value.bytes()?,
                 13 => self.read_header_map(value.bytes()?)?,
@@ -127,17 +129,17 @@ impl<'b> Http<'b> {
                     _ => {}
                 }
             }
-            self.add(name, if raw.is_empty() { text } else { raw })?;
+            self.add(name, if raw.is_empty() { text } else { raw });
         }
         Ok(())
     }
 
-    fn add(&mut self, name: &'b [u8], value: &'b [u8]) -> Result<(), Broken> {
-        if self.headers.len() <= HEADERS_MAX {
-            let name = std::str::from_utf8(name).map_err(|_| Broken)?;
-            self.headers.push(Header { name, value });
+    fn add(&mut self, name: &'b [u8], value: &'b [u8]) {
+        match std::str::from_utf8(name) {
+            Ok(name) if self.headers.len() <= HEADERS_MAX => self.headers.push(Header { name, value }),
+            Ok(_) => {}
+            Err(_) => self.has_odd_name = true,
         }
-        Ok(())
     }
 }
 
@@ -273,7 +275,7 @@ mod tests {
             let http = context.request.and_then(|request| request.http);
             prop_assert_eq!(call.http.is_some(), http.is_some());
             if let (Some(read), Some(http)) = (call.http, http) {
-                prop_assert_eq!((read.method, read.host, read.target), (&*http.method, &*http.host, &*http.path));
+                prop_assert_eq!([read.method, read.host, read.target], [http.method.as_bytes(), http.host.as_bytes(), http.path.as_bytes()]);
                 prop_assert_eq!(read.body, [http.body.as_bytes(), &http.raw_body]);
                 let headers = read.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
                 prop_assert_eq!(counted(headers), sent(&http));

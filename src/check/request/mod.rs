@@ -94,25 +94,31 @@ pub fn parse<'r>(call: &'r Call<'_>) -> Result<InboundRequest<'r>, Refusal> {
     }
     let http = call.http.as_ref();
     let http = http.ok_or_else(|| malformed("the Check has no HTTP request: Doorward guards HTTP only"))?;
-    let request = read(call, http);
+    let request = read(call, http)?;
     bound(&request)?;
     Ok(request)
 }
 
-fn read<'r>(call: &Call<'r>, http: &'r Http<'_>) -> InboundRequest<'r> {
-    let (path, query) = http.target.split_once('?').unwrap_or((http.target, ""));
+fn read<'r>(call: &Call<'r>, http: &'r Http<'_>) -> Result<InboundRequest<'r>, Refusal> {
+    if http.has_odd_name {
+        return Err(malformed("a header's name is not text"));
+    }
+    let text = |bytes, cause| std::str::from_utf8(bytes).map_err(|_| malformed(cause));
+    let method = text(http.method, "the method is not text")?;
+    let target = text(http.target, "the path is not text")?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers = Headers(&http.headers);
-    InboundRequest {
-        method: http.method,
-        host: http.host,
-        target: http.target,
+    Ok(InboundRequest {
+        method,
+        host: text(http.host, "the host is not text")?,
+        target,
         path,
         query,
         headers,
         body: body::read(http, headers),
         peer: call.peer,
         claimed_api: call.claimed_api,
-    }
+    })
 }
 
 fn bound(request: &InboundRequest<'_>) -> Result<(), Refusal> {
@@ -214,6 +220,32 @@ mod tests {
             let many = (0..257).map(|n| HeaderValue { key: format!("x-{n}"), ..Default::default() });
             http.header_map = Some(HeaderMap { headers: many.collect() });
         })));
+    }
+
+    /// What clients write is refused for a reason, and not as a message that Envoy would not send.
+    #[test]
+    fn what_is_not_text_is_malformed() {
+        let good = || Http { method: b"GET", host: b"a.example", target: b"/", ..Http::default() };
+        let judge = |http| {
+            let call = Call { has_attributes: true, http: Some(http), ..Call::default() };
+            parse(&call).map(|_| ()).map_err(|refusal| refusal.kind)
+        };
+        assert_eq!(judge(good()), Ok(()));
+        for odd in [
+            Http { method: b"GE\xff", ..good() },
+            Http { host: b"a\xff.example", ..good() },
+            Http { target: b"/\xff", ..good() },
+            Http { has_odd_name: true, ..good() },
+        ] {
+            assert_eq!(judge(odd), Err(RefusalKind::Denied(DenialReason::RequestMalformed)));
+        }
+        let named = |http: &mut HttpRequest| {
+            http.headers.insert("x-a".into(), "value".into());
+        };
+        let mut message = call(named).encode_to_vec();
+        let at = message.windows(3).position(|window| window == b"x-a").expect("the name");
+        message[at] = 0xff;
+        assert!(parse(&Call::read(&message).expect("a Check")).is_err(), "a name that is no text");
     }
 
     #[test]

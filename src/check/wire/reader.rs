@@ -15,19 +15,7 @@ pub enum Value<'b> {
 }
 
 impl<'b> Value<'b> {
-    /// The text.
-    ///
-    /// # Errors
-    ///
-    /// It is none.
-    pub fn text(self) -> Result<&'b str, Broken> {
-        match self {
-            Self::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|_| Broken),
-            Self::Number(_) => Err(Broken),
-        }
-    }
-
-    /// The bytes, or the fields of the message.
+    /// The bytes of the text or the message.
     ///
     /// # Errors
     ///
