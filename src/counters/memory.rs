@@ -64,7 +64,7 @@ impl Memory {
     }
 
     /// The present moment, in microseconds of Unix time.
-    pub(super) fn now_us(&self) -> u64 {
+    fn now_us(&self) -> u64 {
         u64::try_from(self.clock.now().as_microsecond()).unwrap_or_default()
     }
 
@@ -76,21 +76,23 @@ impl Memory {
     pub fn take_one(&self, order: &Order) -> Result<Grant, CountersError> {
         let Order { name, bounds, cost, want, share, lease } = order;
         let asked = Asked { bounds, cost: *cost, want: *want, share: *share, lease: *lease };
-        self.carry_out(name, &asked, self.now_us())
+        self.carry_out(name, &asked)
     }
 
-    /// Takes what one taker needs, at a moment that [`Memory::now_us`] told.
+    /// Takes what one taker needs.
     ///
     /// # Errors
     ///
     /// As with [`Memory::take_one`].
-    pub(super) fn take_at(&self, take: &Take<'_>, now_us: u64) -> Result<Grant, CountersError> {
+    pub(super) fn take(&self, take: &Take<'_>) -> Result<Grant, CountersError> {
         let Take { name, bounds, cost } = *take;
-        self.carry_out(name, &Asked { bounds, cost, want: cost, share: 1, lease: None }, now_us)
+        self.carry_out(name, &Asked { bounds, cost, want: cost, share: 1, lease: None })
     }
 
-    fn carry_out(&self, name: &CounterName, asked: &Asked<'_>, now_us: u64) -> Result<Grant, CountersError> {
+    fn carry_out(&self, name: &CounterName, asked: &Asked<'_>) -> Result<Grant, CountersError> {
         self.counters(name).with(name, |place| {
+            // Read while nobody else can charge it: a moment that passed before would take a counter for a later one.
+            let now_us = self.now_us();
             let counter = if asked.cost == 0 {
                 place.get()
             } else {

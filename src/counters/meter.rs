@@ -169,14 +169,13 @@ fn take_share(memory: &Memory, takes: &[Take<'_>], replicas: u32) -> Result<Answ
     take_here(memory, &shares)
 }
 
-/// Takes all of these, or none, from counters of this process, all at one moment.
+/// Takes all of these, or none, from counters of this process.
 fn take_here(memory: &Memory, takes: &[Take<'_>]) -> Result<Answer, CountersError> {
-    let now_us = memory.now_us();
     let mut admitted: Option<Nearest> = None;
     let mut refused: Option<(Nearest, Duration)> = None;
     let mut charged: SmallVec<[(&Take<'_>, Grant); 2]> = SmallVec::new();
     for (number, take) in takes.iter().enumerate() {
-        let grant = match memory.take_at(take, now_us) {
+        let grant = match memory.take(take) {
             Ok(grant) => grant,
             Err(error) => {
                 undo(memory, &charged);

@@ -46,8 +46,9 @@ pub(super) enum Concern {
 
 impl Hygiene {
     pub(super) fn new(api: &Api) -> Self {
-        let mut ours: Vec<HeaderName> = Vec::new();
-        for name in api.principal_headers.all().into_iter().chain(api.claim_headers()) {
+        let mut ours: Vec<HeaderName> = api.principal_headers.all().into_iter().cloned().collect();
+        let principal = ours.len();
+        for name in api.claim_headers() {
             if !ours.contains(name) {
                 ours.push(name.clone());
             }
@@ -73,7 +74,7 @@ impl Hygiene {
             .chain(OVERRIDES)
             .chain([ASSERTION])
             .for_each(|name| watched.add(name));
-        Self { ours, principal: api.principal_headers.all().len(), parameters, cookies, watched }
+        Self { ours, principal, parameters, cookies, watched }
     }
 
     /// All headers that are ours to set.
