@@ -16,7 +16,8 @@ Usage: tests/run.sh
 
 Installs what is missing (a C compiler, Redis, the Envoys ${envoys[*]}), then checks the formatting, runs the
 lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
-command line, Doorward behind real Envoys, and all that \`cargo bench --bench serving\` measures, for a moment each. Only loopback and temporary folders. The first build takes some minutes.
+command line, Doorward behind real Envoys, and for a moment each all that the bench \`serving\` measures.
+Only loopback and temporary folders. The first build takes some minutes.
 
 The vectors of Project Wycheproof are no part of the project: DOORWARD_VECTORS names a folder with them
 (json_web_signature_test.json, json_web_key_test.json, hmac_sha256_test.json). Where it is not set,
