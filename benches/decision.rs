@@ -37,10 +37,9 @@ fn decide(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (checker, key) = runtime.block_on(prepare(folder.path()));
-    let (with_key, without) = (
-        call(&[("authorization", format!("Bearer {key}"))], "").encode_to_vec(),
-        call(&[], "").encode_to_vec(),
-    );
+    let with = |key: &str| call(&[("authorization", format!("Bearer {key}"))], "");
+    let (with_key, without) = (with(&key).encode_to_vec(), call(&[], "").encode_to_vec());
+    let unscoped = posting(with(&key)).encode_to_vec();
     let answer = runtime.block_on(async {
         let mut answer = Vec::new();
         checker.check(&with_key, &mut answer).await.expect("no outage");
@@ -53,7 +52,9 @@ fn decide(criterion: &mut Criterion) {
         bencher.iter(|| (CheckRequest::decode(black_box(with_key.as_slice())), answer.encode_to_vec()));
     });
     stages(&mut group, &runtime, &checker, &with_key);
-    for (name, message) in [("allowed, cached key", &with_key), ("no credential", &without)] {
+    let whole =
+        [("allowed, cached key", &with_key), ("no credential", &without), ("scope missing", &unscoped)];
+    for (name, message) in whole {
         group.bench_function(format!("check: {name}"), |bencher| {
             let mut answer = Vec::new();
             bencher.iter(|| {
@@ -63,6 +64,15 @@ fn decide(criterion: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// The same, as a request that writes.
+fn posting(mut call: CheckRequest) -> CheckRequest {
+    let request = call.attributes.as_mut().and_then(|attributes| attributes.request.as_mut());
+    let http = request.and_then(|request| request.http.as_mut()).expect("a request");
+    http.method = "POST".to_owned();
+    http.path = "/v1/scans".to_owned();
+    call
 }
 
 /// What each stage of an allowed Check costs, as far as it can be told alone.

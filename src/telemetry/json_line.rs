@@ -119,18 +119,17 @@ struct Escaped<'a>(&'a mut dyn Write);
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        let needs_escape = |c: char| matches!(c, '"' | '\\' | '\0'..='\x1f');
-        while let Some((plain, special, after)) = rest.find(needs_escape).and_then(|at| {
+        let needs_escape = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+        while let Some((plain, special, after)) = rest.bytes().position(needs_escape).and_then(|at| {
             let (plain, from) = rest.split_at_checked(at)?;
-            let special = from.chars().next()?;
-            Some((plain, special, from.get(1..)?))
+            Some((plain, from.bytes().next()?, from.get(1..)?))
         }) {
             self.0.write_str(plain)?;
             match special {
-                '"' => self.0.write_str("\\\"")?,
-                '\\' => self.0.write_str("\\\\")?,
-                '\n' => self.0.write_str("\\n")?,
-                other => write!(self.0, "\\u{:04x}", u32::from(other))?,
+                b'"' => self.0.write_str("\\\"")?,
+                b'\\' => self.0.write_str("\\\\")?,
+                b'\n' => self.0.write_str("\\n")?,
+                other => write!(self.0, "\\u{other:04x}")?,
             }
             rest = after;
         }

@@ -127,7 +127,7 @@ async fn a_full_server_says_so_and_nothing_is_half_written() {
 async fn a_replica_and_a_server_that_loads_are_told_apart_from_an_outage() {
     let master = Server::start(&[]).await;
     let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]).await;
-    until("the replica follows", async || replica.info("master_link_status") == "up").await;
+    until("the replica follows", async || replica.says("master_link_status", "up")).await;
     let redis = Redis::connect(&replica.settings(), 1);
     redis.first_attempt().await;
     let told = take(&redis, "a").await.expect_err("it takes no writes");
@@ -185,7 +185,7 @@ async fn what_is_dropped_leaves_no_connection_behind() {
     take(&redis, "a").await.expect("an answer");
     assert_eq!(server.info("connected_clients"), "2", "its own, and the one that asks here");
     drop(redis);
-    until("its connection is gone", async || server.info("connected_clients") == "1").await;
+    until("its connection is gone", async || server.says("connected_clients", "1")).await;
     let calls = server.info("total_connections_received").parse::<u64>().expect("a number");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(server.info("total_connections_received"), (calls + 1).to_string(), "nobody tries again");

@@ -67,8 +67,8 @@ async fn a_planned_failover_of_a_cluster_is_followed() {
     let redis = connected(&cluster.settings()).await;
     assert_eq!(answered(&redis).await, 30);
     cluster.replicas[1].tell(&["CLUSTER", "FAILOVER"]);
-    until("the replica is the master", async || cluster.replicas[1].info("role") == "master").await;
-    until("the old master knows", async || cluster.masters[1].info("role") == "slave").await;
+    until("the replica is the master", async || cluster.replicas[1].says("role", "master")).await;
+    until("the old master knows", async || cluster.masters[1].says("role", "slave")).await;
     until("all are answered", async || answered(&redis).await == 30).await;
     recovered(&redis).await;
 }

@@ -47,7 +47,7 @@ impl Cluster {
             .await;
         }
         until("the replicas follow", async || {
-            cluster.replicas.iter().all(|replica| replica.info("master_link_status") == "up")
+            cluster.replicas.iter().all(|replica| replica.says("master_link_status", "up"))
         })
         .await;
         until("the nodes agree", async || {

@@ -143,9 +143,18 @@ impl Server {
 
     /// A line of what it says of itself.
     pub(crate) fn info(&self, name: &str) -> String {
-        let info: String = self.ask(&["INFO", "everything"]);
+        self.try_info(name).unwrap_or_else(|error| panic!("INFO: {error}"))
+    }
+
+    /// Whether it says this of itself. One that becomes a master or a replica closes connections, and says nothing then.
+    pub(crate) fn says(&self, name: &str, value: &str) -> bool {
+        self.try_info(name).is_ok_and(|told| told == value)
+    }
+
+    fn try_info(&self, name: &str) -> Result<String, redis::RedisError> {
+        let info: String = self.try_ask(&["INFO", "everything"])?;
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.unwrap_or_default().trim().to_owned()
+        Ok(line.unwrap_or_default().trim().to_owned())
     }
 
     /// Ends it at once, as a crash would.

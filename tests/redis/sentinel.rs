@@ -31,7 +31,7 @@ impl Sentinels {
         let master = Server::start(&[]).await;
         let master_port = master.port.to_string();
         let replica = Server::start(&["--replicaof", "127.0.0.1", &master_port]).await;
-        until("the replica follows", async || replica.info("master_link_status") == "up").await;
+        until("the replica follows", async || replica.says("master_link_status", "up")).await;
         let folder = tempfile::tempdir().expect("a folder");
         let mut watching = Vec::new();
         for _ in 0..3 {
@@ -69,7 +69,7 @@ impl Sentinels {
 
     /// Waits until the sentinels have made the replica the master.
     pub(crate) async fn failed_over(&self) {
-        until("the replica is the master", async || self.servers[1].info("role") == "master").await;
+        until("the replica is the master", async || self.servers[1].says("role", "master")).await;
     }
 }
 

@@ -1,7 +1,13 @@
 //! The body of a refusal: the configured structure with its holes filled. Text is escaped when it is written,
 //! so that nothing which fills a hole can break out of its string.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+use serde_json::Value;
 
 use crate::{
     check::{
@@ -28,7 +34,8 @@ pub(super) struct Filling<'a> {
 
 /// Writes the body of a refusal as JSON.
 pub(super) fn render(filling: &Filling<'_>) -> String {
-    filling.fill(&filling.denials.body).unwrap_or(Value::Null).to_string()
+    // Nothing but text is written, to memory: this cannot fail.
+    serde_json::to_string(&filling.filled(&filling.denials.body)).unwrap_or_default()
 }
 
 /// Whether the body of such a refusal is the same for every request.
@@ -58,53 +65,116 @@ fn holes(template: &Template) -> Vec<&Hole> {
     }
 }
 
-impl Filling<'_> {
-    /// The value that a template becomes; `None` for a lone hole that nothing fills.
-    fn fill(&self, template: &Template) -> Option<Value> {
-        Some(match template {
-            Template::Scalar(value) => value.clone(),
+impl<'a> Filling<'a> {
+    fn filled(&'a self, template: &'a Template) -> Filled<'a> {
+        match template {
+            Template::Scalar(value) => Filled::Scalar(value),
             Template::Text(parts) => match parts.as_slice() {
-                [Part::Hole(hole)] => return self.hole(hole),
-                parts => Value::String(parts.iter().map(|part| self.part(part)).collect()),
+                [Part::Hole(hole)] => self.hole(hole),
+                parts => Filled::Text(self.text(parts).into()),
             },
-            Template::Array(items) => items.iter().filter_map(|item| self.fill(item)).collect(),
-            Template::Object(members) => {
-                let filled =
-                    members.iter().filter_map(|(name, member)| Some((name.clone(), self.fill(member)?)));
-                Value::Object(filled.collect::<Map<_, _>>())
-            }
-        })
-    }
-
-    fn part(&self, part: &Part) -> String {
-        match part {
-            Part::Literal(text) => text.clone(),
-            Part::Hole(hole) => match self.hole(hole) {
-                None => String::new(),
-                Some(Value::String(text)) => text,
-                Some(value) => value.to_string(),
-            },
+            Template::Array(items) => Filled::Array(self, items),
+            Template::Object(members) => Filled::Object(self, members),
         }
     }
 
-    fn hole(&self, hole: &Hole) -> Option<Value> {
+    fn text(&'a self, parts: &'a [Part]) -> String {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Hole(hole) => self.hole(hole).append_to(&mut text),
+            }
+        }
+        text
+    }
+
+    fn hole(&'a self, hole: &Hole) -> Filled<'a> {
         match hole {
-            Hole::Reason => Some(self.kind.code().into()),
-            Hole::Status => Some(self.status.into()),
-            Hole::Api => self.api.map(Value::from),
-            Hole::RetryAfter => self.of?.1.retry_after_seconds().map(Value::from),
-            Hole::RequiredScopes => {
-                Some(self.of?.0.route().map(|route| names(&route.scopes)).unwrap_or_default().into())
+            Hole::Reason => self.kind.code().into(),
+            Hole::Status => Filled::Number(self.status.into()),
+            Hole::Api => self.api.map_or(Filled::Nothing, Filled::from),
+            Hole::RetryAfter => {
+                let seconds = self.of.and_then(|(_, refusal)| refusal.retry_after_seconds());
+                seconds.map_or(Filled::Nothing, Filled::Number)
             }
-            Hole::ProvidedScopes => Some(self.of?.0.scopes().map(names).unwrap_or_default().into()),
-            Hole::Title => self.field("title").or_else(|| Some(title(self.status).into())),
-            Hole::Detail => self.field("detail").or_else(|| Some(detail(self.kind).into())),
-            Hole::Field(name) => self.field(name),
+            Hole::RequiredScopes => self.names(|seen| seen.route().map(|route| names(&route.scopes))),
+            Hole::ProvidedScopes => self.names(|seen| seen.scopes().map(names)),
+            Hole::Title => self.field("title").unwrap_or_else(|| title(self.status).into()),
+            Hole::Detail => self.field("detail").unwrap_or_else(|| detail(self.kind).into()),
+            Hole::Field(name) => self.field(name).unwrap_or(Filled::Nothing),
         }
     }
 
-    fn field(&self, name: &str) -> Option<Value> {
-        self.fill(self.denials.fields(self.kind.code())?.get(name)?)
+    fn names(&self, of: impl FnOnce(&'a Seen<'a>) -> Option<Vec<&'a str>>) -> Filled<'a> {
+        self.of.map_or(Filled::Nothing, |(seen, _)| Filled::Names(of(seen).unwrap_or_default()))
+    }
+
+    fn field(&'a self, name: &str) -> Option<Filled<'a>> {
+        let field = self.filled(self.denials.fields(self.kind.code())?.get(name)?);
+        (!field.is_nothing()).then_some(field)
+    }
+}
+
+/// What a template became.
+enum Filled<'a> {
+    /// A lone hole that nothing fills.
+    Nothing,
+    Text(Cow<'a, str>),
+    Number(u64),
+    Names(Vec<&'a str>),
+    Scalar(&'a Value),
+    Array(&'a Filling<'a>, &'a [Template]),
+    Object(&'a Filling<'a>, &'a [(String, Template)]),
+}
+
+impl<'a> From<&'a str> for Filled<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl Filled<'_> {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// Appends it to a text: one as it stands, anything else as JSON.
+    fn append_to(&self, text: &mut String) {
+        match self {
+            Self::Nothing => {}
+            Self::Text(own) => text.push_str(own),
+            other => text.push_str(&serde_json::to_string(other).unwrap_or_default()),
+        }
+    }
+}
+
+impl Serialize for Filled<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Nothing => serializer.serialize_unit(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_u64(*number),
+            Self::Names(names) => names.serialize(serializer),
+            Self::Scalar(value) => value.serialize(serializer),
+            Self::Array(filling, items) => {
+                let mut array = serializer.serialize_seq(None)?;
+                for item in items.iter().map(|item| filling.filled(item)).filter(|item| !item.is_nothing()) {
+                    array.serialize_element(&item)?;
+                }
+                array.end()
+            }
+            Self::Object(filling, members) => {
+                let mut object = serializer.serialize_map(None)?;
+                for (name, member) in *members {
+                    let member = filling.filled(member);
+                    if !member.is_nothing() {
+                        object.serialize_entry(name, &member)?;
+                    }
+                }
+                object.end()
+            }
+        }
     }
 }
 
