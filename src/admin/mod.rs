@@ -1,10 +1,11 @@
 //! The control plane: who may do what to keys, organizations, secrets and sessions, whichever way they ask.
 
+pub mod api;
 mod field;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod json;
 mod keys;
-mod message;
 mod organizations;
 mod problem;
 mod secrets;
@@ -16,7 +17,7 @@ pub use problem::Problem;
 pub use secrets::{IssuedSecret, NewSecret, Resealed, SecretError, Secrets};
 pub use sessions::{IssuedSession, NewSession, SessionError, Sessions};
 
-/// The messages of the admin API, made from `proto/doorward/admin/v1/admin.proto`.
+/// The messages of the admin API, made from `proto/doorward/admin/v1`.
 #[expect(clippy::pedantic, reason = "it is generated")]
 pub mod proto {
     tonic::include_proto!("doorward.admin.v1");

@@ -2,6 +2,7 @@
 //!
 //! What cannot be read from text says what was expected: each error reads on from "found …, ".
 
+mod administrator;
 mod api_key;
 mod clock;
 mod credential_status;
@@ -19,6 +20,7 @@ mod sealing;
 mod session;
 mod session_token;
 
+pub use administrator::{Administrator, Reach, Role};
 pub use api_key::{
     CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
 };

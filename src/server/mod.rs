@@ -1,5 +1,6 @@
 //! Wiring: configuration → store, checker, listeners; and how a process begins, reloads and ends.
 
+pub mod admin;
 mod answer;
 mod connection;
 mod counting;

@@ -1,0 +1,14 @@
+//! The admin API: what can be asked, by whom, and how it is answered, whichever way it is asked.
+
+mod fault;
+mod method;
+
+pub use fault::{ERROR_DOMAIN, Fault};
+pub use method::{
+    About, Answers, AnswersAll, Body, CreateKey, CreateOrganization, CreateProject, CreateSecret,
+    CreateSession, DeleteMember, DeleteProject, EndSession, EndSessions, GetKey, GetOrganization, GetProject,
+    GetSecret, GetSession, ImportKeys, ListAuditRecords, ListKeys, ListMembers, ListOrganizations,
+    ListProjects, ListSecrets, ListSessions, METHODS, Method, PutMember, ResumeOrganization, RevealSecret,
+    RevokeKey, RevokeSecret, RotateKey, RotateSecret, SuspendOrganization, UpdateKey, UpdateOrganization,
+    Verb, VerifyCredential, Visitor, each, permit,
+};
