@@ -74,7 +74,8 @@ impl Server {
             .env("SEALING_KEY", SEALING_KEY)
             .env("TOKIO_WORKER_THREADS", "1")
             .env("DOORWARD_COUNTERS", counters)
-            .env("DOORWARD_LISTEN__TELEMETRY", free_address().to_string());
+            // Any that is free: nobody asks there.
+            .env("DOORWARD_LISTEN__TELEMETRY", "127.0.0.1:0");
         Self::start(command, |command, tcp, unix| {
             let addresses = format!("[\"{tcp}\", \"unix:{}\"]", unix.display());
             command.env("DOORWARD_LISTEN__CHECK", addresses);
@@ -118,7 +119,6 @@ impl Server {
         self.process.id()
     }
 
-    /// Its resident memory, in bytes.
     /// Sends each request once over the Unix socket, so that what it needs is remembered.
     pub(crate) fn ask_all(&self, method: &Method, mut requests: Requests) {
         let count = requests.count();
@@ -128,6 +128,7 @@ impl Server {
         assert_eq!(usize::try_from(outcome.allowed), Ok(count), "{:?}", outcome.complaint);
     }
 
+    /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         process::memory(self.id())
     }
