@@ -1,0 +1,275 @@
+//! Methods about keys.
+
+use std::time::Duration;
+
+use crate::{
+    admin::{
+        Issued, NewKey,
+        json::Coded,
+        keys::{ImportFormat, KeyEdit},
+        proto::{
+            CreateKeyRequest, GetKeyRequest, ImportKeysRequest, ImportKeysResponse, IssuedKey, Key, ListKeysRequest,
+            ListKeysResponse, RevokeKeyRequest, RotateKeyRequest, UpdateKeyRequest, import_keys_request::Format,
+            import_keys_response::Refusal, key::{Kind, Status},
+        },
+    },
+    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, ScopeSet},
+    store::{KeyFilter, KeyStore},
+};
+
+use super::{
+    Answers, CreateKey, Desk, Fault, GetKey, ImportKeys, Inspects, ListKeys, RevokeKey, RotateKey, UpdateKey,
+    desk::{author, author_of},
+    page::{next, page},
+    reach::{self, Rights},
+    reading::{Reading, one, present},
+};
+
+impl<S: KeyStore, I: Inspects> Answers<CreateKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: CreateKeyRequest) -> Result<IssuedKey, Fault> {
+        let author = author_of::<CreateKey>(by, &request.request_id, &request)?;
+        let wanted = wanted(present("key", request.key)?, request.preset)?;
+        let config = self.config();
+        let keys = self.keys(&config);
+        reach::change(by, &wanted.apis, Some(&wanted.organization))?;
+        let scopes = keys.scopes_of(&wanted).map_err(|error| Fault::of_key("key", error))?;
+        let (apis, plan) = (&wanted.apis, wanted.plan.as_ref());
+        reach::grant(by, &config.apis, &Rights { apis, scopes: &scopes, plan, is_key: true })?;
+        let issued = keys.create(wanted, &author, &mut self.random()).await;
+        Ok(self.issued_key(issued.map_err(|error| Fault::of_key("key", error))?))
+    }
+}
+
+impl<S: KeyStore, I: Inspects> Answers<GetKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: GetKeyRequest) -> Result<Key, Fault> {
+        let record = self.key(by, &request.id).await?;
+        Ok(Key::of(&record, self.now()))
+    }
+}
+
+impl<S: KeyStore, I: Inspects> Answers<ListKeys> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: ListKeysRequest) -> Result<ListKeysResponse, Fault> {
+        let (config, now) = (self.config(), self.now());
+        let mut reading = Reading::of("");
+        let api = reading.optional("api", request.api.as_deref());
+        let organization = reading.optional("organization", request.organization.as_deref());
+        let project = reading.optional("project", request.project.as_deref());
+        let older_than = reading.span("older_than", request.older_than);
+        let unused_for = reading.span("unused_for", request.unused_for);
+        let expires_within = reading.span("expires_within", request.expires_within);
+        let before = |span: Option<Duration>| span.and_then(|span| now.checked_sub(span).ok());
+        let needs_active = older_than.or(unused_for).or(expires_within).is_some();
+        let asked = status(&mut reading, request.status);
+        let status = if needs_active { Some(CredentialStatus::Active) } else { asked };
+        reading.end(Some(()))?;
+        let filter = KeyFilter {
+            apis: reach::apis(by, &config.apis, api)?,
+            organization: reach::organization(by, organization)?,
+            project,
+            status: status.map(|status| (status, now)),
+            label: request.label.map(|label| match label.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (label, None),
+            }),
+            created_before: before(older_than),
+            unused_since: before(unused_for),
+            expires_before: expires_within.and_then(|span| now.checked_add(span).ok()),
+        };
+        let page = self.keys(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
+        let page = page.map_err(|error| Fault::of_key("", error))?;
+        Ok(ListKeysResponse {
+            next_page_token: next(&page),
+            keys: page.records.iter().map(|record| Key::of(record, now)).collect(),
+        })
+    }
+}
+
+impl<S: KeyStore, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: UpdateKeyRequest) -> Result<Key, Fault> {
+        let key = present("key", request.key)?;
+        let record = self.key(by, &key.id).await?;
+        let edits = edits(key, request.update_mask.map(|mask| mask.paths))?;
+        let config = self.config();
+        self.hold(by, &config, &record)?;
+        let (mut scopes, mut plan) = (record.scopes.clone(), record.plan.clone());
+        for edit in &edits {
+            match edit {
+                KeyEdit::Scopes(new) => scopes = ScopeSet::new(new.clone()).unwrap_or_default(),
+                KeyEdit::Plan(new) => plan.clone_from(new),
+                _ => {}
+            }
+        }
+        let (apis, plan) = (&record.apis, plan.as_ref().filter(|plan| record.plan.as_ref() != Some(plan)));
+        reach::grant(by, &config.apis, &Rights { apis, scopes: &scopes, plan, is_key: true })?;
+        let updated = self.keys(&config).update(&record.id, edits, &author(by)).await;
+        Ok(Key::of(&updated.map_err(|error| Fault::of_key("key", error))?, self.now()))
+    }
+}
+
+impl<S: KeyStore, I: Inspects> Answers<RotateKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: RotateKeyRequest) -> Result<IssuedKey, Fault> {
+        let author = author_of::<RotateKey>(by, &request.request_id, &request)?;
+        let record = self.key(by, &request.id).await?;
+        let mut reading = Reading::of("");
+        let overlap = reading.span("overlap", request.overlap).unwrap_or_default();
+        reading.end(Some(()))?;
+        let config = self.config();
+        // Whoever gets the new key holds all that the old one may do.
+        self.hold(by, &config, &record)?;
+        let issued = self.keys(&config).rotate(&record.id, overlap, &author, &mut self.random()).await;
+        Ok(self.issued_key(issued.map_err(|error| Fault::of_key("", error))?))
+    }
+}
+
+impl<S: KeyStore, I: Inspects> Answers<RevokeKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: RevokeKeyRequest) -> Result<Key, Fault> {
+        let record = self.key(by, &request.id).await?;
+        reach::change(by, &record.apis, Some(&record.organization))?;
+        let config = self.config();
+        let revoked = self.keys(&config).revoke(&record.id, &author(by)).await;
+        Ok(Key::of(&revoked.map_err(|error| Fault::of_key("", error))?, self.now()))
+    }
+}
+
+impl<S: KeyStore, I: Inspects> Answers<ImportKeys> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: ImportKeysRequest) -> Result<ImportKeysResponse, Fault> {
+        let format = match Format::try_from(request.format) {
+            Ok(Format::Csv) => ImportFormat::Csv,
+            Ok(Format::JsonLines | Format::Unspecified) => ImportFormat::JsonLines,
+            Err(_) => return Err(Fault::field("format", "expected a format that this version knows")),
+        };
+        let config = self.config();
+        let permit = |record: &KeyRecord| {
+            reach::change(by, &record.apis, Some(&record.organization)).and_then(|()| {
+                self.hold(by, &config, record)
+            })
+        };
+        let permit = |record: &KeyRecord| permit(record).map_err(|fault| fault.message);
+        let keys = self.keys(&config);
+        let (content, author) = (request.content.as_bytes(), author(by));
+        let report =
+            keys.import(content, format, request.validate_only, permit, &author, &mut self.random()).await;
+        let report = report.map_err(|error| Fault::of_key("", error))?;
+        let refusal = |(line, reason): &(usize, String)| Refusal { line: *line as u64, reason: reason.clone() };
+        Ok(ImportKeysResponse {
+            imported: report.imported as u64,
+            refused: report.refused.iter().map(refusal).collect(),
+        })
+    }
+}
+
+impl<S: KeyStore, I> Desk<S, I> {
+    /// A key that the administrator may see.
+    async fn key(&self, by: &Administrator, id: &str) -> Result<KeyRecord, Fault> {
+        // What is no id is the id of nothing.
+        let id: KeyId = one("id", id)?;
+        let config = self.config();
+        let record = self.keys(&config).get(&id).await.map_err(|error| Fault::of_key("", error))?;
+        reach::see(by, "key", &record.apis, Some(&record.organization))?;
+        Ok(record)
+    }
+
+    /// Whether the administrator may change a key and holds what it may do.
+    fn hold(&self, by: &Administrator, config: &crate::config::Config, record: &KeyRecord) -> Result<(), Fault> {
+        reach::change(by, &record.apis, Some(&record.organization))?;
+        let (apis, scopes) = (&record.apis, &record.scopes);
+        reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
+    }
+
+    fn issued_key(&self, issued: Issued) -> IssuedKey {
+        IssuedKey {
+            id: issued.record.id.to_string(),
+            repeated: issued.key.is_none(),
+            key: issued.key.map(|key| key.expose().to_owned()).unwrap_or_default(),
+            record: Some(Key::of(&issued.record, self.now())),
+        }
+    }
+}
+
+fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
+    let mut reading = Reading::of("key");
+    reading.output_only(&[
+        ("id", !key.id.is_empty()),
+        ("hint", !key.hint.is_empty()),
+        ("status", key.status != 0),
+        ("created", key.created.is_some()),
+        ("revoked", key.revoked.is_some()),
+        ("rotated_from", key.rotated_from.is_some()),
+        ("used", key.used.is_some()),
+        ("uses", key.uses != 0),
+    ]);
+    let kind = match Kind::try_from(key.kind) {
+        Ok(Kind::ApiKey | Kind::Unspecified) => Some(KeyKind::ApiKey),
+        Ok(Kind::ServiceKey) => Some(KeyKind::ServiceKey),
+        Err(_) => {
+            reading.problem("kind", "expected a kind that this version knows");
+            None
+        }
+    };
+    let organization = reading.one("organization", &key.organization);
+    let sources = key.sources.iter().enumerate().filter_map(|(at, text)| {
+        crate::admin::parse_network(text).map_err(|what| reading.problem(&format!("sources[{at}]"), what)).ok()
+    });
+    let sources = sources.collect();
+    let wanted = (|| {
+        Some(NewKey {
+            apis: reading.list("apis", &key.apis),
+            name: key.name,
+            kind: kind?,
+            organization: organization?,
+            project: reading.optional("project", key.project.as_deref()),
+            environment: reading.optional("environment", key.environment.as_deref()),
+            scopes: reading.list("scopes", &key.scopes),
+            preset,
+            plan: reading.optional("plan", key.plan.as_deref()),
+            expires: reading.moment("expires", key.expires),
+            sources,
+            labels: key.labels,
+        })
+    })();
+    reading.end(wanted)
+}
+
+/// The changes that a mask names; without one, those to whatever is filled.
+fn edits(key: Key, mask: Option<Vec<String>>) -> Result<Vec<KeyEdit>, Fault> {
+    let mut reading = Reading::of("key");
+    let names = mask.unwrap_or_else(|| {
+        let filled = [
+            ("name", !key.name.is_empty()),
+            ("scopes", !key.scopes.is_empty()),
+            ("plan", key.plan.is_some()),
+            ("expires", key.expires.is_some()),
+            ("labels", !key.labels.is_empty()),
+        ];
+        filled.into_iter().filter(|(_, is_filled)| *is_filled).map(|(name, _)| name.to_owned()).collect()
+    });
+    let mut edits = Vec::new();
+    for name in names {
+        edits.push(match name.as_str() {
+            "name" => KeyEdit::Name(key.name.clone()),
+            "scopes" => KeyEdit::Scopes(reading.list("scopes", &key.scopes)),
+            "plan" => KeyEdit::Plan(reading.optional("plan", key.plan.as_deref())),
+            "expires" => KeyEdit::Expires(reading.moment("expires", key.expires)),
+            "labels" => KeyEdit::Labels(key.labels.clone()),
+            _ => {
+                let what = "expected names of `name`, `scopes`, `plan`, `expires` and `labels`";
+                return Err(Fault::field("update_mask", what));
+            }
+        });
+    }
+    reading.end(Some(edits))
+}
+
+fn status(reading: &mut Reading, number: i32) -> Option<CredentialStatus> {
+    match Status::try_from(number) {
+        Ok(Status::Unspecified) => None,
+        Ok(Status::Active) => Some(CredentialStatus::Active),
+        Ok(Status::Expired) => Some(CredentialStatus::Expired),
+        Ok(Status::Revoked) => Some(CredentialStatus::Revoked),
+        Err(_) => {
+            let codes: Vec<String> = Status::NAMES.iter().map(|status| status.code()).collect();
+            reading.problem("status", format!("expected one of {}", codes.join(", ")));
+            None
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Methods about the projects and members of organizations.
+
+use crate::{
+    admin::{
+        NewMember, NewProject,
+        proto::{
+            CreateProjectRequest, DeleteMemberRequest, DeleteProjectRequest, GetProjectRequest, ListMembersRequest,
+            ListMembersResponse, ListProjectsRequest, ListProjectsResponse, Member, Project, PutMemberRequest,
+        },
+    },
+    domain::{Administrator, ProjectId, ProjectRecord, ScopeSet, UserId},
+    store::{MemberStore, OrganizationStore, ProjectStore},
+};
+
+use super::{
+    Answers, CreateProject, DeleteMember, DeleteProject, Desk, Fault, GetProject, Inspects, ListMembers, ListProjects,
+    PutMember,
+    desk::author,
+    page::{next, page},
+    reach::{self, Rights},
+    reading::{Reading, one, present},
+};
+
+impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<CreateProject> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: CreateProjectRequest) -> Result<Project, Fault> {
+        let project = present("project", request.project)?;
+        let mut reading = Reading::of("project");
+        reading.output_only(&[("created", project.created.is_some())]);
+        let id = reading.one("id", &project.id);
+        let organization = reading.one("organization", &project.organization);
+        let apis = reading.list("apis", &project.apis);
+        let name = project.name;
+        let wanted = (|| Some(NewProject { id: id?, name, apis, organization: organization? }))();
+        let wanted = reading.end(wanted)?;
+        reach::change(by, &wanted.apis, Some(&wanted.organization))?;
+        let config = self.config();
+        let created = self.organizations(&config).create_project(wanted, &author(by)).await;
+        Ok(Project::of(&created.map_err(|error| Fault::of_organization("project", error))?))
+    }
+}
+
+impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<GetProject> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: GetProjectRequest) -> Result<Project, Fault> {
+        Ok(Project::of(&self.project(by, &request.id).await?))
+    }
+}
+
+impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<ListProjects> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: ListProjectsRequest,
+    ) -> Result<ListProjectsResponse, Fault> {
+        let organization = self.organization(by, "organization", &request.organization).await?;
+        let config = self.config();
+        let page = page(request.page_size, &request.page_token)?;
+        let page = self.organizations(&config).projects(&organization.id, &page).await;
+        let page = page.map_err(|error| Fault::of_organization("", error))?;
+        let seen = page.records.iter().filter(|record| reach::sees(by, &record.apis, Some(&record.organization)));
+        Ok(ListProjectsResponse { projects: seen.map(Project::of).collect(), next_page_token: next(&page) })
+    }
+}
+
+impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<DeleteProject> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: DeleteProjectRequest) -> Result<(), Fault> {
+        let record = self.project(by, &request.id).await?;
+        reach::change(by, &record.apis, Some(&record.organization))?;
+        let config = self.config();
+        let removed = self.organizations(&config).remove_project(&record.id, &author(by)).await;
+        removed.map(drop).map_err(|error| Fault::of_organization("", error))
+    }
+}
+
+impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<PutMember> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: PutMemberRequest) -> Result<Member, Fault> {
+        let member = present("member", request.member)?;
+        let mut reading = Reading::of("member");
+        let user = reading.one("user", &member.user);
+        let organization = reading.one("organization", &member.organization);
+        let (apis, scopes) = (reading.list("apis", &member.apis), reading.list("scopes", &member.scopes));
+        let wanted = (|| Some(NewMember { user: user?, organization: organization?, apis, scopes }))();
+        let wanted = reading.end(wanted)?;
+        reach::change(by, &wanted.apis, Some(&wanted.organization))?;
+        let config = self.config();
+        // Too many scopes are refused below.
+        let scopes = ScopeSet::new(wanted.scopes.clone()).unwrap_or_default();
+        let rights = Rights { apis: &wanted.apis, scopes: &scopes, plan: None, is_key: false };
+        reach::grant(by, &config.apis, &rights)?;
+        let put = self.organizations(&config).put_member(wanted, &author(by)).await;
+        Ok(Member::of(&put.map_err(|error| Fault::of_organization("member", error))?))
+    }
+}
+
+impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<ListMembers> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: ListMembersRequest,
+    ) -> Result<ListMembersResponse, Fault> {
+        let organization = self.organization(by, "organization", &request.organization).await?;
+        let config = self.config();
+        let page = page(request.page_size, &request.page_token)?;
+        let page = self.organizations(&config).members(&organization.id, &page).await;
+        let page = page.map_err(|error| Fault::of_organization("", error))?;
+        let seen = page.records.iter().filter(|member| reach::sees(by, &member.apis, Some(&member.organization)));
+        Ok(ListMembersResponse { members: seen.map(Member::of).collect(), next_page_token: next(&page) })
+    }
+}
+
+impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<DeleteMember> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: DeleteMemberRequest) -> Result<(), Fault> {
+        let organization = self.organization(by, "organization", &request.organization).await?;
+        let user: UserId = one("user", &request.user)?;
+        let config = self.config();
+        let organizations = self.organizations(&config);
+        let member = organizations.member(&user, &organization.id).await;
+        let member = member.map_err(|error| Fault::of_organization("", error))?;
+        reach::change(by, &member.apis, Some(&member.organization))?;
+        let removed = organizations.remove_member(&user, &organization.id, &author(by)).await;
+        removed.map(drop).map_err(|error| Fault::of_organization("", error))
+    }
+}
+
+impl<S: OrganizationStore + ProjectStore, I> Desk<S, I> {
+    /// A project that the administrator may see.
+    async fn project(&self, by: &Administrator, id: &str) -> Result<ProjectRecord, Fault> {
+        let id: ProjectId = one("id", id)?;
+        let record = self.store.project(&id).await?;
+        reach::see(by, "project", &record.apis, Some(&record.organization))?;
+        Ok(record)
+    }
+}
