@@ -117,7 +117,7 @@ pub(super) fn author_of<M: Method>(
     let mut digest = Sha256::new();
     digest.update(M::ABOUT.grpc_path());
     digest.update(request.encode_to_vec());
-    let request = Request::new(request_id, digest.finalize().into());
+    let request = Request::new(request_id.to_owned(), digest.finalize().into());
     let request = request.map_err(|error| Fault::field("request_id", error.to_string()))?;
     Ok(Author { request: Some(request), ..author(by) })
 }

@@ -73,6 +73,12 @@ impl Fault {
         Self::new(Code::NotFound, "not_found", format!("no {what} has this id"))
     }
 
+    /// It could not be found out just now.
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Code::Unavailable, "unavailable", message)
+    }
+
     /// We made a mistake.
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {

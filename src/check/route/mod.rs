@@ -82,6 +82,11 @@ impl Doors {
             _ => Ok(api),
         }
     }
+
+    /// The API of this name.
+    pub(super) fn named(&self, name: &ApiName) -> Option<&GuardedApi> {
+        self.apis.iter().find(|api| api.config.name == *name)
+    }
 }
 
 /// The route that a request takes.

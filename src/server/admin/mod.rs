@@ -1,6 +1,7 @@
 //! The admin API on the wire: the same methods over gRPC and as REST.
 
 mod grpc;
+mod inspector;
 mod json_error;
 mod path;
 mod rest;
