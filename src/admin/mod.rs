@@ -21,4 +21,7 @@ pub use sessions::{IssuedSession, NewSession, SessionError, Sessions};
 #[expect(clippy::pedantic, reason = "it is generated")]
 pub mod proto {
     tonic::include_proto!("doorward.admin.v1");
+
+    /// The definitions themselves, with their comments: a `google.protobuf.FileDescriptorSet`.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/admin.binpb"));
 }

@@ -41,7 +41,10 @@ use crate::{
 };
 
 use self::{
-    authn::{AttemptLimits, Issuers, Principal, RefusedAddresses, Replays, Tokens, Touches, Watch, Watching, Witnesses},
+    authn::{
+        AttemptLimits, Issuers, Principal, RefusedAddresses, Replays, Tokens, Touches, Watch, Watching,
+        Witnesses,
+    },
     decision::{Decision, Seen},
     rate_limit::{Counting, Rules},
     record::Recorder,

@@ -8,26 +8,12 @@ use rand::{SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    admin::{Keys, Organizations, Secrets, Sessions, proto::VerifiedCredential},
+    admin::{Keys, Organizations, Secrets, Sessions},
     config::Config,
-    domain::{Administrator, ApiName, Author, Clock, Request, Timestamp},
+    domain::{Administrator, Author, Clock, Request, Timestamp},
 };
 
 use super::{Fault, Method};
-
-/// Tells what a credential is, without using it.
-pub trait Inspects: Send + Sync + 'static {
-    /// What it would be to this API. Nothing is counted.
-    ///
-    /// # Errors
-    ///
-    /// It could not be found out, or there is no such API.
-    fn inspect(
-        &self,
-        api: &ApiName,
-        credential: &str,
-    ) -> impl Future<Output = Result<VerifiedCredential, Fault>> + Send;
-}
 
 /// Answers the methods of the admin API on one store.
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! The admin API: what can be asked, by whom, and how it is answered, whichever way it is asked.
 
 mod fault;
+mod inspects;
 mod method;
 
 pub use fault::{ERROR_DOMAIN, Fault};
+pub use inspects::Inspects;
 pub use method::{
     About, Answers, AnswersAll, Body, CreateKey, CreateOrganization, CreateProject, CreateSecret,
     CreateSession, DeleteMember, DeleteProject, EndSession, EndSessions, GetKey, GetOrganization, GetProject,

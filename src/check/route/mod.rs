@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     config::{Access, Api, Config, FragmentName, Guard, Preflight, Route},
-    domain::{DenialReason, Timestamp},
+    domain::{ApiName, DenialReason, Timestamp},
 };
 
 use super::{refusal::Refusal, request::InboundRequest};
