@@ -16,6 +16,7 @@ mod credential;
 mod credential_place;
 mod denials;
 mod duration;
+mod expiry_warning;
 mod find;
 mod fingerprint;
 mod fragment;
@@ -74,6 +75,7 @@ pub use credential::{
 };
 pub use credential_place::CredentialPlace;
 pub use denials::Denials;
+pub use expiry_warning::ExpiryWarning;
 pub use find::{NotFound, find};
 pub use fingerprint::Fingerprint;
 pub use fragment::{FragmentName, Fragments, RefusedFragment};
