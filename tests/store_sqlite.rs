@@ -9,10 +9,10 @@ use std::{
 };
 
 use doorward::{
-    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
+    domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
     store::{
-        Changes, Finds, Found, KeyFilter, KeyStore, MemberStore, OrganizationStore, ProjectStore,
-        SecretFilter, SecretStore, SessionStore, SqliteStore, StoreError, Version,
+        AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberStore, OrganizationStore,
+        ProjectStore, SecretFilter, SecretStore, SessionStore, SqliteStore, StoreError, Version,
     },
 };
 use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -86,7 +86,7 @@ fn record(number: u32) -> KeyRecord {
 async fn the_file_is_made_for_its_owner_alone() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     for name in ["keys.db", "keys.db-wal", "keys.db-shm"] {
         let file = std::fs::metadata(scene.folder.path().join(name)).expect("it is there");
         assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
@@ -122,7 +122,7 @@ async fn a_damaged_file_is_unavailable_and_not_empty() {
     let scene = Scene::new();
     let store = scene.open().await;
     let records: Vec<KeyRecord> = (0..500).map(record).collect();
-    store.insert(&records).await.expect("inserted");
+    store.insert(&records, &Author::on_the_store(0)).await.expect("inserted");
     store.close().await;
     let file = std::fs::OpenOptions::new().write(true).open(scene.path()).expect("it opens");
     let length = usize::try_from(file.metadata().expect("read").len()).expect("it is small");
@@ -170,7 +170,7 @@ async fn what_is_opened_as_it_is_stays_as_it_is() {
     std::fs::remove_file(scene.path()).expect("removed");
 
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let other = SqliteStore::open_as_it_is(&scene.path(), PATIENCE).await.expect("it opens");
     assert!(find(&other, 1).await.expect("found").record.is_some());
     other.try_to_write().await.expect("it could be written to");
@@ -202,16 +202,17 @@ async fn a_database_of_another_program_is_left_alone() {
 async fn a_lock_held_for_too_long_is_told_and_reading_goes_on() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let locked = "another process holds a lock on it for too long";
 
     let writer = scene.tamper("BEGIN IMMEDIATE").await;
-    let error = store.insert(&[record(2)]).await.expect_err("someone else is writing");
+    let error =
+        store.insert(&[record(2)], &Author::on_the_store(0)).await.expect_err("someone else is writing");
     assert!(error.to_string().ends_with(locked), "{error}");
     assert!(find(&store, 1).await.expect("an answer").record.is_some());
     scene.open().await.close().await;
     drop(writer);
-    store.insert(&[record(2)]).await.expect("the lock is gone");
+    store.insert(&[record(2)], &Author::on_the_store(0)).await.expect("the lock is gone");
     store.close().await;
 
     // In this mode of locking not even readers get in.
@@ -224,7 +225,7 @@ async fn a_lock_held_for_too_long_is_told_and_reading_goes_on() {
 async fn a_row_that_makes_no_sense_is_named() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     for (statement, complaint) in [
         ("UPDATE keys SET kind = 'master'", "column kind: expected `api_key` or `service_key`"),
         ("UPDATE keys SET kind = 'api_key', sources = '10.0.0.0/8 ten'", "column sources: "),
@@ -295,7 +296,7 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
         used: Timestamp::UNIX_EPOCH,
         ended: None,
     };
-    store.insert_session(&session).await.expect("inserted");
+    store.insert_session(&session, &Author::on_the_store(0)).await.expect("inserted");
     for (statement, complaint) in [
         ("UPDATE sessions SET memberships = '{}'", "column memberships: "),
         (
@@ -351,7 +352,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
     assert_eq!(changes.len(), 5);
     assert_eq!(store.organizations(None).await.expect("a list"), []);
     // Whoever has it open since before goes on reading, and new ones come after the old.
-    store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");
     let rows = sqlx::query("SELECT * FROM keys").fetch_all(&mut file).await.expect("read");
     assert_eq!(rows.len(), 5);
     let versions: Vec<i64> =
@@ -384,7 +385,7 @@ async fn many_open_a_fresh_file_at_once_and_all_succeed() {
             .collect();
         for (number, opened) in (0..).zip(opening) {
             let store = opened.await.expect("no panic").expect("it opens");
-            store.insert(&[record(number)]).await.expect("inserted");
+            store.insert(&[record(number)], &Author::on_the_store(0)).await.expect("inserted");
         }
     }
 }
@@ -393,13 +394,13 @@ async fn many_open_a_fresh_file_at_once_and_all_succeed() {
 async fn a_backup_put_back_under_an_open_store_is_read_at_once() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1), record(2)]).await.expect("inserted");
+    store.insert(&[record(1), record(2)], &Author::on_the_store(0)).await.expect("inserted");
 
     let backup = scene.folder.path().join("backup.db");
     let other = SqliteStore::open(&backup, PATIENCE).await.expect("it opens");
-    other.insert(&[record(1)]).await.expect("inserted");
+    other.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let id = record(1).id;
-    other.revoke(&id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    other.revoke(&id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");
     other.close().await;
     for leftover in ["keys.db-wal", "keys.db-shm"] {
         std::fs::remove_file(scene.folder.path().join(leftover)).expect("removed");
@@ -411,4 +412,22 @@ async fn a_backup_put_back_under_an_open_store_is_read_at_once() {
     assert!(find(&store, 2).await.expect("no error").record.is_none());
     assert_eq!(store.version().await.expect("no error"), found.version);
     assert_eq!(store.changes(found.version).await.expect("no error"), []);
+}
+
+#[tokio::test]
+async fn nothing_alters_the_audit_log() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
+    let before = store.audit(&AuditFilter::default()).await.expect("a list");
+    let mut file = scene.tamper("SELECT 1").await;
+    for statement in [
+        "UPDATE audit SET actor = 'nobody'",
+        "DELETE FROM audit",
+        "REPLACE INTO audit SELECT number, 0, 'nobody', role, origin, action, kind, id, NULL, '', NULL, NULL FROM audit",
+    ] {
+        let error = sqlx::raw_sql(statement).execute(&mut file).await.expect_err("it is refused");
+        assert!(error.to_string().contains("the audit log is not altered"), "{statement}: {error}");
+    }
+    assert_eq!(store.audit(&AuditFilter::default()).await.expect("a list"), before);
 }

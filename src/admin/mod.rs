@@ -8,6 +8,7 @@ pub(crate) mod json;
 mod keys;
 mod organizations;
 mod problem;
+mod record;
 mod secrets;
 mod sessions;
 

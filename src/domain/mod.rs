@@ -4,6 +4,7 @@
 
 mod administrator;
 mod api_key;
+mod author;
 mod clock;
 mod credential_status;
 mod denial;
@@ -24,6 +25,7 @@ pub use administrator::{Administrator, Reach, Role};
 pub use api_key::{
     CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
 };
+pub use author::{AuditRecord, Author, Request, RequestIdError};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
 pub use credential_status::CredentialStatus;
 pub use denial::{DenialReason, UNAVAILABLE};

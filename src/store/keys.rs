@@ -1,6 +1,6 @@
 //! Keeping keys.
 
-use crate::domain::{ApiName, KeyId, KeyRecord, Timestamp};
+use crate::domain::{ApiName, Author, KeyId, KeyRecord, Timestamp};
 
 use super::{Changes, Finds, StoreError};
 
@@ -12,7 +12,7 @@ pub struct KeyFilter {
 }
 
 /// Keeps key records, their times to the millisecond. A change is durable before it is acknowledged, and
-/// writes its mark into the change table within its own transaction.
+/// writes its mark into the change table and its records into the audit log within its own transaction.
 pub trait KeyStore: Finds<KeyRecord> + Changes {
     /// The key with this id.
     fn get(&self, id: &KeyId) -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
@@ -21,7 +21,18 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
     fn list(&self, filter: &KeyFilter) -> impl Future<Output = Result<Vec<KeyRecord>, StoreError>> + Send;
 
     /// Adds all these keys, or none of them.
-    fn insert(&self, records: &[KeyRecord]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn insert(
+        &self,
+        records: &[KeyRecord],
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Adds all these keys, which were made elsewhere, or none of them.
+    fn import(
+        &self,
+        records: &[KeyRecord],
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Adds the key that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
     /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot.
@@ -30,10 +41,15 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
         old: &KeyId,
         successor: &KeyRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Revokes a key at once and for ever; one that is revoked already stays as it was.
     /// Returns the record as it is now.
-    fn revoke(&self, id: &KeyId, at: Timestamp)
-    -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
+    fn revoke(
+        &self,
+        id: &KeyId,
+        at: Timestamp,
+        by: &Author,
+    ) -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
 }

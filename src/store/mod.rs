@@ -1,5 +1,6 @@
 //! Where records are kept: the traits, their implementations, and the cache in front of them.
 
+mod audit;
 mod cached;
 mod error;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use crate::domain::{
     KeyRecord, MemberRecord, OrganizationRecord, ProjectRecord, ProjectSecrets, SessionRecord,
 };
 
+pub(crate) use audit::Audited;
+pub use audit::{AuditFilter, AuditStore, Deed};
 pub use cached::{CachedStore, Inquiry};
 pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};

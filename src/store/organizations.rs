@@ -1,10 +1,10 @@
 //! Keeping organizations, the projects that they own, and who belongs to them.
 //!
 //! As with keys, a change is durable before it is acknowledged, and writes the marks of what it concerns into
-//! the change table within its own transaction.
+//! the change table and its records into the audit log within its own transaction. What stays as it was is no change.
 
 use crate::domain::{
-    ApiName, Entitlement, MemberRecord, OrganizationId, OrganizationRecord, PlanName, ProjectId,
+    ApiName, Author, Entitlement, MemberRecord, OrganizationId, OrganizationRecord, PlanName, ProjectId,
     ProjectRecord, ScopeSet, Timestamp, UserId,
 };
 
@@ -42,6 +42,7 @@ pub trait OrganizationStore: Finds<OrganizationRecord> + Changes {
     fn insert_organization(
         &self,
         record: &OrganizationRecord,
+        by: &Author,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The organization with this id.
@@ -61,6 +62,8 @@ pub trait OrganizationStore: Finds<OrganizationRecord> + Changes {
         &self,
         id: &OrganizationId,
         edits: &[OrganizationEdit],
+        at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
 
     /// Suspends an organization; one that is suspended already stays as it was. Returns the record as it is now.
@@ -68,19 +71,26 @@ pub trait OrganizationStore: Finds<OrganizationRecord> + Changes {
         &self,
         id: &OrganizationId,
         at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
 
     /// Ends the suspension of an organization, if it is suspended. Returns the record as it is now.
     fn resume_organization(
         &self,
         id: &OrganizationId,
+        at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
 }
 
 /// Keeps projects. A project stays with its organization.
 pub trait ProjectStore: Finds<ProjectRecord> + Changes {
     /// Adds a project. [`StoreError::NotFound`] if its organization is not there.
-    fn insert_project(&self, record: &ProjectRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn insert_project(
+        &self,
+        record: &ProjectRecord,
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The project with this id.
     fn project(&self, id: &ProjectId) -> impl Future<Output = Result<ProjectRecord, StoreError>> + Send;
@@ -95,20 +105,29 @@ pub trait ProjectStore: Finds<ProjectRecord> + Changes {
     fn remove_project(
         &self,
         id: &ProjectId,
+        at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<ProjectRecord, StoreError>> + Send;
 }
 
 /// Keeps who belongs to which organizations.
 pub trait MemberStore: Finds<MemberRecord> + Changes {
-    /// Makes somebody a member, or changes for which APIs and with which scopes they are one.
-    /// [`StoreError::NotFound`] if the organization is not there.
-    fn put_member(&self, member: &Member) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Makes somebody a member, or changes for which APIs and with which scopes they are one. Returns what their
+    /// membership was before. [`StoreError::NotFound`] if the organization is not there.
+    fn put_member(
+        &self,
+        member: &Member,
+        at: Timestamp,
+        by: &Author,
+    ) -> impl Future<Output = Result<Option<Member>, StoreError>> + Send;
 
     /// Ends a membership, and returns what it was.
     fn remove_member(
         &self,
         user: &UserId,
         organization: &OrganizationId,
+        at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<Member, StoreError>> + Send;
 
     /// The members of an organization, by the ids of the users.

@@ -1,7 +1,7 @@
 //! Keeping the secrets with which projects sign.
 
 use crate::domain::{
-    ApiName, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
+    ApiName, Author, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
 };
 
 use super::{Changes, Finds, StoreError};
@@ -20,11 +20,16 @@ pub struct SecretFilter {
 }
 
 /// Keeps sealed secrets, their times to the millisecond. As with keys, a change is durable before it is
-/// acknowledged, and writes its mark into the change table within its own transaction.
+/// acknowledged, and writes its mark into the change table and its records into the audit log within its own
+/// transaction.
 pub trait SecretStore: Finds<ProjectSecrets> + Changes {
     /// Adds a secret. [`StoreError::TwoSecretsActive`] if more than [`ACTIVE_SECRETS_MAX`] of its project would
     /// be active for its API when it is created.
-    fn insert_secret(&self, record: &SecretRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn insert_secret(
+        &self,
+        record: &SecretRecord,
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The secret with this id.
     fn secret(&self, id: &SecretId) -> impl Future<Output = Result<SecretRecord, StoreError>> + Send;
@@ -43,6 +48,7 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
         old: &SecretId,
         successor: &SecretRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Revokes a secret at once and for ever; one that is revoked already stays as it was.
@@ -51,6 +57,7 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
         &self,
         id: &SecretId,
         at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<SecretRecord, StoreError>> + Send;
 
     /// Puts `new` in the place of `expected`, the same secret under another sealing key. Returns whether it did:
@@ -60,6 +67,8 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
         id: &SecretId,
         expected: &SealedSecret,
         new: &SealedSecret,
+        at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// All secrets that are sealed under another key than this one, oldest first.

@@ -1,6 +1,6 @@
 //! Keeping sessions.
 
-use crate::domain::{ApiName, CredentialHash, SessionId, SessionRecord, Timestamp, UserId};
+use crate::domain::{ApiName, Author, CredentialHash, SessionId, SessionRecord, Timestamp, UserId};
 
 use super::{Changes, Finds, StoreError};
 
@@ -14,11 +14,15 @@ pub struct SessionFilter {
 }
 
 /// Keeps sessions, their times and idle spans to the millisecond. As with keys, a change is durable before it
-/// is acknowledged, and writes its mark into the change table within its own transaction; two that refuse
-/// nobody and admit nobody write none, and say so.
+/// is acknowledged, and writes its mark into the change table and its records into the audit log within its own
+/// transaction; two that refuse nobody and admit nobody write neither, and say so.
 pub trait SessionStore: Finds<SessionRecord> + Changes {
     /// Adds a session.
-    fn insert_session(&self, record: &SessionRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn insert_session(
+        &self,
+        record: &SessionRecord,
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The session with this id.
     fn session(&self, id: &SessionId) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
@@ -34,14 +38,16 @@ pub trait SessionStore: Finds<SessionRecord> + Changes {
         &self,
         id: &SessionId,
         at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
 
-    /// Ends all sessions of a user that are neither ended nor expired at `at`. Returns how many.
+    /// Ends all sessions of a user that are neither ended nor expired at `at`. Returns them as they are now.
     fn end_sessions_of(
         &self,
         user: &UserId,
         at: Timestamp,
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+        by: &Author,
+    ) -> impl Future<Output = Result<Vec<SessionRecord>, StoreError>> + Send;
 
     /// Notes when the sessions with these hashes were used, unless a later use is noted, or they are gone: all
     /// of them, or none. It writes no change: what is remembered elsewhere stays as good as it was.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use doorward::{
     check::{Checker, Policy},
     config::Config,
-    domain::{Clock, ManualClock, Membership, SessionId, SessionRecord, Timestamp},
+    domain::{Author, Clock, ManualClock, Membership, SessionId, SessionRecord, Timestamp},
     store::{CachedStore, SessionFilter, SessionStore, SqliteStore},
 };
 
@@ -152,11 +152,18 @@ async fn a_session_that_is_ended_is_refused_after_the_next_poll() {
         door.settles(mine(token), "allowed").await;
     }
     let id: SessionId = "session_0".parse().expect("an id");
-    door.store.end_session(&id, door.clock.now()).await.expect("ended");
+    door.store.end_session(&id, door.clock.now(), &Author::on_the_store(0)).await.expect("ended");
     door.settles(mine(&one), "credential_invalid").await;
     door.settles(mine(&two), "allowed").await;
     let user = "ada".parse().expect("an id");
-    assert_eq!(door.store.end_sessions_of(&user, door.clock.now()).await.expect("ended"), 1);
+    assert_eq!(
+        door.store
+            .end_sessions_of(&user, door.clock.now(), &Author::on_the_store(0))
+            .await
+            .expect("ended")
+            .len(),
+        1
+    );
     door.settles(mine(&two), "credential_invalid").await;
     door.settles(mine(&other), "allowed").await;
 }

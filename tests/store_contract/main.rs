@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what went wrong by ending")]
 
 mod anything;
+mod audit;
 mod changing;
 mod members;
 mod organizations;
@@ -16,23 +17,30 @@ use std::time::Duration;
 
 use doorward::{
     domain::{
-        ApiName, CredentialHash, KeyId, KeyKind, KeyRecord, Membership, OrganizationId, OrganizationRecord,
-        ProjectRecord, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
+        ApiName, Author, CredentialHash, KeyId, KeyKind, KeyRecord, Membership, OrganizationId,
+        OrganizationRecord, ProjectRecord, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
     },
     store::{
-        Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore, ProjectStore,
-        SecretStore, SessionStore, SqliteStore, Version,
+        AuditStore, Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore,
+        ProjectStore, SecretStore, SessionStore, SqliteStore, Version,
     },
 };
 
 /// All that is promised of a store.
 trait Store:
-    KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + Clone
+    KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + AuditStore + Clone
 {
 }
 
 impl<S> Store for S where
-    S: KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + Clone
+    S: KeyStore
+        + OrganizationStore
+        + ProjectStore
+        + MemberStore
+        + SessionStore
+        + SecretStore
+        + AuditStore
+        + Clone
 {
 }
 
@@ -106,6 +114,11 @@ macro_rules! contract {
             secrets::a_secret_is_sealed_anew_unless_it_was_already
             surviving::two_handles_see_one_store_and_a_reader_misses_no_change
             surviving::a_closed_store_keeps_everything
+            audit::a_record_says_who_did_what_to_what
+            audit::every_change_of_every_record_is_told_once
+            audit::what_is_sealed_or_hashed_is_not_told
+            audit::what_is_refused_is_not_told
+            audit::the_log_is_filtered_and_latest_first
             anything::naughty_texts_come_back_as_they_were
             anything::naughty_organizations_come_back_as_they_were
             anything::naughty_sessions_and_secrets_come_back_as_they_were
@@ -225,6 +238,10 @@ fn scopes(names: &[&str]) -> ScopeSet {
 
 fn id(text: &str) -> KeyId {
     text.parse().expect("an id")
+}
+
+fn by() -> Author {
+    Author::on_the_store(0)
 }
 
 fn at(second: i64) -> Timestamp {

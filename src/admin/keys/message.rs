@@ -70,7 +70,9 @@ mod tests {
                 "scopes": ["read"],
                 "sources": [],
                 "status": "active",
-                "created": "1970-01-01T00:00:00Z"
+                "created": "1970-01-01T00:00:00Z",
+                "labels": {},
+                "uses": 0
             })
         );
     }

@@ -12,9 +12,9 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
-    admin::field,
+    admin::{field, record::changed},
     config::{Api, Plans},
-    domain::{Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
+    domain::{Author, Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
     store::{KeyFilter, KeyStore, StoreError, UniqueField},
 };
 
@@ -51,7 +51,12 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Invalid`] with everything that the configuration does not allow, or [`KeyError::Store`].
-    pub async fn create(&self, wanted: NewKey, rng: &mut impl CryptoRng) -> Result<Issued, KeyError> {
+    pub async fn create(
+        &self,
+        wanted: NewKey,
+        rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<Issued, KeyError> {
         let now = self.now();
         let problems = wanted.problems(self.apis, self.plans, now);
         if !problems.is_empty() {
@@ -62,7 +67,8 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         let key = PlainKey::generate(prefix, rng);
         let record =
             wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now, self.apis)?;
-        self.store.insert(slice::from_ref(&record)).await?;
+        self.store.insert(slice::from_ref(&record), by).await?;
+        changed("create", &record, by);
         Ok(Issued { key, record })
     }
 
@@ -79,6 +85,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         id: &KeyId,
         overlap: Duration,
         rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<Issued, KeyError> {
         let now = self.now();
         let overlap_ends = field::overlap_ends(now, overlap)?;
@@ -95,14 +102,19 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             hint: key.hint(prefix),
             created: now,
             rotated_from: Some(old.id.clone()),
-            ..old
+            ..old.clone()
         };
-        match self.store.rotate(id, &record, overlap_ends).await {
+        match self.store.rotate(id, &record, overlap_ends, by).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             Err(StoreError::Revoked(_)) => {
                 Err(KeyError::Ended { id: id.clone(), status: CredentialStatus::Revoked })
             }
-            rotated => Ok(rotated.map(|()| Issued { key, record })?),
+            rotated => {
+                rotated?;
+                changed("rotate", &old, by);
+                changed("create", &record, by);
+                Ok(Issued { key, record })
+            }
         }
     }
 
@@ -111,8 +123,13 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Store`], also where no key has this id.
-    pub async fn revoke(&self, id: &KeyId) -> Result<KeyRecord, KeyError> {
-        Ok(self.store.revoke(id, self.now()).await?)
+    pub async fn revoke(&self, id: &KeyId, by: &Author) -> Result<KeyRecord, KeyError> {
+        let now = self.now();
+        let record = self.store.revoke(id, now, by).await?;
+        if record.revoked == Some(now) {
+            changed("revoke", &record, by);
+        }
+        Ok(record)
     }
 
     /// What is known of a key.

@@ -1,8 +1,8 @@
 //! The members of organizations.
 
 use crate::{
-    admin::field,
-    domain::{ApiName, OrganizationId, Scope, UserId},
+    admin::{field, record::changed},
+    domain::{ApiName, Author, OrganizationId, Scope, UserId},
     store::{Member, MemberStore, OrganizationStore},
 };
 
@@ -28,7 +28,7 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
     ///
     /// [`OrganizationError::Invalid`] with everything that the configuration does not allow, or
     /// [`OrganizationError::Store`], also where there is no such organization.
-    pub async fn put_member(&self, wanted: NewMember) -> Result<Member, OrganizationError> {
+    pub async fn put_member(&self, wanted: NewMember, by: &Author) -> Result<Member, OrganizationError> {
         let scopes = wanted.scopes.iter().map(|scope| ("scopes", scope.as_str()));
         let fields = std::iter::once(("user", wanted.user.as_str())).chain(scopes);
         let mut problems = Vec::new();
@@ -41,7 +41,11 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
             apis: wanted.apis,
             scopes: field::scope_set(wanted.scopes)?,
         };
-        self.store.put_member(&member).await?;
+        match self.store.put_member(&member, self.now(), by).await? {
+            Some(before) if before == member => {}
+            Some(_) => changed("update", &member, by),
+            None => changed("create", &member, by),
+        }
         Ok(member)
     }
 
@@ -73,7 +77,10 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
         &self,
         user: &UserId,
         organization: &OrganizationId,
+        by: &Author,
     ) -> Result<Member, OrganizationError> {
-        Ok(self.store.remove_member(user, organization).await?)
+        let member = self.store.remove_member(user, organization, self.now(), by).await?;
+        changed("remove", &member, by);
+        Ok(member)
     }
 }

@@ -1,8 +1,8 @@
 //! The projects of organizations.
 
 use crate::{
-    admin::field,
-    domain::{ApiName, OrganizationId, ProjectId, ProjectRecord},
+    admin::{field, record::changed},
+    domain::{ApiName, Author, OrganizationId, ProjectId, ProjectRecord},
     store::{OrganizationStore, ProjectStore},
 };
 
@@ -28,7 +28,11 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
     ///
     /// [`OrganizationError::Invalid`] with everything that the configuration does not allow, or
     /// [`OrganizationError::Store`], also where there is no such organization or the id is taken.
-    pub async fn create_project(&self, wanted: NewProject) -> Result<ProjectRecord, OrganizationError> {
+    pub async fn create_project(
+        &self,
+        wanted: NewProject,
+        by: &Author,
+    ) -> Result<ProjectRecord, OrganizationError> {
         let mut problems = Vec::new();
         problems.extend(field::name_problem(&wanted.name));
         problems.extend(field::api_problems(self.apis, &wanted.apis));
@@ -42,7 +46,8 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
             organization: wanted.organization,
             created: self.now(),
         };
-        self.store.insert_project(&record).await?;
+        self.store.insert_project(&record, by).await?;
+        changed("create", &record, by);
         Ok(record)
     }
 
@@ -64,7 +69,13 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
     /// # Errors
     ///
     /// [`OrganizationError::Store`], also where no project has this id.
-    pub async fn remove_project(&self, id: &ProjectId) -> Result<ProjectRecord, OrganizationError> {
-        Ok(self.store.remove_project(id).await?)
+    pub async fn remove_project(
+        &self,
+        id: &ProjectId,
+        by: &Author,
+    ) -> Result<ProjectRecord, OrganizationError> {
+        let record = self.store.remove_project(id, self.now(), by).await?;
+        changed("remove", &record, by);
+        Ok(record)
     }
 }

@@ -11,13 +11,17 @@ use rand::CryptoRng;
 use secrecy::ExposeSecret;
 
 use crate::{
-    admin::{Problem, field, problem::quoted},
+    admin::{Problem, field, problem::quoted, record::changed},
     config::{Api, CredentialRule, Sealing},
     domain::{
-        ApiName, Clock, CredentialStatus, OpenError, OrganizationId, PlainSecret, ProjectId, SealedSecret,
-        SealingKeyId, SealingKeys, SecretId, SecretOwner, SecretRecord, Timestamp, to_the_millisecond,
+        ApiName, Author, Clock, CredentialStatus, OpenError, OrganizationId, PlainSecret, ProjectId,
+        SealedSecret, SealingKeyId, SealingKeys, SecretId, SecretOwner, SecretRecord, Timestamp,
+        to_the_millisecond,
     },
-    store::{ProjectStore, SecretFilter, SecretStore, StoreError, UniqueField},
+    store::{
+        AuditStore, Audited, Deed, ProjectStore, RecordKind, SecretFilter, SecretStore, StoreError,
+        UniqueField,
+    },
 };
 
 pub use error::SecretError;
@@ -66,7 +70,7 @@ pub struct Resealed {
     pub left: Vec<(SecretId, OpenError)>,
 }
 
-impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
+impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
     /// Manages the secrets of `apis` in `store`, sealed under the keys of `sealing`.
     #[must_use]
     pub fn new(store: &'a S, apis: &'a [Api], sealing: Option<&'a Sealing>, clock: &'a dyn Clock) -> Self {
@@ -83,6 +87,7 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         &self,
         wanted: NewSecret,
         rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<IssuedSecret, SecretError> {
         let now = self.now();
         let mut problems = Vec::new();
@@ -110,7 +115,8 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
             revoked: None,
             rotated_from: None,
         };
-        self.store.insert_secret(&record).await?;
+        self.store.insert_secret(&record, by).await?;
+        changed("create", &record, by);
         Ok(IssuedSecret { secret, record })
     }
 
@@ -127,6 +133,7 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         id: &SecretId,
         overlap: Duration,
         rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<IssuedSecret, SecretError> {
         let now = self.now();
         let overlap_ends = field::overlap_ends(now, overlap)?;
@@ -144,12 +151,17 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         let sealed = self.seal(&secret, owner, rng)?;
         let record =
             SecretRecord { id, sealed, created: now, rotated_from: Some(old.id.clone()), ..old.clone() };
-        match self.store.rotate_secret(&old.id, &record, overlap_ends).await {
+        match self.store.rotate_secret(&old.id, &record, overlap_ends, by).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(SecretError::Replaced(old.id)),
             Err(StoreError::Revoked(_)) => {
                 Err(SecretError::Ended { id: old.id, status: CredentialStatus::Revoked })
             }
-            rotated => Ok(rotated.map(|()| IssuedSecret { secret, record })?),
+            rotated => {
+                rotated?;
+                changed("rotate", &old, by);
+                changed("create", &record, by);
+                Ok(IssuedSecret { secret, record })
+            }
         }
     }
 
@@ -158,8 +170,13 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
     /// # Errors
     ///
     /// [`SecretError::Store`], also where no secret has this id.
-    pub async fn revoke(&self, id: &SecretId) -> Result<SecretRecord, SecretError> {
-        Ok(self.store.revoke_secret(id, self.now()).await?)
+    pub async fn revoke(&self, id: &SecretId, by: &Author) -> Result<SecretRecord, SecretError> {
+        let now = self.now();
+        let record = self.store.revoke_secret(id, now, by).await?;
+        if record.revoked == Some(now) {
+            changed("revoke", &record, by);
+        }
+        Ok(record)
     }
 
     /// What is known of a secret.
@@ -183,20 +200,24 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         Ok(self.store.secrets(filter).await?)
     }
 
-    /// Reads a secret back, whether it is good still or not.
+    /// Reads a secret back, whether it is good still or not, and notes that in the audit log first.
     ///
     /// # Errors
     ///
     /// [`SecretError::Open`] if it is sealed under a key that is not configured, or is damaged;
     /// [`SecretError::NoSealing`], or [`SecretError::Store`], also where no secret has this id.
-    pub async fn reveal(&self, id: &SecretId) -> Result<IssuedSecret, SecretError> {
+    pub async fn reveal(&self, id: &SecretId, by: &Author) -> Result<IssuedSecret, SecretError> {
         let record = self.store.secret(id).await?;
         let opened = self.keys()?.open(&record.sealed, record.owner());
         let opened = opened.map_err(|error| SecretError::Open { id: record.id.clone(), error })?;
         let text = std::str::from_utf8(opened.expose_secret()).ok();
         let secret = text.and_then(|text| PlainSecret::from_elsewhere(text.into()).ok());
         match secret {
-            Some(secret) => Ok(IssuedSecret { secret, record }),
+            Some(secret) => {
+                self.store.note(&revelation(&record, self.now()), by).await?;
+                changed("reveal", &record, by);
+                Ok(IssuedSecret { secret, record })
+            }
             None => Err(SecretError::NoText(record.id)),
         }
     }
@@ -212,6 +233,7 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         &self,
         rng: &mut impl CryptoRng,
         mut progress: impl FnMut(usize, usize),
+        by: &Author,
     ) -> Result<Resealed, SecretError> {
         let keys = self.keys()?;
         let records = self.store.secrets_not_sealed_under(keys.current()).await?;
@@ -220,7 +242,8 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
             match keys.open(&record.sealed, record.owner()) {
                 Ok(secret) => {
                     let new = keys.seal(secret.expose_secret(), record.owner(), rng)?;
-                    if self.store.reseal(&record.id, &record.sealed, &new).await? {
+                    if self.store.reseal(&record.id, &record.sealed, &new, self.now(), by).await? {
+                        changed("reseal", record, by);
                         resealed.count += 1;
                     }
                 }
@@ -272,6 +295,18 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
 
     fn now(&self) -> Timestamp {
         to_the_millisecond(self.clock.now())
+    }
+}
+
+/// That a secret is told in clear.
+fn revelation(record: &SecretRecord, at: Timestamp) -> Deed<'_> {
+    Deed {
+        at,
+        action: "secret.reveal",
+        kind: RecordKind::Secret,
+        id: record.id(),
+        organization: record.organization(),
+        apis: record.apis(),
     }
 }
 

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     config::Config,
-    domain::{ManualClock, OrganizationRecord, ProjectRecord, parse_moment},
+    domain::{Author, ManualClock, OrganizationRecord, ProjectRecord, parse_moment},
     store::{OrganizationStore, SqliteStore},
 };
 
@@ -41,23 +41,32 @@ impl Scene {
 
     async fn create(&mut self, wanted: NewSecret) -> Result<IssuedSecret, SecretError> {
         let mut rng = StdRng::from_rng(&mut self.rng);
-        self.secrets().create(wanted, &mut rng).await
+        self.secrets().create(wanted, &mut rng, &Author::on_the_store(0)).await
     }
 
     async fn rotate(&mut self, id: &SecretId, overlap: Duration) -> Result<IssuedSecret, SecretError> {
         let mut rng = StdRng::from_rng(&mut self.rng);
-        self.secrets().rotate(id, overlap, &mut rng).await
+        self.secrets().rotate(id, overlap, &mut rng, &Author::on_the_store(0)).await
     }
 
     async fn reseal(&mut self) -> (Resealed, Vec<(usize, usize)>) {
         let mut rng = StdRng::from_rng(&mut self.rng);
         let mut told = Vec::new();
-        let resealed = self.secrets().reseal(&mut rng, |done, all| told.push((done, all))).await;
+        let resealed = self
+            .secrets()
+            .reseal(&mut rng, |done, all| told.push((done, all)), &Author::on_the_store(0))
+            .await;
         (resealed.expect("no error"), told)
     }
 
     async fn revealed(&self, id: &SecretId) -> String {
-        self.secrets().reveal(id).await.expect("it opens").secret.expose().to_owned()
+        self.secrets()
+            .reveal(id, &Author::on_the_store(0))
+            .await
+            .expect("it opens")
+            .secret
+            .expose()
+            .to_owned()
     }
 }
 
@@ -155,7 +164,7 @@ async fn a_project_has_one_organization() {
         suspended: None,
         created: first.record.created,
     };
-    scene.store.insert_organization(&globex).await.expect("a new organization");
+    scene.store.insert_organization(&globex, &Author::on_the_store(0)).await.expect("a new organization");
     let project = ProjectRecord {
         id: "gemini".parse().expect("an id"),
         name: "Gemini".to_owned(),
@@ -163,7 +172,7 @@ async fn a_project_has_one_organization() {
         organization: globex.id,
         created: globex.created,
     };
-    scene.store.insert_project(&project).await.expect("a new project");
+    scene.store.insert_project(&project, &Author::on_the_store(0)).await.expect("a new project");
     let expected = "organization: found \"acme\", expected \"globex\", which owns the project";
     assert_eq!(complaint(&mut scene, wanted("gemini")).await, expected, "the project itself says so");
     let good = NewSecret { organization: project.organization, ..wanted("gemini") };
@@ -201,7 +210,7 @@ async fn a_rotation_leaves_both_active_for_the_overlap() {
 async fn a_revoked_secret_is_replaced_by_a_new_one_only() {
     let mut scene = Scene::new().await;
     let id = scene.create(wanted("apollo")).await.expect("created").record.id;
-    let revoked = scene.secrets().revoke(&id).await.expect("revoked");
+    let revoked = scene.secrets().revoke(&id, &Author::on_the_store(0)).await.expect("revoked");
     assert_eq!(revoked.revoked, parse_moment("2030-01-01").ok());
     let status = CredentialStatus::Revoked;
     let refused = scene.rotate(&id, DAY).await;
@@ -228,7 +237,19 @@ async fn sealing_anew_is_done_once_and_goes_on_where_it_was_interrupted() {
     let (keys, first) = (&scene.config.sealing.as_ref().expect("keys").keys, &issued[0]);
     let bytes = first.secret.expose().as_bytes();
     let sealed = keys.seal(bytes, first.record.owner(), &mut StdRng::seed_from_u64(1)).expect("sealed");
-    assert!(scene.store.reseal(&first.record.id, &first.record.sealed, &sealed).await.expect("no error"));
+    assert!(
+        scene
+            .store
+            .reseal(
+                &first.record.id,
+                &first.record.sealed,
+                &sealed,
+                Timestamp::UNIX_EPOCH,
+                &Author::on_the_store(0)
+            )
+            .await
+            .expect("no error")
+    );
     let (resealed, told) = scene.reseal().await;
     assert_eq!((resealed.key.as_str(), resealed.count, resealed.left.len()), ("k2", 2, 0));
     assert_eq!(told, [(1, 2), (2, 2)]);
@@ -250,8 +271,9 @@ async fn what_cannot_be_opened_is_told_and_keeps_nothing_else_from_being_sealed(
         sealed: SealedSecret { key: "k0".parse().expect("a name"), ..good.sealed.clone() },
         ..good.clone()
     };
-    scene.store.insert_secret(&lost).await.expect("inserted");
-    let error = scene.secrets().reveal(&lost.id).await.expect_err("its key is lost");
+    scene.store.insert_secret(&lost, &Author::on_the_store(0)).await.expect("inserted");
+    let error =
+        scene.secrets().reveal(&lost.id, &Author::on_the_store(0)).await.expect_err("its key is lost");
     assert_eq!(
         error.to_string(),
         "the secret secret_lost cannot be read back: its sealing key `k0` is not configured"

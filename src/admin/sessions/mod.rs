@@ -11,13 +11,14 @@ use rand::CryptoRng;
 
 use crate::{
     config::Api,
-    domain::{Clock, SessionId, SessionRecord, SessionToken, Timestamp, UserId, to_the_millisecond},
+    domain::{Author, Clock, SessionId, SessionRecord, SessionToken, Timestamp, UserId, to_the_millisecond},
     store::{SessionFilter, SessionStore, StoreError},
 };
 
 use super::{
     field,
     problem::{Problem, lines},
+    record::changed,
 };
 
 pub use new_session::NewSession;
@@ -73,6 +74,7 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
         &self,
         wanted: NewSession,
         rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<IssuedSession, SessionError> {
         let problems = wanted.problems(self.apis);
         if !problems.is_empty() {
@@ -87,7 +89,8 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
             (Some(token), hash)
         };
         let record = wanted.into_record(id, hash, self.now())?;
-        self.store.insert_session(&record).await?;
+        self.store.insert_session(&record, by).await?;
+        changed("create", &record, by);
         Ok(IssuedSession { token, record })
     }
 
@@ -117,8 +120,13 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
     /// # Errors
     ///
     /// [`SessionError::Store`], also where no session has this id.
-    pub async fn end(&self, id: &SessionId) -> Result<SessionRecord, SessionError> {
-        Ok(self.store.end_session(id, self.now()).await?)
+    pub async fn end(&self, id: &SessionId, by: &Author) -> Result<SessionRecord, SessionError> {
+        let now = self.now();
+        let record = self.store.end_session(id, now, by).await?;
+        if record.ended == Some(now) {
+            changed("end", &record, by);
+        }
+        Ok(record)
     }
 
     /// Ends all sessions of a user that are neither ended nor expired. Returns how many.
@@ -126,8 +134,12 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
     /// # Errors
     ///
     /// [`SessionError::Store`].
-    pub async fn end_all(&self, user: &UserId) -> Result<u64, SessionError> {
-        Ok(self.store.end_sessions_of(user, self.now()).await?)
+    pub async fn end_all(&self, user: &UserId, by: &Author) -> Result<usize, SessionError> {
+        let ended = self.store.end_sessions_of(user, self.now(), by).await?;
+        for record in &ended {
+            changed("end", record, by);
+        }
+        Ok(ended.len())
     }
 
     /// Removes the sessions that were ended or expired longer ago than this. Returns how many.

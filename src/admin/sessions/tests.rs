@@ -5,8 +5,8 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{
-        ApiName, CredentialHash, ManualClock, Membership, PlainKey, ScopeSet, is_well_formed_session_token,
-        parse_moment,
+        ApiName, Author, CredentialHash, ManualClock, Membership, PlainKey, ScopeSet,
+        is_well_formed_session_token, parse_moment,
     },
     store::{Finds, SqliteStore},
 };
@@ -43,7 +43,9 @@ impl Scene {
     }
 
     async fn create(&mut self, wanted: NewSession) -> Result<IssuedSession, SessionError> {
-        Sessions::new(&self.store, &self.apis, &self.clock).create(wanted, &mut self.rng).await
+        Sessions::new(&self.store, &self.apis, &self.clock)
+            .create(wanted, &mut self.rng, &Author::on_the_store(0))
+            .await
     }
 
     /// What is said about a session that cannot be made.
@@ -194,14 +196,17 @@ async fn sessions_are_listed_ended_and_removed() {
 
     let ended = SessionRecord { ended: Some(moment("2030-01-01")), ..third };
     for _ in 0..2 {
-        assert_eq!(sessions.end(&ended.id).await.expect("ended"), ended);
+        assert_eq!(sessions.end(&ended.id, &Author::on_the_store(0)).await.expect("ended"), ended);
         scene.clock.advance(3_600);
     }
-    let missing = sessions.end(&"session_0".parse().expect("an id")).await.expect_err("there is none");
+    let missing = sessions
+        .end(&"session_0".parse().expect("an id"), &Author::on_the_store(0))
+        .await
+        .expect_err("there is none");
     assert_eq!(missing.to_string(), "no session has this id");
     scene.clock.advance(86_400);
     assert_eq!(
-        sessions.end_all(&"ada".parse().expect("an id")).await.expect("ended"),
+        sessions.end_all(&"ada".parse().expect("an id"), &Author::on_the_store(0)).await.expect("ended"),
         1,
         "one is good still"
     );

@@ -20,7 +20,10 @@ use crate::{
     store::{KeyFilter, KeyStore},
 };
 
-use super::{Exit, Failure, block_on, print, randomness, store::with_store};
+use super::{
+    Exit, Failure, block_on, print, randomness,
+    store::{author, with_store},
+};
 
 use self::{
     answer::Answer,
@@ -76,7 +79,7 @@ async fn carry_out<S: KeyStore>(
 ) -> Result<Answer, Failure> {
     Ok(match action {
         Action::Create(arguments) => {
-            let Issued { key, record } = keys.create(wanted(arguments, now)?, rng).await?;
+            let Issued { key, record } = keys.create(wanted(arguments, now)?, rng, &author()).await?;
             Answer::Issued { key, record, old_ends: None }
         }
         Action::List { api, older_than } => {
@@ -86,7 +89,7 @@ async fn carry_out<S: KeyStore>(
         }
         Action::Get { id } => Answer::Key(keys.get(&id).await?),
         Action::Rotate { id, overlap } => {
-            let Issued { key, record } = keys.rotate(&id, overlap, rng).await?;
+            let Issued { key, record } = keys.rotate(&id, overlap, rng, &author()).await?;
             Answer::Issued {
                 key,
                 record,
@@ -94,7 +97,7 @@ async fn carry_out<S: KeyStore>(
                 old_ends: keys.get(&id).await.ok().and_then(|old| old.expires),
             }
         }
-        Action::Revoke { id } => Answer::Revoked(keys.revoke(&id).await?),
+        Action::Revoke { id } => Answer::Revoked(keys.revoke(&id, &author()).await?),
         Action::Import { file } => Answer::Imported(import(&file, keys, rng).await?),
     })
 }
@@ -122,10 +125,10 @@ async fn import<S: KeyStore>(
     rng: &mut impl CryptoRng,
 ) -> Result<usize, Failure> {
     if file == Path::new("-") {
-        return Ok(keys.import(BufReader::new(io::stdin()), rng).await?);
+        return Ok(keys.import(BufReader::new(io::stdin()), rng, &author()).await?);
     }
     let opened = File::open(file).map_err(|error| {
         Failure::new(Exit::Usage, format!("{} cannot be opened: {error}", file.display()))
     })?;
-    Ok(keys.import(BufReader::new(opened), rng).await?)
+    Ok(keys.import(BufReader::new(opened), rng, &author()).await?)
 }

@@ -19,7 +19,7 @@ pub(super) enum Answer {
     List(Vec<SessionRecord>),
     Session(SessionRecord),
     Ended(SessionRecord),
-    AllEnded { user: UserId, count: u64 },
+    AllEnded { user: UserId, count: usize },
     Pruned(u64),
 }
 

@@ -3,12 +3,15 @@
 use sqlx::SqliteConnection;
 
 use crate::{
-    domain::{ApiName, CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Timestamp},
+    domain::{
+        ApiName, Author, CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Timestamp,
+    },
     store::{Finds, Found, KeyFilter, KeyStore, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored, spaced},
     snapshot,
 };
@@ -76,7 +79,13 @@ fn by_id(id: &KeyId) -> Statement<'_> {
 }
 
 impl SqliteStore {
-    async fn add_key(&self, record: &KeyRecord, change: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn add_key(
+        &self,
+        record: &KeyRecord,
+        verb: &'static str,
+        by: &Author,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
         if record.lineage != record.id {
             let lineage = sqlx::query("INSERT INTO lineages (id, lineage) VALUES (?1, ?2)")
@@ -84,7 +93,23 @@ impl SqliteStore {
                 .bind(record.lineage.as_str());
             self.run(lineage, change).await?;
         }
+        let turn = Turn { verb, at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, change).await?;
         self.note::<KeyRecord>(&record.hash, change).await
+    }
+
+    /// Adds all these keys, or none of them.
+    async fn add_keys(
+        &self,
+        records: &[KeyRecord],
+        verb: &'static str,
+        by: &Author,
+    ) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        for record in records {
+            self.add_key(record, verb, by, &mut change).await?;
+        }
+        self.commit(change).await
     }
 }
 
@@ -112,12 +137,12 @@ impl KeyStore for SqliteStore {
         self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
     }
 
-    async fn insert(&self, records: &[KeyRecord]) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
-        for record in records {
-            self.add_key(record, &mut change).await?;
-        }
-        self.commit(change).await
+    async fn insert(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
+        self.add_keys(records, "create", by).await
+    }
+
+    async fn import(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
+        self.add_keys(records, "import", by).await
     }
 
     async fn rotate(
@@ -125,6 +150,7 @@ impl KeyStore for SqliteStore {
         old: &KeyId,
         successor: &KeyRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         let before: KeyRecord = self.one(by_id(old), &mut *change).await?;
@@ -135,12 +161,15 @@ impl KeyStore for SqliteStore {
             .bind(old.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
+        let after = self.one(by_id(old), &mut *change).await?;
+        let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
-        self.add_key(successor, &mut change).await?;
+        self.add_key(successor, "create", by, &mut change).await?;
         self.commit(change).await
     }
 
-    async fn revoke(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
+    async fn revoke(&self, id: &KeyId, at: Timestamp, by: &Author) -> Result<KeyRecord, StoreError> {
         let mut change = self.begin().await?;
         let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
         if before.revoked.is_some() {
@@ -152,6 +181,8 @@ impl KeyStore for SqliteStore {
         self.run(revoking, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
         let after = self.one(by_id(id), &mut *change).await?;
+        let turn = Turn { verb: "revoke", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
     }

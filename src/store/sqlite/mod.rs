@@ -8,6 +8,7 @@
 //!
 //! The file must lie on a local disk: WAL does not work over network file systems.
 
+mod audit;
 mod columns;
 mod failure;
 mod identity;
@@ -17,6 +18,7 @@ mod open;
 mod organizations;
 mod projects;
 mod secrets;
+mod selection;
 mod sessions;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -141,6 +143,16 @@ impl SqliteStore {
     /// All records that a statement selects.
     async fn all<T: Stored>(&self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         let rows = statement.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        rows.iter().map(columns::read).collect()
+    }
+
+    /// The same, as a change finds them.
+    async fn all_within<T: Stored>(
+        &self,
+        statement: Statement<'_>,
+        change: &mut SqliteConnection,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = statement.fetch_all(change).await.map_err(|error| self.failed(error))?;
         rows.iter().map(columns::read).collect()
     }
 

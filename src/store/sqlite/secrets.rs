@@ -4,13 +4,15 @@ use sqlx::SqliteConnection;
 
 use crate::{
     domain::{
-        ApiName, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
+        ApiName, Author, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord,
+        Timestamp,
     },
     store::{ACTIVE_SECRETS_MAX, Finds, Found, RecordKind, SecretFilter, SecretStore, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored},
     snapshot,
 };
@@ -59,6 +61,7 @@ impl SqliteStore {
     async fn add_secret(
         &self,
         record: &SecretRecord,
+        by: &Author,
         change: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
@@ -75,6 +78,8 @@ impl SqliteStore {
         if active > ACTIVE_SECRETS_MAX {
             return Err(StoreError::TwoSecretsActive);
         }
+        let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, change).await?;
         self.note_secret(record, change).await
     }
 
@@ -101,9 +106,9 @@ impl Finds<ProjectSecrets> for SqliteStore {
 }
 
 impl SecretStore for SqliteStore {
-    async fn insert_secret(&self, record: &SecretRecord) -> Result<(), StoreError> {
+    async fn insert_secret(&self, record: &SecretRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
-        self.add_secret(record, &mut change).await?;
+        self.add_secret(record, by, &mut change).await?;
         self.commit(change).await
     }
 
@@ -126,6 +131,7 @@ impl SecretStore for SqliteStore {
         old: &SecretId,
         successor: &SecretRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         let before: SecretRecord = self.one(by_id(old), &mut *change).await?;
@@ -136,12 +142,20 @@ impl SecretStore for SqliteStore {
             .bind(old.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
+        let after = self.one(by_id(old), &mut *change).await?;
+        let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
-        self.add_secret(successor, &mut change).await?;
+        self.add_secret(successor, by, &mut change).await?;
         self.commit(change).await
     }
 
-    async fn revoke_secret(&self, id: &SecretId, at: Timestamp) -> Result<SecretRecord, StoreError> {
+    async fn revoke_secret(
+        &self,
+        id: &SecretId,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<SecretRecord, StoreError> {
         let mut change = self.begin().await?;
         let before: SecretRecord = self.one(by_id(id), &mut *change).await?;
         if before.revoked.is_some() {
@@ -153,6 +167,8 @@ impl SecretStore for SqliteStore {
         self.run(revoking, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
         let after = self.one(by_id(id), &mut *change).await?;
+        let turn = Turn { verb: "revoke", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
     }
@@ -162,6 +178,8 @@ impl SecretStore for SqliteStore {
         id: &SecretId,
         expected: &SealedSecret,
         new: &SealedSecret,
+        at: Timestamp,
+        by: &Author,
     ) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
         let before: SecretRecord = match self.one(by_id(id), &mut *change).await {
@@ -177,6 +195,9 @@ impl SecretStore for SqliteStore {
             .bind(new.key.as_str())
             .bind(new.bytes.as_slice());
         self.run(sealing, &mut change).await?;
+        let after = SecretRecord { sealed: new.clone(), ..before.clone() };
+        let turn = Turn { verb: "reseal", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
         self.commit(change).await?;
         Ok(true)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorward::{
-    domain::{ApiName, ProjectId, SecretId, SecretOwner, Timestamp},
+    domain::{ApiName, Author, ProjectId, SecretId, SecretOwner, Timestamp},
     store::{SecretFilter, SecretStore},
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -44,7 +44,12 @@ async fn a_revoked_secret_is_refused_though_it_was_remembered() {
     let scene = Scene::with_apollo().await;
     let id = "secret_ingest_apollo_30".parse().expect("an id");
     assert_eq!(scene.door.verdict(APOLLO.sign(b"before")).await, "allowed");
-    scene.door.store.revoke_secret(&id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    scene
+        .door
+        .store
+        .revoke_secret(&id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("revoked");
     let following = tokio::spawn({
         let cached = scene.door.cached.clone();
         async move { cached.follow(Duration::from_millis(10)).await }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     admin::proto::Key,
-    domain::CredentialHash,
+    domain::{Author, CredentialHash},
     store::{Changes, Version},
 };
 
@@ -13,7 +13,7 @@ use super::*;
 impl Scene {
     async fn import(&mut self, text: &str) -> Result<usize, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.import(text.as_bytes(), &mut self.rng).await
+        keys.import(text.as_bytes(), &mut self.rng, &Author::on_the_store(0)).await
     }
 
     async fn all(&self) -> Vec<KeyRecord> {

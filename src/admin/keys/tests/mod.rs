@@ -6,7 +6,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     admin::fixture,
-    domain::{CredentialHash, KeyKind, ManualClock, is_well_formed_key, parse_moment},
+    domain::{Author, CredentialHash, KeyKind, ManualClock, is_well_formed_key, parse_moment},
     store::{Finds, SqliteStore},
 };
 
@@ -41,12 +41,12 @@ impl Scene {
 
     async fn create(&mut self, wanted: NewKey) -> Result<Issued, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.create(wanted, &mut self.rng).await
+        keys.create(wanted, &mut self.rng, &Author::on_the_store(0)).await
     }
 
     async fn rotate(&mut self, id: &KeyId, overlap: Duration) -> Result<Issued, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.rotate(id, overlap, &mut self.rng).await
+        keys.rotate(id, overlap, &mut self.rng, &Author::on_the_store(0)).await
     }
 
     /// The key that the store has under this hash.
@@ -247,7 +247,7 @@ async fn a_key_that_is_no_longer_good_is_not_rotated() {
     let wanted = NewKey { expires: Some(moment("2030-01-02")), ..for_api("payments", Some("live")) };
     let expiring = scene.create(wanted.clone()).await.expect("created").record.id;
     let revoked = scene.create(wanted).await.expect("created").record.id;
-    scene.keys().revoke(&revoked).await.expect("revoked");
+    scene.keys().revoke(&revoked, &Author::on_the_store(0)).await.expect("revoked");
     scene.clock.advance(86_400);
     for (id, status) in [(expiring, "expired"), (revoked, "revoked")] {
         let error = scene.rotate(&id, DAY).await.expect_err("it has ended");

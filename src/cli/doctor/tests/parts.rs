@@ -13,7 +13,7 @@ use crate::{
     admin::{NewSecret, Secrets},
     check::authn::jwks::Inquired,
     config::CredentialRule,
-    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet},
+    domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet},
     store::{KeyStore, SqliteStore},
 };
 
@@ -47,7 +47,7 @@ impl Scene {
     pub(super) async fn store(&self, keys: &[KeyRecord]) {
         let store =
             SqliteStore::open(&self.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
-        store.insert(keys).await.expect("new keys");
+        store.insert(keys, &Author::on_the_store(0)).await.expect("new keys");
         store.close().await;
     }
 
@@ -330,7 +330,7 @@ async fn secrets_that_cannot_be_opened_are_told() {
             secret: None,
             expires: None,
         };
-        secrets.create(secret, &mut rng).await.expect("a new secret");
+        secrets.create(secret, &mut rng, &Author::on_the_store(0)).await.expect("a new secret");
     }
     store.close().await;
     assert_eq!(scene.told(&text, "secrets").await, ["ok           secrets of projects: 2 work"]);
