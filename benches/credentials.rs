@@ -126,9 +126,9 @@ impl Bench {
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &SystemClock);
         let secret = secrets.create(secret, &mut rng, &Author::on_the_store(0)).await.expect("a secret");
         Self {
-            key: key.key.expose().to_owned(),
+            key: key.key.expect("it is new").expose().to_owned(),
             session: session.token.expect("a token").expose().to_owned(),
-            secret: hmac::Key::new(hmac::HMAC_SHA256, secret.secret.expose().as_bytes()),
+            secret: hmac::Key::new(hmac::HMAC_SHA256, secret.secret.expect("it is new").expose().as_bytes()),
             issuer,
             number: Cell::new(0),
             config,

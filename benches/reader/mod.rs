@@ -42,5 +42,5 @@ pub(crate) async fn reader(folder: &Path, by: LimitBy) -> (Config, SqliteStore, 
     let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
     let issued =
         keys.create(wanted, &mut StdRng::seed_from_u64(1), &Author::on_the_store(0)).await.expect("a key");
-    (config, store, issued.key.expose().to_owned())
+    (config, store, issued.key.expect("it is new").expose().to_owned())
 }

@@ -132,8 +132,12 @@ impl Site {
             expires: None,
         };
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &SystemClock);
-        let secret =
-            secrets.create(secret, &mut random, &Author::on_the_store(0)).await.expect("a secret").secret;
+        let secret = secrets
+            .create(secret, &mut random, &Author::on_the_store(0))
+            .await
+            .expect("a secret")
+            .secret
+            .expect("it is new");
         store.close().await;
         make_organizations(&path, size.organizations).await;
         Self {

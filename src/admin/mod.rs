@@ -15,7 +15,7 @@ mod sessions;
 pub use keys::{Issued, KeyError, Keys, NewKey, parse_network};
 pub use organizations::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations};
 pub use problem::Problem;
-pub use secrets::{IssuedSecret, NewSecret, Resealed, SecretError, Secrets};
+pub use secrets::{IssuedSecret, NewSecret, Resealed, RevealedSecret, SecretError, Secrets};
 pub use sessions::{IssuedSession, NewSession, SessionError, Sessions};
 
 /// The messages of the admin API, made from `proto/doorward/admin/v1`.

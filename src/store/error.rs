@@ -25,6 +25,12 @@ pub enum StoreError {
     /// A project may not have a third active secret.
     #[error("two secrets of this project are active for this API already: revoke one of them first")]
     TwoSecretsActive,
+    /// This very request was carried out already: nothing was done again.
+    #[error("this request was carried out already")]
+    Repeated,
+    /// Another request had this id less than a day ago.
+    #[error("another request had this id within the last day: give each request an id of its own")]
+    RequestReused,
 }
 
 /// What no two records of a kind share.

@@ -20,7 +20,16 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
     /// The keys that the filter lets through, oldest first.
     fn list(&self, filter: &KeyFilter) -> impl Future<Output = Result<Vec<KeyRecord>, StoreError>> + Send;
 
-    /// Adds all these keys, or none of them.
+    /// The key that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
+    /// if the id is that of another request of the same author.
+    fn made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<KeyRecord>, StoreError>> + Send;
+
+    /// Adds all these keys, or none of them. What a request makes is remembered with it for a day; the same request
+    /// again is [`StoreError::Repeated`].
     fn insert(
         &self,
         records: &[KeyRecord],
@@ -35,7 +44,8 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Adds the key that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
-    /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot.
+    /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot. Requests are remembered
+    /// as by [`KeyStore::insert`].
     fn rotate(
         &self,
         old: &KeyId,

@@ -23,7 +23,16 @@ pub struct SecretFilter {
 /// acknowledged, and writes its mark into the change table and its records into the audit log within its own
 /// transaction.
 pub trait SecretStore: Finds<ProjectSecrets> + Changes {
-    /// Adds a secret. [`StoreError::TwoSecretsActive`] if more than [`ACTIVE_SECRETS_MAX`] of its project would
+    /// The secret that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
+    /// if the id is that of another request of the same author.
+    fn secret_made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<SecretRecord>, StoreError>> + Send;
+
+    /// Adds a secret. What a request makes is remembered with it for a day; the same request again is
+    /// [`StoreError::Repeated`]. [`StoreError::TwoSecretsActive`] if more than [`ACTIVE_SECRETS_MAX`] of its project would
     /// be active for its API when it is created.
     fn insert_secret(
         &self,
@@ -42,7 +51,7 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
 
     /// Adds the secret that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
     /// earlier anyway): both, or nothing. A secret can be replaced once, a revoked one cannot, and no more may
-    /// be active than by [`SecretStore::insert_secret`].
+    /// be active than by [`SecretStore::insert_secret`], which remembers requests alike.
     fn rotate_secret(
         &self,
         old: &SecretId,

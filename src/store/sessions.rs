@@ -17,7 +17,16 @@ pub struct SessionFilter {
 /// is acknowledged, and writes its mark into the change table and its records into the audit log within its own
 /// transaction; two that refuse nobody and admit nobody write neither, and say so.
 pub trait SessionStore: Finds<SessionRecord> + Changes {
-    /// Adds a session.
+    /// The session that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
+    /// if the id is that of another request of the same author.
+    fn session_made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
+
+    /// Adds a session. What a request makes is remembered with it for a day; the same request again is
+    /// [`StoreError::Repeated`].
     fn insert_session(
         &self,
         record: &SessionRecord,

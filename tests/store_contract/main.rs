@@ -9,6 +9,7 @@ mod members;
 mod organizations;
 mod projects;
 mod reading;
+mod requests;
 mod secrets;
 mod sessions;
 mod surviving;
@@ -119,6 +120,10 @@ macro_rules! contract {
             audit::what_is_sealed_or_hashed_is_not_told
             audit::what_is_refused_is_not_told
             audit::the_log_is_filtered_and_latest_first
+            requests::a_request_makes_one_thing_within_a_day
+            requests::a_request_is_forgotten_after_a_day
+            requests::a_request_that_failed_may_be_sent_again
+            requests::every_kind_that_is_made_remembers_its_request
             anything::naughty_texts_come_back_as_they_were
             anything::naughty_organizations_come_back_as_they_were
             anything::naughty_sessions_and_secrets_come_back_as_they_were

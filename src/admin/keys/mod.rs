@@ -33,8 +33,8 @@ pub struct Keys<'a, S> {
 /// A key that was just made: the only time that it is there in clear.
 #[derive(Debug)]
 pub struct Issued {
-    /// The key.
-    pub key: PlainKey,
+    /// The key; `None` if the same request made it before.
+    pub key: Option<PlainKey>,
     /// What the store keeps of it.
     pub record: KeyRecord,
 }
@@ -46,7 +46,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         Self { store, apis, plans, clock }
     }
 
-    /// Makes a new key.
+    /// Makes a new key, unless the same request made one within the last day.
     ///
     /// # Errors
     ///
@@ -57,6 +57,16 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         rng: &mut impl CryptoRng,
         by: &Author,
     ) -> Result<Issued, KeyError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.make(wanted, rng, by).await {
+            Err(KeyError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn make(&self, wanted: NewKey, rng: &mut impl CryptoRng, by: &Author) -> Result<Issued, KeyError> {
         let now = self.now();
         let problems = wanted.problems(self.apis, self.plans, now);
         if !problems.is_empty() {
@@ -69,11 +79,11 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now, self.apis)?;
         self.store.insert(slice::from_ref(&record), by).await?;
         changed("create", &record, by);
-        Ok(Issued { key, record })
+        Ok(Issued { key: Some(key), record })
     }
 
     /// Makes a key that replaces another one, with the same rights and the same end. Both work for the time
-    /// of the overlap, or until the old one expires if that is sooner.
+    /// of the overlap, or until the old one expires if that is sooner. The same request does so once within a day.
     ///
     /// # Errors
     ///
@@ -81,6 +91,22 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// before, [`KeyError::Invalid`] if the overlap is above 90 days or the API of the key has gone,
     /// or [`KeyError::Store`].
     pub async fn rotate(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+        rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<Issued, KeyError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.replace(id, overlap, rng, by).await {
+            Err(KeyError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn replace(
         &self,
         id: &KeyId,
         overlap: Duration,
@@ -113,7 +139,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
                 rotated?;
                 changed("rotate", &old, by);
                 changed("create", &record, by);
-                Ok(Issued { key, record })
+                Ok(Issued { key: Some(key), record })
             }
         }
     }
@@ -151,6 +177,17 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             field::api(self.apis, name)?;
         }
         Ok(self.store.list(filter).await?)
+    }
+
+    /// What the same request made before.
+    async fn made_for(&self, by: &Author) -> Result<Option<Issued>, KeyError> {
+        let made = self.store.made_for(by, self.now()).await?;
+        Ok(made.map(|record| Issued { key: None, record }))
+    }
+
+    /// What the same request made on another way while this one was under way.
+    async fn made_meanwhile(&self, by: &Author) -> Result<Issued, KeyError> {
+        Ok(self.made_for(by).await?.ok_or(StoreError::Repeated)?)
     }
 
     fn now(&self) -> Timestamp {

@@ -50,9 +50,18 @@ pub struct NewSecret {
     pub expires: Option<Timestamp>,
 }
 
-/// A secret in clear, and what the store keeps of it.
+/// A secret that was just made.
 #[derive(Debug)]
 pub struct IssuedSecret {
+    /// The secret; `None` if the same request made it before.
+    pub secret: Option<PlainSecret>,
+    /// What the store keeps.
+    pub record: SecretRecord,
+}
+
+/// A secret that was read back, and what the store keeps of it.
+#[derive(Debug)]
+pub struct RevealedSecret {
     /// The secret.
     pub secret: PlainSecret,
     /// What the store keeps.
@@ -77,13 +86,28 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
         Self { store, apis, sealing, clock }
     }
 
-    /// Makes a new secret, or takes one over.
+    /// Makes a new secret, or takes one over, unless the same request did so within the last day.
     ///
     /// # Errors
     ///
     /// [`SecretError::Invalid`] with everything that the configuration and what is known of the project do not
     /// allow, [`SecretError::NoSealing`], or [`SecretError::Store`], also where two secrets of the project are active.
     pub async fn create(
+        &self,
+        wanted: NewSecret,
+        rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<IssuedSecret, SecretError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.make(wanted, rng, by).await {
+            Err(SecretError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn make(
         &self,
         wanted: NewSecret,
         rng: &mut impl CryptoRng,
@@ -117,11 +141,11 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
         };
         self.store.insert_secret(&record, by).await?;
         changed("create", &record, by);
-        Ok(IssuedSecret { secret, record })
+        Ok(IssuedSecret { secret: Some(secret), record })
     }
 
     /// Makes a secret that replaces another one, with the same end. Both are good for the time of the overlap, or
-    /// until the old one expires if that is sooner.
+    /// until the old one expires if that is sooner. The same request does so once within a day.
     ///
     /// # Errors
     ///
@@ -129,6 +153,22 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
     /// before, [`SecretError::Invalid`] if the overlap is above 90 days or the API accepts no signatures any more,
     /// [`SecretError::NoSealing`], or [`SecretError::Store`], also where two secrets of the project are active.
     pub async fn rotate(
+        &self,
+        id: &SecretId,
+        overlap: Duration,
+        rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<IssuedSecret, SecretError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.replace(id, overlap, rng, by).await {
+            Err(SecretError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn replace(
         &self,
         id: &SecretId,
         overlap: Duration,
@@ -160,7 +200,7 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
                 rotated?;
                 changed("rotate", &old, by);
                 changed("create", &record, by);
-                Ok(IssuedSecret { secret, record })
+                Ok(IssuedSecret { secret: Some(secret), record })
             }
         }
     }
@@ -206,7 +246,7 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
     ///
     /// [`SecretError::Open`] if it is sealed under a key that is not configured, or is damaged;
     /// [`SecretError::NoSealing`], or [`SecretError::Store`], also where no secret has this id.
-    pub async fn reveal(&self, id: &SecretId, by: &Author) -> Result<IssuedSecret, SecretError> {
+    pub async fn reveal(&self, id: &SecretId, by: &Author) -> Result<RevealedSecret, SecretError> {
         let record = self.store.secret(id).await?;
         let opened = self.keys()?.open(&record.sealed, record.owner());
         let opened = opened.map_err(|error| SecretError::Open { id: record.id.clone(), error })?;
@@ -216,7 +256,7 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
             Some(secret) => {
                 self.store.note(&revelation(&record, self.now()), by).await?;
                 changed("reveal", &record, by);
-                Ok(IssuedSecret { secret, record })
+                Ok(RevealedSecret { secret, record })
             }
             None => Err(SecretError::NoText(record.id)),
         }
@@ -291,6 +331,17 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
             let expected = format!("expected {}, which owns the project", quoted(owner.as_str()));
             Problem::new("organization", quoted(wanted.organization.as_str()), expected)
         }))
+    }
+
+    /// What the same request made before.
+    async fn made_for(&self, by: &Author) -> Result<Option<IssuedSecret>, SecretError> {
+        let made = self.store.secret_made_for(by, self.now()).await?;
+        Ok(made.map(|record| IssuedSecret { secret: None, record }))
+    }
+
+    /// What the same request made on another way while this one was under way.
+    async fn made_meanwhile(&self, by: &Author) -> Result<IssuedSecret, SecretError> {
+        Ok(self.made_for(by).await?.ok_or(StoreError::Repeated)?)
     }
 
     fn now(&self) -> Timestamp {

@@ -96,6 +96,7 @@ async fn complaint(scene: &mut Scene, wanted: NewSecret) -> String {
 async fn a_new_secret_is_sealed_and_can_be_read_back() {
     let mut scene = Scene::new().await;
     let IssuedSecret { secret, record } = scene.create(wanted("apollo")).await.expect("created");
+    let secret = secret.expect("it is new");
     assert_eq!(secret.expose().len(), 43);
     assert_eq!(record.sealed.key.as_str(), "k1");
     let holds = |bytes: &[u8]| bytes.windows(8).any(|part| secret.expose().as_bytes().starts_with(part));
@@ -103,7 +104,7 @@ async fn a_new_secret_is_sealed_and_can_be_read_back() {
     assert_eq!(scene.revealed(&record.id).await, secret.expose());
     assert_eq!(scene.secrets().get(&record.id).await.expect("it is there"), record);
     let another = scene.create(wanted("apollo")).await.expect("a second one");
-    assert_ne!(another.secret.expose(), secret.expose());
+    assert_ne!(another.secret.expect("it is new").expose(), secret.expose());
     let third = scene.create(wanted("apollo")).await;
     assert!(matches!(third, Err(SecretError::Store(StoreError::TwoSecretsActive))), "{third:?}");
 }
@@ -187,7 +188,7 @@ async fn a_rotation_leaves_both_active_for_the_overlap() {
     let new = scene.rotate(&old.id, DAY).await.expect("rotated");
     assert_eq!(new.record.rotated_from.as_ref(), Some(&old.id));
     assert_eq!(new.record.expires, expires);
-    assert_eq!(scene.revealed(&new.record.id).await, new.secret.expose());
+    assert_eq!(scene.revealed(&new.record.id).await, new.secret.as_ref().expect("it is new").expose());
     let ends = scene.secrets().get(&old.id).await.expect("it is there").expires;
     assert_eq!(ends, parse_moment("2030-01-02").ok());
 
@@ -235,7 +236,7 @@ async fn sealing_anew_is_done_once_and_goes_on_where_it_was_interrupted() {
     scene.config = fixture::config_sealing_under("k2");
     // As if it had been interrupted after the first.
     let (keys, first) = (&scene.config.sealing.as_ref().expect("keys").keys, &issued[0]);
-    let bytes = first.secret.expose().as_bytes();
+    let bytes = first.secret.as_ref().expect("it is new").expose().as_bytes();
     let sealed = keys.seal(bytes, first.record.owner(), &mut StdRng::seed_from_u64(1)).expect("sealed");
     assert!(
         scene
@@ -257,7 +258,7 @@ async fn sealing_anew_is_done_once_and_goes_on_where_it_was_interrupted() {
     assert_eq!((again.count, told.len()), (0, 0));
     for IssuedSecret { secret, record } in issued {
         assert_eq!(scene.secrets().get(&record.id).await.expect("it is there").sealed.key.as_str(), "k2");
-        assert_eq!(scene.revealed(&record.id).await, secret.expose());
+        assert_eq!(scene.revealed(&record.id).await, secret.expect("it is new").expose());
     }
 }
 

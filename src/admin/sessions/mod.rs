@@ -34,8 +34,10 @@ pub struct Sessions<'a, S> {
 /// A session that was just made: the only time that its token is there in clear.
 #[derive(Debug)]
 pub struct IssuedSession {
-    /// The token; `None` if it was made elsewhere.
+    /// The token; `None` if it was made elsewhere, or the session is `repeated`.
     pub token: Option<SessionToken>,
+    /// Whether the same request made it before.
+    pub repeated: bool,
     /// What the store keeps of it.
     pub record: SessionRecord,
 }
@@ -64,13 +66,30 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
         Self { store, apis, clock }
     }
 
-    /// Begins a session.
+    /// Begins a session, unless the same request did so within the last day.
     ///
     /// # Errors
     ///
     /// [`SessionError::Invalid`] with everything that the configuration does not allow, or
     /// [`SessionError::Store`].
     pub async fn create(
+        &self,
+        wanted: NewSession,
+        rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<IssuedSession, SessionError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.make(wanted, rng, by).await {
+            Err(SessionError::Store(StoreError::Repeated)) => {
+                Ok(self.made_for(by).await?.ok_or(StoreError::Repeated)?)
+            }
+            made => made,
+        }
+    }
+
+    async fn make(
         &self,
         wanted: NewSession,
         rng: &mut impl CryptoRng,
@@ -91,7 +110,7 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
         let record = wanted.into_record(id, hash, self.now())?;
         self.store.insert_session(&record, by).await?;
         changed("create", &record, by);
-        Ok(IssuedSession { token, record })
+        Ok(IssuedSession { token, repeated: false, record })
     }
 
     /// What is known of a session.
@@ -153,6 +172,12 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
             Problem::new("older_than", found, "expected a time that calendars reach")
         })?;
         Ok(self.store.remove_sessions_over(to_the_millisecond(before)).await?)
+    }
+
+    /// What the same request made before.
+    async fn made_for(&self, by: &Author) -> Result<Option<IssuedSession>, SessionError> {
+        let made = self.store.session_made_for(by, self.now()).await?;
+        Ok(made.map(|record| IssuedSession { token: None, repeated: true, record }))
     }
 
     fn now(&self) -> Timestamp {

@@ -82,7 +82,7 @@ fn ada() -> NewSession {
 #[tokio::test]
 async fn a_session_is_kept_as_it_was_wanted_and_found_by_its_token() {
     let mut scene = Scene::new().await;
-    let IssuedSession { token, record } = scene.create(ada()).await.expect("created");
+    let IssuedSession { token, record, .. } = scene.create(ada()).await.expect("created");
     let token = token.expect("it was made here");
     assert!(is_well_formed_session_token(token.expose()));
     let expected = SessionRecord {
@@ -109,7 +109,7 @@ async fn a_token_made_elsewhere_is_taken_over_by_its_hash() {
     let mut scene = Scene::new().await;
     let hash = CredentialHash::of("made elsewhere");
     let wanted = NewSession { hash: Some(hash), ..ada() };
-    let IssuedSession { token, record } = scene.create(wanted.clone()).await.expect("created");
+    let IssuedSession { token, record, .. } = scene.create(wanted.clone()).await.expect("created");
     assert!(token.is_none() && record.hash == hash);
     assert_eq!(scene.refusal(wanted).await, "another session has this hash already");
 }

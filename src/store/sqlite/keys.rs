@@ -106,6 +106,9 @@ impl SqliteStore {
         by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        if let [record] = records {
+            self.remember_request(record, by, record.created, &mut change).await?;
+        }
         for record in records {
             self.add_key(record, verb, by, &mut change).await?;
         }
@@ -137,6 +140,13 @@ impl KeyStore for SqliteStore {
         self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
     }
 
+    async fn made_for(&self, by: &Author, at: Timestamp) -> Result<Option<KeyRecord>, StoreError> {
+        let Some(id) = self.made_by_request::<KeyRecord>(by, at, &self.pool).await? else { return Ok(None) };
+        let statement =
+            sqlx::query(concat!("SELECT ", lineage!(), ", keys.* FROM keys WHERE id = ?1")).bind(id);
+        self.one(statement, &self.pool).await.map(Some)
+    }
+
     async fn insert(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
         self.add_keys(records, "create", by).await
     }
@@ -153,6 +163,7 @@ impl KeyStore for SqliteStore {
         by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        self.remember_request(successor, by, successor.created, &mut change).await?;
         let before: KeyRecord = self.one(by_id(old), &mut *change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Key));

@@ -17,6 +17,7 @@ mod members;
 mod open;
 mod organizations;
 mod projects;
+mod requests;
 mod secrets;
 mod selection;
 mod sessions;

@@ -106,8 +106,17 @@ impl Finds<ProjectSecrets> for SqliteStore {
 }
 
 impl SecretStore for SqliteStore {
+    async fn secret_made_for(&self, by: &Author, at: Timestamp) -> Result<Option<SecretRecord>, StoreError> {
+        let Some(id) = self.made_by_request::<SecretRecord>(by, at, &self.pool).await? else {
+            return Ok(None);
+        };
+        let statement = sqlx::query("SELECT * FROM secrets WHERE id = ?1").bind(id);
+        self.one(statement, &self.pool).await.map(Some)
+    }
+
     async fn insert_secret(&self, record: &SecretRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        self.remember_request(record, by, record.created, &mut change).await?;
         self.add_secret(record, by, &mut change).await?;
         self.commit(change).await
     }
@@ -134,6 +143,7 @@ impl SecretStore for SqliteStore {
         by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        self.remember_request(successor, by, successor.created, &mut change).await?;
         let before: SecretRecord = self.one(by_id(old), &mut *change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Secret));

@@ -127,9 +127,22 @@ impl Finds<SessionRecord> for SqliteStore {
 }
 
 impl SessionStore for SqliteStore {
+    async fn session_made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let Some(id) = self.made_by_request::<SessionRecord>(by, at, &self.pool).await? else {
+            return Ok(None);
+        };
+        let statement = sqlx::query("SELECT * FROM sessions WHERE id = ?1").bind(id);
+        self.one(statement, &self.pool).await.map(Some)
+    }
+
     async fn insert_session(&self, record: &SessionRecord, by: &Author) -> Result<(), StoreError> {
         let memberships = write_memberships(&record.memberships)?;
         let mut change = self.begin().await?;
+        self.remember_request(record, by, record.created, &mut change).await?;
         self.run(insertion(record, memberships), &mut change).await?;
         let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
         self.audit_turn(turn, by, &mut change).await?;

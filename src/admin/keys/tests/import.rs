@@ -73,7 +73,8 @@ async fn keys_made_elsewhere_are_taken_over() {
             "apis": ["games", "library"], "organization": "acme", "project": "apollo",
             "scopes": ["read", "write"], "plan": "developer",
             "sources": ["10.0.0.0/8", "2001:db8::1/128"], "status": "active",
-            "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z"
+            "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z",
+            "labels": {}, "uses": 0
         })
     );
     let found = scene.find(CredentialHash::of("b")).await;
