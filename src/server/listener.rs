@@ -28,7 +28,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
 
-use crate::config::{CheckAddress, CheckListener};
+use crate::config::{ListenAddress, CheckListener};
 
 use super::{
     ServeError,
@@ -99,10 +99,10 @@ fn connections_max(listeners: usize) -> usize {
     (half / listeners.max(1)).clamp(1, Semaphore::MAX_PERMITS)
 }
 
-async fn bind(address: &CheckAddress) -> io::Result<Bound> {
+async fn bind(address: &ListenAddress) -> io::Result<Bound> {
     match address {
-        CheckAddress::Tcp(address) => Ok(Bound::Tcp(TcpListener::bind(address).await?)),
-        CheckAddress::Unix(path) => bind_unix(path).await.map(Bound::Unix),
+        ListenAddress::Tcp(address) => Ok(Bound::Tcp(TcpListener::bind(address).await?)),
+        ListenAddress::Unix(path) => bind_unix(path).await.map(Bound::Unix),
     }
 }
 

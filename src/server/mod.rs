@@ -112,7 +112,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let checker = Arc::new(counting.equip(checker));
 
     let (ending, ended) = watch::channel(());
-    let certificates = reload::read_certificates(&config.listen.check)?;
+    let certificates = reload::read_certificates(&config.listen)?;
     let connections = listener::listen(&config.listen.check, &certificates.1, &ended).await?;
     let health = Health::new();
     // None of these ends by itself.

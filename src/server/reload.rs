@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     check::Checker,
-    config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
+    config::{Config, ConfigErrors, Fingerprint, Fragments, Listen, Loaded, Transport},
     store::Lookups,
 };
 
@@ -43,17 +43,18 @@ impl ConfigSource {
     }
 }
 
-/// The certificates of these listeners, and the state of their files before they were read.
+/// The certificates of all listeners, and the state of their files before they were read.
 ///
 /// # Errors
 ///
 /// The first that cannot be used.
-pub(super) fn read_certificates(
-    listeners: &[CheckListener],
-) -> Result<(Fingerprint, Certificates), TlsError> {
-    let files = listeners.iter().flat_map(|listener| tls::files(&listener.transport));
+pub(super) fn read_certificates(listen: &Listen) -> Result<(Fingerprint, Certificates), TlsError> {
+    let check = listen.check.iter().map(|listener| &listener.transport);
+    let transports: Vec<&Transport> =
+        check.chain(listen.admin.as_ref().map(|listener| &listener.transport)).collect();
+    let files = transports.iter().flat_map(|transport| tls::files(transport));
     let seen = Fingerprint::of(files.map(PathBuf::as_path));
-    Ok((seen, Certificates::load(listeners)?))
+    Ok((seen, Certificates::load(transports)?))
 }
 
 /// Says what the metrics of reloads count, counts the fragments that were read at start, and logs what is risky.
