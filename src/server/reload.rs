@@ -13,7 +13,10 @@ use crate::{
     store::Lookups,
 };
 
-use super::tls::{self, Certificates, TlsError};
+use super::{
+    admin::Access,
+    tls::{self, Certificates, TlsError},
+};
 
 /// How often the files are looked at. Kubernetes swaps symbolic links, which no file watcher sees reliably.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -70,7 +73,7 @@ pub(super) fn begin(loaded: &Loaded) {
 pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
     mut current: Loaded,
-    checker: Arc<Checker<S>>,
+    (checker, access): (Arc<Checker<S>>, Arc<Access>),
     (mut seen, certificates): (Fingerprint, Certificates),
     mut hangup: Signal,
 ) {
@@ -84,7 +87,7 @@ pub(super) async fn follow<S: Lookups>(
             let now = current.files_now();
             if told || now != current.files {
                 current.files = now;
-                reload_config(&source, &mut current, &checker);
+                reload_config(&source, &mut current, &checker, &access);
             }
             let uses_certificates = certificates.files().next().is_some();
             let now = Fingerprint::of(certificates.files().map(PathBuf::as_path));
@@ -96,7 +99,12 @@ pub(super) async fn follow<S: Lookups>(
     }
 }
 
-fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checker: &Checker<S>) {
+fn reload_config<S: Lookups>(
+    source: &ConfigSource,
+    current: &mut Loaded,
+    checker: &Checker<S>,
+    access: &Access,
+) {
     let file = source.path.display();
     match source.load(&current.fragments) {
         Ok(loaded) => {
@@ -105,6 +113,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
             checker.reload(&loaded.config);
+            access.reload(&loaded.config);
             report_fragments(&loaded);
             warn_of_risks(&loaded);
             let at_start = std::mem::replace(current, loaded).config;
