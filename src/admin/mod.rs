@@ -1,5 +1,6 @@
 //! The control plane: who may do what to keys, organizations, secrets and sessions, whichever way they ask.
 
+pub mod access;
 pub mod api;
 mod field;
 #[cfg(test)]

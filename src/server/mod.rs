@@ -32,7 +32,12 @@ use crate::{
     telemetry,
 };
 
-use self::{counting::Counting, health::Health, shutdown::Signals};
+use self::{
+    admin::{Access, Listener},
+    counting::Counting,
+    health::Health,
+    shutdown::Signals,
+};
 
 pub use probe::{Probed, probe_check, probe_telemetry};
 pub use reload::ConfigSource;
@@ -108,13 +113,19 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let cached = CachedStore::new(store, config.cache, config.budget);
     let clock = Arc::new(SystemClock);
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
-    let checker = Checker::new(Policy::new(config), cached.clone(), clock);
+    let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
     let checker = Arc::new(counting.equip(checker));
 
     let (ending, ended) = watch::channel(());
-    let certificates = reload::read_certificates(&config.listen.check)?;
+    let certificates = reload::read_certificates(&config.listen)?;
     let connections = listener::listen(&config.listen.check, &certificates.1, &ended).await?;
     let health = Health::new();
+    let access = Arc::new(Access::new(config, clock));
+    let admin = match &config.listen.admin {
+        Some(listener) => Some(Listener::bind(listener, &certificates.1, Arc::clone(&access)).await?),
+        None => None,
+    };
+    let services = admin::services(health.service())?;
     // None of these ends by itself.
     let mut beside = JoinSet::new();
     if let Some(address) = config.listen.telemetry {
@@ -125,15 +136,29 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
         let checker = Arc::clone(&checker);
         async move { checker.keep_writing_touches(TOUCHES_WRITE).await }
     });
-    let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
+    let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());
+    let serving = tokio::spawn(async move {
+        let admin = async {
+            if let Some(admin) = admin {
+                admin.serve(services, ended).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(check, admin).map(|_| ())
+    });
     let Shutdown { drain, deadline } = config.shutdown;
+    let policy = checker.policy();
     // Without keys every token of an issuer would be turned away. Should they not come, what else there is goes on.
-    let _ = tokio::time::timeout(KEYS_PATIENCE, checker.policy().first_fetches()).await;
+    let _ = tokio::time::timeout(KEYS_PATIENCE, async {
+        tokio::join!(policy.first_fetches(), access.first_fetches())
+    })
+    .await;
     health.set_ready(true).await;
     announce(config);
-    let following = reload::follow(source, loaded, Arc::clone(&checker), certificates, signals.hangup);
+    let following =
+        reload::follow(source, loaded, (Arc::clone(&checker), access), certificates, signals.hangup);
     beside.spawn(following);
-    let ended = shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await;
+    let ended = shutdown::run(health, signals.end, ending, serving, beside, drain, deadline).await;
     write_last_touches(&checker).await;
     counting.end().await;
     ended
@@ -157,6 +182,7 @@ fn announce(config: &Config) {
         version = env!("CARGO_PKG_VERSION"),
         check = check.join(" "),
         telemetry = config.listen.telemetry.map(tracing::field::display),
+        admin = config.listen.admin.as_ref().map(|listener| tracing::field::display(&listener.address)),
         apis = config.apis.len(),
         "ready"
     );

@@ -14,7 +14,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::config::{CheckAddress, CheckListener, Transport};
+use crate::config::{CheckListener, ListenAddress, Transport};
 
 use super::health::ENVOY_SERVICE;
 
@@ -43,18 +43,18 @@ pub enum Probed {
 /// Looks at an address on which Envoy asks.
 pub async fn probe_check(listener: &CheckListener) -> Probed {
     let uri = match &listener.address {
-        CheckAddress::Tcp(address) => match bind(*address) {
+        ListenAddress::Tcp(address) => match bind(*address) {
             Some(free) => return free,
             None => format!("http://{address}"),
         },
-        CheckAddress::Unix(path) => match look(path) {
+        ListenAddress::Unix(path) => match look(path) {
             Some(found) => return found,
             None => format!("unix:{}", path.display()),
         },
     };
     match listener.transport {
         Transport::Plain => ask(uri).await,
-        Transport::MutualTls { .. } => Probed::Guarded,
+        Transport::MutualTls { .. } | Transport::Tls { .. } => Probed::Guarded,
     }
 }
 

@@ -9,11 +9,14 @@ use tracing::{error, info, warn};
 
 use crate::{
     check::Checker,
-    config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
+    config::{Config, ConfigErrors, Fingerprint, Fragments, Listen, Loaded, Transport},
     store::Lookups,
 };
 
-use super::tls::{self, Certificates, TlsError};
+use super::{
+    admin::Access,
+    tls::{self, Certificates, TlsError},
+};
 
 /// How often the files are looked at. Kubernetes swaps symbolic links, which no file watcher sees reliably.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,17 +46,18 @@ impl ConfigSource {
     }
 }
 
-/// The certificates of these listeners, and the state of their files before they were read.
+/// The certificates of all listeners, and the state of their files before they were read.
 ///
 /// # Errors
 ///
 /// The first that cannot be used.
-pub(super) fn read_certificates(
-    listeners: &[CheckListener],
-) -> Result<(Fingerprint, Certificates), TlsError> {
-    let files = listeners.iter().flat_map(|listener| tls::files(&listener.transport));
+pub(super) fn read_certificates(listen: &Listen) -> Result<(Fingerprint, Certificates), TlsError> {
+    let check = listen.check.iter().map(|listener| &listener.transport);
+    let transports: Vec<&Transport> =
+        check.chain(listen.admin.as_ref().map(|listener| &listener.transport)).collect();
+    let files = transports.iter().flat_map(|transport| tls::files(transport));
     let seen = Fingerprint::of(files.map(PathBuf::as_path));
-    Ok((seen, Certificates::load(listeners)?))
+    Ok((seen, Certificates::load(transports)?))
 }
 
 /// Says what the metrics of reloads count, counts the fragments that were read at start, and logs what is risky.
@@ -69,7 +73,7 @@ pub(super) fn begin(loaded: &Loaded) {
 pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
     mut current: Loaded,
-    checker: Arc<Checker<S>>,
+    (checker, access): (Arc<Checker<S>>, Arc<Access>),
     (mut seen, certificates): (Fingerprint, Certificates),
     mut hangup: Signal,
 ) {
@@ -83,7 +87,7 @@ pub(super) async fn follow<S: Lookups>(
             let now = current.files_now();
             if told || now != current.files {
                 current.files = now;
-                reload_config(&source, &mut current, &checker);
+                reload_config(&source, &mut current, &checker, &access);
             }
             let uses_certificates = certificates.files().next().is_some();
             let now = Fingerprint::of(certificates.files().map(PathBuf::as_path));
@@ -95,7 +99,12 @@ pub(super) async fn follow<S: Lookups>(
     }
 }
 
-fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checker: &Checker<S>) {
+fn reload_config<S: Lookups>(
+    source: &ConfigSource,
+    current: &mut Loaded,
+    checker: &Checker<S>,
+    access: &Access,
+) {
     let file = source.path.display();
     match source.load(&current.fragments) {
         Ok(loaded) => {
@@ -104,6 +113,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
             checker.reload(&loaded.config);
+            access.reload(&loaded.config);
             report_fragments(&loaded);
             warn_of_risks(&loaded);
             let at_start = std::mem::replace(current, loaded).config;

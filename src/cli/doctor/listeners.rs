@@ -1,7 +1,7 @@
 //! The addresses of the configuration: whether a server could listen on them, or does, and its certificates.
 
 use crate::{
-    config::{CheckListener, Config},
+    config::{Config, ListenAddress, Transport},
     domain::Timestamp,
     server::{CertificateEnd, Probed, ServeError, certificate_ends, probe_check, probe_telemetry},
 };
@@ -17,11 +17,14 @@ pub(super) async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     for listener in &config.listen.check {
         let probed = probe_check(listener).await;
         findings.push(describe(probed, &listener.address.to_string(), "listen.check"));
-        findings.extend(certificates(listener, now));
+        findings.extend(certificates(&listener.address, &listener.transport, now));
     }
     if let Some(address) = config.listen.telemetry {
         let probed = probe_telemetry(address).await;
         findings.push(describe(probed, &address.to_string(), "listen.telemetry"));
+    }
+    if let Some(listener) = &config.listen.admin {
+        findings.extend(certificates(&listener.address, &listener.transport, now));
     }
     findings
 }
@@ -52,11 +55,11 @@ fn place(field: &str, address: &str) -> String {
     format!("{field} {address}")
 }
 
-fn certificates(listener: &CheckListener, now: Timestamp) -> Vec<Finding> {
-    let ends = match certificate_ends(&listener.transport) {
+fn certificates(address: &ListenAddress, transport: &Transport, now: Timestamp) -> Vec<Finding> {
+    let ends = match certificate_ends(transport) {
         Ok(ends) => ends,
         Err(error) => {
-            return vec![Finding::new(Level::Failed, "certificate", &listener.address, error.to_string())];
+            return vec![Finding::new(Level::Failed, "certificate", address, error.to_string())];
         }
     };
     let finding = |CertificateEnd { path, ends }: CertificateEnd| {

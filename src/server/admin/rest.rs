@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The longest body, in bytes: an import of some hundred thousand keys.
-pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
+pub(super) const BODY_BYTES_MAX: usize = 16 << 20;
 /// Where the idempotency key may stand, too.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The field of the messages that holds it.
