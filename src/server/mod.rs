@@ -20,11 +20,13 @@ use std::{
     time::Duration,
 };
 
-use rand::{CryptoRng, RngExt};
+use arc_swap::ArcSwap;
+use rand::{CryptoRng, RngExt, SeedableRng, rngs::StdRng};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{info, warn};
 
 use crate::{
+    admin::api::Desk,
     check::{Checker, Policy},
     config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
     domain::SystemClock,
@@ -110,7 +112,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     reload::begin(&loaded);
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
-    let cached = CachedStore::new(store, config.cache, config.budget);
+    let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let clock = Arc::new(SystemClock);
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
     let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
@@ -120,12 +122,15 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let certificates = reload::read_certificates(&config.listen)?;
     let connections = listener::listen(&config.listen.check, &certificates.1, &ended).await?;
     let health = Health::new();
-    let access = Arc::new(Access::new(config, clock));
+    let access = Arc::new(Access::new(config, clock.clone()));
     let admin = match &config.listen.admin {
         Some(listener) => Some(Listener::bind(listener, &certificates.1, Arc::clone(&access)).await?),
         None => None,
     };
-    let services = admin::services(health.service())?;
+    let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
+    let random = StdRng::from_rng(rng);
+    let desk = Desk::new(store, Arc::clone(&checker), Arc::clone(&in_force), clock, random);
+    let services = admin::services(health.service(), admin::Routes::new(desk))?;
     // None of these ends by itself.
     let mut beside = JoinSet::new();
     if let Some(address) = config.listen.telemetry {
@@ -155,9 +160,8 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     .await;
     health.set_ready(true).await;
     announce(config);
-    let following =
-        reload::follow(source, loaded, (Arc::clone(&checker), access), certificates, signals.hangup);
-    beside.spawn(following);
+    let depending = reload::Depending { checker: Arc::clone(&checker), access, config: in_force };
+    beside.spawn(reload::follow(source, loaded, depending, certificates, signals.hangup));
     let ended = shutdown::run(health, signals.end, ending, serving, beside, drain, deadline).await;
     write_last_touches(&checker).await;
     counting.end().await;

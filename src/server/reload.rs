@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
@@ -46,6 +47,24 @@ impl ConfigSource {
     }
 }
 
+/// What depends on the configuration in force.
+pub(super) struct Depending<S> {
+    /// What answers Checks.
+    pub(super) checker: Arc<Checker<S>>,
+    /// What lets administrators in.
+    pub(super) access: Arc<Access>,
+    /// What administrators see of it.
+    pub(super) config: Arc<ArcSwap<Config>>,
+}
+
+impl<S: Lookups> Depending<S> {
+    fn reload(&self, config: &Config) {
+        self.checker.reload(config);
+        self.access.reload(config);
+        self.config.store(Arc::new(config.clone()));
+    }
+}
+
 /// The certificates of all listeners, and the state of their files before they were read.
 ///
 /// # Errors
@@ -73,7 +92,7 @@ pub(super) fn begin(loaded: &Loaded) {
 pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
     mut current: Loaded,
-    (checker, access): (Arc<Checker<S>>, Arc<Access>),
+    depending: Depending<S>,
     (mut seen, certificates): (Fingerprint, Certificates),
     mut hangup: Signal,
 ) {
@@ -87,7 +106,7 @@ pub(super) async fn follow<S: Lookups>(
             let now = current.files_now();
             if told || now != current.files {
                 current.files = now;
-                reload_config(&source, &mut current, &checker, &access);
+                reload_config(&source, &mut current, &depending);
             }
             let uses_certificates = certificates.files().next().is_some();
             let now = Fingerprint::of(certificates.files().map(PathBuf::as_path));
@@ -102,8 +121,7 @@ pub(super) async fn follow<S: Lookups>(
 fn reload_config<S: Lookups>(
     source: &ConfigSource,
     current: &mut Loaded,
-    checker: &Checker<S>,
-    access: &Access,
+    depending: &Depending<S>,
 ) {
     let file = source.path.display();
     match source.load(&current.fragments) {
@@ -112,8 +130,7 @@ fn reload_config<S: Lookups>(
             if !waiting.is_empty() {
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
-            checker.reload(&loaded.config);
-            access.reload(&loaded.config);
+            depending.reload(&loaded.config);
             report_fragments(&loaded);
             warn_of_risks(&loaded);
             let at_start = std::mem::replace(current, loaded).config;

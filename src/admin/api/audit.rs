@@ -31,7 +31,7 @@ impl<S: AuditStore, I: Inspects> Answers<ListAuditRecords> for Desk<S, I> {
             kind: request.kind,
             id: request.id,
             organization: reach::organization(by, organization)?,
-            apis: by.reach.apis.clone().unwrap_or_default(),
+            apis: by.reach.apis.clone(),
             since,
         };
         let page = self.store.audit(&filter, &page(request.page_size, &request.page_token)?).await?;

@@ -35,7 +35,7 @@ impl<S: KeyStore, I: Inspects> Answers<CreateKey> for Desk<S, I> {
         let scopes = keys.scopes_of(&wanted).map_err(|error| Fault::of_key("key", error))?;
         let (apis, plan) = (&wanted.apis, wanted.plan.as_ref());
         reach::grant(by, &config.apis, &Rights { apis, scopes: &scopes, plan, is_key: true })?;
-        let issued = keys.create(wanted, &author, &mut self.random()).await;
+        let issued = keys.create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("key", error))?))
     }
 }
@@ -71,7 +71,7 @@ impl<S: KeyStore, I: Inspects> Answers<ListKeys> for Desk<S, I> {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (label, None),
             }),
-            created_before: before(older_than),
+            made_before: before(older_than),
             unused_since: before(unused_for),
             expires_before: expires_within.and_then(|span| now.checked_add(span).ok()),
         };
@@ -116,7 +116,7 @@ impl<S: KeyStore, I: Inspects> Answers<RotateKey> for Desk<S, I> {
         let config = self.config();
         // Whoever gets the new key holds all that the old one may do.
         self.hold(by, &config, &record)?;
-        let issued = self.keys(&config).rotate(&record.id, overlap, &author, &mut self.random()).await;
+        let issued = self.keys(&config).rotate(&record.id, overlap, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("", error))?))
     }
 }

@@ -1,9 +1,21 @@
 //! The admin API: what can be asked, by whom, and how it is answered, whichever way it is asked.
 
+mod audit;
+mod credentials;
+mod desk;
 mod fault;
 mod inspects;
+mod keys;
 mod method;
+mod organizations;
+mod page;
+mod projects;
+mod reach;
+mod reading;
+mod secrets;
+mod sessions;
 
+pub use desk::Desk;
 pub use fault::{ERROR_DOMAIN, Fault};
 pub use inspects::Inspects;
 pub use method::{

@@ -9,7 +9,7 @@ use crate::{
         },
     },
     domain::{Administrator, OrganizationId, OrganizationRecord},
-    store::{OrganizationEdit, OrganizationStore},
+    store::{OrganizationEdit, OrganizationFilter, OrganizationStore},
 };
 
 use super::{
@@ -45,10 +45,16 @@ impl<S: OrganizationStore, I: Inspects> Answers<ListOrganizations> for Desk<S, I
         request: ListOrganizationsRequest,
     ) -> Result<ListOrganizationsResponse, Fault> {
         let config = self.config();
-        let filter = crate::store::OrganizationFilter {
-            apis: reach::apis(by, &config.apis, api_filter(request.api.as_deref())?)?,
-            id: reach::organization(by, None)?,
-        };
+        let apis = reach::apis(by, &config.apis, api_filter(request.api.as_deref())?)?;
+        if let Some(own) = &by.reach.organization {
+            let own = self.store.organization(own).await;
+            let own = own.into_iter().filter(|record| {
+                apis.as_ref().is_none_or(|apis| apis.iter().any(|api| record.apis.contains(api)))
+            });
+            let organizations = own.map(|record| Organization::of(&record)).collect();
+            return Ok(ListOrganizationsResponse { organizations, next_page_token: String::new() });
+        }
+        let filter = OrganizationFilter { apis };
         let page = page(request.page_size, &request.page_token)?;
         let page = self.organizations(&config).list(&filter, &page).await;
         let page = page.map_err(|error| Fault::of_organization("", error))?;

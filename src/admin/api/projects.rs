@@ -9,7 +9,9 @@ use crate::{
         },
     },
     domain::{Administrator, ProjectId, ProjectRecord, ScopeSet, UserId},
-    store::{MemberStore, OrganizationStore, ProjectStore},
+    store::{
+        MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, RecordKind, StoreError,
+    },
 };
 
 use super::{
@@ -52,12 +54,12 @@ impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<ListProjects> for
         request: ListProjectsRequest,
     ) -> Result<ListProjectsResponse, Fault> {
         let organization = self.organization(by, "organization", &request.organization).await?;
-        let config = self.config();
-        let page = page(request.page_size, &request.page_token)?;
-        let page = self.organizations(&config).projects(&organization.id, &page).await;
-        let page = page.map_err(|error| Fault::of_organization("", error))?;
-        let seen = page.records.iter().filter(|record| reach::sees(by, &record.apis, Some(&record.organization)));
-        Ok(ListProjectsResponse { projects: seen.map(Project::of).collect(), next_page_token: next(&page) })
+        let filter = ProjectFilter { organization: Some(organization.id), apis: by.reach.apis.clone() };
+        let page = self.store.projects(&filter, &page(request.page_size, &request.page_token)?).await?;
+        Ok(ListProjectsResponse {
+            next_page_token: next(&page),
+            projects: page.records.iter().map(Project::of).collect(),
+        })
     }
 }
 
@@ -98,12 +100,13 @@ impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<ListMembers> for D
         request: ListMembersRequest,
     ) -> Result<ListMembersResponse, Fault> {
         let organization = self.organization(by, "organization", &request.organization).await?;
-        let config = self.config();
-        let page = page(request.page_size, &request.page_token)?;
-        let page = self.organizations(&config).members(&organization.id, &page).await;
-        let page = page.map_err(|error| Fault::of_organization("", error))?;
-        let seen = page.records.iter().filter(|member| reach::sees(by, &member.apis, Some(&member.organization)));
-        Ok(ListMembersResponse { members: seen.map(Member::of).collect(), next_page_token: next(&page) })
+        let (organization, apis) = (Some(organization.id), by.reach.apis.clone());
+        let filter = MemberFilter { organization, apis, user: None };
+        let page = self.store.members(&filter, &page(request.page_size, &request.page_token)?).await?;
+        Ok(ListMembersResponse {
+            next_page_token: next(&page),
+            members: page.records.iter().map(Member::of).collect(),
+        })
     }
 }
 
@@ -113,8 +116,11 @@ impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<DeleteMember> for 
         let user: UserId = one("user", &request.user)?;
         let config = self.config();
         let organizations = self.organizations(&config);
-        let member = organizations.member(&user, &organization.id).await;
-        let member = member.map_err(|error| Fault::of_organization("", error))?;
+        let filter =
+            MemberFilter { organization: Some(organization.id.clone()), user: Some(user.clone()), apis: None };
+        let found = self.store.members(&filter, &PageRequest::default()).await?;
+        let member = found.records.first().ok_or(StoreError::NotFound(RecordKind::Member))?;
+        reach::see(by, "member", &member.apis, Some(&member.organization))?;
         reach::change(by, &member.apis, Some(&member.organization))?;
         let removed = organizations.remove_member(&user, &organization.id, &author(by)).await;
         removed.map(drop).map_err(|error| Fault::of_organization("", error))

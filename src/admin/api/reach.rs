@@ -114,21 +114,21 @@ fn is_of(by: &Administrator, organization: Option<&OrganizationId>) -> bool {
     by.reach.organization.as_ref().is_none_or(|own| organization == Some(own))
 }
 
-/// The APIs, one of which what is listed has to do with; none are all.
+/// The APIs, one of which what is listed has to do with; `None` is any.
 ///
 /// # Errors
 ///
 /// One is asked for that the administrator does not administer, or that is not configured.
-pub(super) fn apis(by: &Administrator, configured: &[Api], asked: Option<ApiName>) -> Result<Vec<ApiName>, Fault> {
+pub(super) fn apis(by: &Administrator, configured: &[Api], asked: Option<ApiName>) -> Result<Option<Vec<ApiName>>, Fault> {
     let Some(asked) = asked else {
-        return Ok(by.reach.apis.clone().unwrap_or_default());
+        return Ok(by.reach.apis.clone());
     };
     field::api(configured, &asked).map_err(|problem| Fault::problems("", &[Problem { field: "api", ..problem }]))?;
     change(by, std::slice::from_ref(&asked), by.reach.organization.as_ref())?;
-    Ok(vec![asked])
+    Ok(Some(vec![asked]))
 }
 
-/// The organization that what is listed belongs to; none is any.
+/// The organization that what is listed belongs to; `None` is any.
 ///
 /// # Errors
 ///

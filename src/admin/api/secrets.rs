@@ -28,7 +28,7 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<CreateSecret> for Desk<
         let wanted = wanted(present("secret", request.secret)?, request.plain)?;
         let config = self.config();
         reach::change(by, std::slice::from_ref(&wanted.api), Some(&wanted.organization))?;
-        let issued = self.secrets(&config).create(wanted, &author, &mut self.random()).await;
+        let issued = self.secrets(&config).create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_secret(issued.map_err(|error| Fault::of_secret("secret", error))?))
     }
 }
@@ -72,7 +72,7 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RotateSecret> for Desk<
         let overlap = reading.span("overlap", request.overlap).unwrap_or_default();
         reading.end(Some(()))?;
         let config = self.config();
-        let issued = self.secrets(&config).rotate(&record.id, overlap, &author, &mut self.random()).await;
+        let issued = self.secrets(&config).rotate(&record.id, overlap, &mut self.random(), &author).await;
         Ok(self.issued_secret(issued.map_err(|error| Fault::of_secret("", error))?))
     }
 }
@@ -91,8 +91,8 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RevealSecret> for Desk<
         let record = self.secret(by, &request.id).await?;
         let config = self.config();
         let revealed = self.secrets(&config).reveal(&record.id, &author(by)).await;
-        let (secret, record) = revealed.map_err(|error| Fault::of_secret("", error))?;
-        Ok(RevealedSecret { id: record.id.to_string(), secret: secret.expose().to_owned() })
+        let revealed = revealed.map_err(|error| Fault::of_secret("", error))?;
+        Ok(RevealedSecret { id: revealed.record.id.to_string(), secret: revealed.secret.expose().to_owned() })
     }
 }
 

@@ -34,7 +34,7 @@ impl<S: SessionStore, I: Inspects> Answers<CreateSession> for Desk<S, I> {
             let rights = Rights { apis: &wanted.apis, scopes: &scopes, plan: None, is_key: false };
             reach::grant(by, &config.apis, &rights)?;
         }
-        let issued = self.sessions(&config).create(wanted, &author, &mut self.random()).await;
+        let issued = self.sessions(&config).create(wanted, &mut self.random(), &author).await;
         let admin::IssuedSession { token, record, repeated } =
             issued.map_err(|error| Fault::of_session("session", error))?;
         Ok(IssuedSession {
@@ -65,14 +65,14 @@ impl<S: SessionStore, I: Inspects> Answers<ListSessions> for Desk<S, I> {
         reading.end(Some(()))?;
         let filter = SessionFilter {
             apis: reach::apis(by, &config.apis, api)?,
-            organization: reach::organization(by, None)?,
             user,
         };
         let page = self.sessions(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
         let page = page.map_err(|error| Fault::of_session("", error))?;
+        let seen = page.records.iter().filter(|record| is_seen(by, record));
         Ok(ListSessionsResponse {
             next_page_token: next(&page),
-            sessions: page.records.iter().map(|record| Session::of(record, now)).collect(),
+            sessions: seen.map(|record| Session::of(record, now)).collect(),
         })
     }
 }
@@ -105,19 +105,21 @@ impl<S: SessionStore, I: Inspects> Answers<EndSessions> for Desk<S, I> {
 }
 
 impl<S: SessionStore, I> Desk<S, I> {
-    /// A session that the administrator may see: one that acts in their organization alone.
+    /// A session that the administrator may see.
     async fn session(&self, by: &Administrator, id: &str) -> Result<SessionRecord, Fault> {
         let id: SessionId = one("id", id)?;
         let config = self.config();
         let record = self.sessions(&config).get(&id).await.map_err(|error| Fault::of_session("", error))?;
-        let is_seen = |organization| reach::sees(by, &record.apis, organization);
-        let all_are_seen = if record.memberships.is_empty() {
-            is_seen(None)
-        } else {
-            organizations(&record).all(|organization| is_seen(Some(organization)))
-        };
-        if all_are_seen { Ok(record) } else { Err(Fault::not_found("session")) }
+        if is_seen(by, &record) { Ok(record) } else { Err(Fault::not_found("session")) }
     }
+}
+
+/// Whether an administrator may see a session: one that acts in their organization alone.
+fn is_seen(by: &Administrator, record: &SessionRecord) -> bool {
+    if record.memberships.is_empty() {
+        return reach::sees(by, &record.apis, None);
+    }
+    organizations(record).all(|organization| reach::sees(by, &record.apis, Some(organization)))
 }
 
 fn organizations(record: &SessionRecord) -> impl Iterator<Item = &OrganizationId> {
