@@ -11,8 +11,9 @@ use std::{
 use doorward::{
     domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
     store::{
-        AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberStore, OrganizationStore,
-        ProjectStore, SecretFilter, SecretStore, SessionStore, SqliteStore, StoreError, Version,
+        AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberFilter, MemberStore,
+        OrganizationFilter, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, SecretFilter,
+        SecretStore, SessionStore, SqliteStore, StoreError, Version,
     },
 };
 use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -238,7 +239,7 @@ async fn a_row_that_makes_no_sense_is_named() {
         let expected = format!("the store holds something unreadable: key \"key_1\", {complaint}");
         let found = find(&store, 1).await.expect_err("it makes no sense");
         assert!(found.to_string().starts_with(&expected), "{found}");
-        let listed = store.list(&KeyFilter::default()).await;
+        let listed = store.list(&KeyFilter::default(), &PageRequest::default()).await;
         assert!(matches!(listed, Err(StoreError::Corrupt(_))), "{listed:?}");
     }
 }
@@ -257,24 +258,27 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
              (1, 'secret_1', 'odin', 'acme', 'apollo', 'One', x'00', 0, NULL, NULL, NULL)",
         )
         .await;
-    let organization = "acme".parse().expect("an id");
     let told = |error: StoreError| error.to_string();
     let api = || "odin".parse().expect("a name");
     for (complaint, expected) in [
         (
-            store.organizations(None).await.map(drop).map_err(told),
+            store
+                .organizations(&OrganizationFilter::default(), &PageRequest::default())
+                .await
+                .map(drop)
+                .map_err(told),
             "organization \"acme\", column plan: expected lower-case",
         ),
         (
-            store.projects_of(&organization).await.map(drop).map_err(told),
+            store.projects(&ProjectFilter::default(), &PageRequest::default()).await.map(drop).map_err(told),
             "project \"apollo\", column apis: expected lower-case",
         ),
         (
-            store.members_of(&organization).await.map(drop).map_err(told),
+            store.members(&MemberFilter::default(), &PageRequest::default()).await.map(drop).map_err(told),
             "member \"ada\", column scopes: expected 1 to 64 visible",
         ),
         (
-            store.secrets(&SecretFilter::default()).await.map(drop).map_err(told),
+            store.secrets(&SecretFilter::default(), &PageRequest::default()).await.map(drop).map_err(told),
             "secret \"secret_1\", column sealing_key: expected lower-case",
         ),
     ] {
@@ -342,7 +346,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
     assert_eq!(rows.len(), 5);
 
     let store = scene.open().await;
-    let keys = store.list(&KeyFilter::default()).await.expect("a list");
+    let keys = store.list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records;
     let lineages: Vec<(&str, &str)> =
         keys.iter().map(|key| (key.id.as_str(), key.lineage.as_str())).collect();
     let expected =
@@ -350,7 +354,14 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
     assert_eq!(lineages, expected);
     let changes = store.changes(Version(0)).await.expect("changes");
     assert_eq!(changes.len(), 5);
-    assert_eq!(store.organizations(None).await.expect("a list"), []);
+    assert_eq!(
+        store
+            .organizations(&OrganizationFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        []
+    );
     // Whoever has it open since before goes on reading, and new ones come after the old.
     store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");
     let rows = sqlx::query("SELECT * FROM keys").fetch_all(&mut file).await.expect("read");
@@ -419,7 +430,7 @@ async fn nothing_alters_the_audit_log() {
     let scene = Scene::new();
     let store = scene.open().await;
     store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
-    let before = store.audit(&AuditFilter::default()).await.expect("a list");
+    let before = store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records;
     let mut file = scene.tamper("SELECT 1").await;
     for statement in [
         "UPDATE audit SET actor = 'nobody'",
@@ -429,5 +440,8 @@ async fn nothing_alters_the_audit_log() {
         let error = sqlx::raw_sql(statement).execute(&mut file).await.expect_err("it is refused");
         assert!(error.to_string().contains("the audit log is not altered"), "{statement}: {error}");
     }
-    assert_eq!(store.audit(&AuditFilter::default()).await.expect("a list"), before);
+    assert_eq!(
+        store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records,
+        before
+    );
 }

@@ -52,6 +52,11 @@ pub(super) fn no_api() -> Problem {
     Problem::new("apis", "none", "expected the API that it is for")
 }
 
+/// Looks whether these are APIs, for a list of what serves them.
+pub(super) fn known_apis(configured: &[Api], names: Option<&[ApiName]>) -> Result<(), Problem> {
+    names.unwrap_or_default().iter().try_for_each(|name| api(configured, name).map(drop))
+}
+
 /// The API of this name.
 pub(super) fn api<'a>(configured: &'a [Api], name: &ApiName) -> Result<&'a Api, Problem> {
     configured.iter().find(|api| api.name == *name).ok_or_else(|| {

@@ -10,7 +10,7 @@ use crate::domain::{
     SessionRecord, Timestamp,
 };
 
-use super::{Member, RecordKind, StoreError};
+use super::{Member, Page, PageRequest, RecordKind, StoreError};
 
 /// Which records of the audit log a list shows.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +52,8 @@ pub trait AuditStore {
     fn audit(
         &self,
         filter: &AuditFilter,
-    ) -> impl Future<Output = Result<Vec<AuditRecord>, StoreError>> + Send;
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<AuditRecord>, StoreError>> + Send;
 
     /// Adds a record of what changes nothing and has to be known all the same.
     fn note(&self, deed: &Deed<'_>, by: &Author) -> impl Future<Output = Result<(), StoreError>> + Send;

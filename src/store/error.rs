@@ -31,6 +31,9 @@ pub enum StoreError {
     /// Another request had this id less than a day ago.
     #[error("another request had this id within the last day: give each request an id of its own")]
     RequestReused,
+    /// The place belongs to another kind of list.
+    #[error("this is no place in this list: expected the token that came with the page before")]
+    Misplaced,
 }
 
 /// What no two records of a kind share.

@@ -1,14 +1,26 @@
 //! Keeping keys.
 
-use crate::domain::{ApiName, Author, KeyId, KeyRecord, Timestamp};
+use crate::domain::{
+    ApiName, Author, CredentialStatus, KeyId, KeyRecord, OrganizationId, ProjectId, Timestamp,
+};
 
-use super::{Changes, Finds, StoreError};
+use super::{Changes, Finds, Page, PageRequest, StoreError};
 
 /// Which keys a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct KeyFilter {
-    /// Only keys that serve this API.
-    pub api: Option<ApiName>,
+    /// Only keys that serve one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
+    /// Only keys of this organization.
+    pub organization: Option<OrganizationId>,
+    /// Only keys that are confined to this project.
+    pub project: Option<ProjectId>,
+    /// Only keys that have this status at this moment.
+    pub status: Option<(CredentialStatus, Timestamp)>,
+    /// Only keys that were made at this moment or earlier.
+    pub made_before: Option<Timestamp>,
+    /// Only keys that expire at this moment or earlier.
+    pub expires_before: Option<Timestamp>,
 }
 
 /// Keeps key records, their times to the millisecond. A change is durable before it is acknowledged, and
@@ -18,7 +30,11 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
     fn get(&self, id: &KeyId) -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
 
     /// The keys that the filter lets through, oldest first.
-    fn list(&self, filter: &KeyFilter) -> impl Future<Output = Result<Vec<KeyRecord>, StoreError>> + Send;
+    fn list(
+        &self,
+        filter: &KeyFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<KeyRecord>, StoreError>> + Send;
 
     /// The key that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
     /// if the id is that of another request of the same author.

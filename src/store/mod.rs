@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 mod kept;
 mod keys;
 mod organizations;
+mod page;
 mod secrets;
 mod sessions;
 mod sqlite;
@@ -24,7 +25,11 @@ pub use cached::{CachedStore, Inquiry};
 pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};
 pub use keys::{KeyFilter, KeyStore};
-pub use organizations::{Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore};
+pub use organizations::{
+    Member, MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore,
+    ProjectFilter, ProjectStore,
+};
+pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
 pub use sqlite::SqliteStore;

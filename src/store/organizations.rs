@@ -8,7 +8,7 @@ use crate::domain::{
     ProjectRecord, ScopeSet, Timestamp, UserId,
 };
 
-use super::{Changes, Finds, StoreError};
+use super::{Changes, Finds, Page, PageRequest, StoreError};
 
 /// A change of one field of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,33 @@ pub struct Member {
     pub scopes: ScopeSet,
 }
 
+/// Which organizations a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationFilter {
+    /// Only organizations that may use one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
+}
+
+/// Which projects a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectFilter {
+    /// Only projects of this organization.
+    pub organization: Option<OrganizationId>,
+    /// Only projects that may use one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
+}
+
+/// Which memberships a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct MemberFilter {
+    /// Only memberships of this organization.
+    pub organization: Option<OrganizationId>,
+    /// Only memberships of this user.
+    pub user: Option<UserId>,
+    /// Only memberships that hold for one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
+}
+
 /// Keeps organizations.
 pub trait OrganizationStore: Finds<OrganizationRecord> + Changes {
     /// Adds an organization.
@@ -51,11 +78,12 @@ pub trait OrganizationStore: Finds<OrganizationRecord> + Changes {
         id: &OrganizationId,
     ) -> impl Future<Output = Result<OrganizationRecord, StoreError>> + Send;
 
-    /// The organizations, oldest first: all of them, or those that may use `api`.
+    /// The organizations that the filter lets through, oldest first.
     fn organizations(
         &self,
-        api: Option<&ApiName>,
-    ) -> impl Future<Output = Result<Vec<OrganizationRecord>, StoreError>> + Send;
+        filter: &OrganizationFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<OrganizationRecord>, StoreError>> + Send;
 
     /// Makes all these changes, or none of them. Returns the record as it is now.
     fn update_organization(
@@ -95,11 +123,12 @@ pub trait ProjectStore: Finds<ProjectRecord> + Changes {
     /// The project with this id.
     fn project(&self, id: &ProjectId) -> impl Future<Output = Result<ProjectRecord, StoreError>> + Send;
 
-    /// The projects of an organization, oldest first.
-    fn projects_of(
+    /// The projects that the filter lets through, oldest first.
+    fn projects(
         &self,
-        organization: &OrganizationId,
-    ) -> impl Future<Output = Result<Vec<ProjectRecord>, StoreError>> + Send;
+        filter: &ProjectFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<ProjectRecord>, StoreError>> + Send;
 
     /// Removes a project, and returns what it was. Keys and secrets that name it are left as they are.
     fn remove_project(
@@ -130,12 +159,10 @@ pub trait MemberStore: Finds<MemberRecord> + Changes {
         by: &Author,
     ) -> impl Future<Output = Result<Member, StoreError>> + Send;
 
-    /// The members of an organization, by the ids of the users.
-    fn members_of(
+    /// The memberships that the filter lets through, by the ids of the users and then of the organizations.
+    fn members(
         &self,
-        organization: &OrganizationId,
-    ) -> impl Future<Output = Result<Vec<Member>, StoreError>> + Send;
-
-    /// Where somebody is a member, by the ids of the organizations.
-    fn memberships_of(&self, user: &UserId) -> impl Future<Output = Result<Vec<Member>, StoreError>> + Send;
+        filter: &MemberFilter,
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<Member>, StoreError>> + Send;
 }

@@ -1,10 +1,11 @@
 //! Keeping the secrets with which projects sign.
 
 use crate::domain::{
-    ApiName, Author, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
+    ApiName, Author, OrganizationId, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId,
+    SecretRecord, Timestamp,
 };
 
-use super::{Changes, Finds, StoreError};
+use super::{Changes, Finds, Page, PageRequest, StoreError};
 
 /// The most secrets of one project that may be active for one API at once: the old and the new one while they
 /// are rotated.
@@ -13,8 +14,10 @@ pub const ACTIVE_SECRETS_MAX: u32 = 2;
 /// Which secrets a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct SecretFilter {
-    /// Only secrets that serve this API.
-    pub api: Option<ApiName>,
+    /// Only secrets that serve one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
+    /// Only secrets of this organization.
+    pub organization: Option<OrganizationId>,
     /// Only secrets of this project.
     pub project: Option<ProjectId>,
 }
@@ -47,7 +50,8 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
     fn secrets(
         &self,
         filter: &SecretFilter,
-    ) -> impl Future<Output = Result<Vec<SecretRecord>, StoreError>> + Send;
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<SecretRecord>, StoreError>> + Send;
 
     /// Adds the secret that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
     /// earlier anyway): both, or nothing. A secret can be replaced once, a revoked one cannot, and no more may

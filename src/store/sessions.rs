@@ -2,15 +2,15 @@
 
 use crate::domain::{ApiName, Author, CredentialHash, SessionId, SessionRecord, Timestamp, UserId};
 
-use super::{Changes, Finds, StoreError};
+use super::{Changes, Finds, Page, PageRequest, StoreError};
 
 /// Which sessions a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
     /// Only sessions of this user.
     pub user: Option<UserId>,
-    /// Only sessions that serve this API.
-    pub api: Option<ApiName>,
+    /// Only sessions that serve one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
 }
 
 /// Keeps sessions, their times and idle spans to the millisecond. As with keys, a change is durable before it
@@ -40,7 +40,8 @@ pub trait SessionStore: Finds<SessionRecord> + Changes {
     fn sessions(
         &self,
         filter: &SessionFilter,
-    ) -> impl Future<Output = Result<Vec<SessionRecord>, StoreError>> + Send;
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<SessionRecord>, StoreError>> + Send;
 
     /// Ends a session; one that was ended already stays as it was. Returns the record as it is now.
     fn end_session(

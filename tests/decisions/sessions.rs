@@ -6,7 +6,7 @@ use doorward::{
     check::{Checker, Policy},
     config::Config,
     domain::{Author, Clock, ManualClock, Membership, SessionId, SessionRecord, Timestamp},
-    store::{CachedStore, SessionFilter, SessionStore, SqliteStore},
+    store::{CachedStore, PageRequest, SessionFilter, SessionStore, SqliteStore},
 };
 
 use crate::door::{Call, Door, NOW, allowed, ask, denied, reason, scopes, unknown_session};
@@ -188,7 +188,12 @@ async fn a_session_in_use_lives_to_its_end_and_an_unused_one_dies() {
 
 /// When the store says that the sessions were used last.
 async fn used(door: &Door) -> Vec<Timestamp> {
-    let all = door.store.sessions(&SessionFilter::default()).await.expect("a list");
+    let all = door
+        .store
+        .sessions(&SessionFilter::default(), &PageRequest::default())
+        .await
+        .expect("a list")
+        .records;
     all.into_iter().map(|record| record.used).collect()
 }
 

@@ -3,7 +3,8 @@
 use doorward::{
     domain::{Author, KeyRecord, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp},
     store::{
-        Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore, SessionFilter, SessionStore,
+        Member, MemberStore, OrganizationEdit, OrganizationStore, PageRequest, ProjectStore, SessionFilter,
+        SessionStore,
     },
 };
 
@@ -236,7 +237,13 @@ async fn a_person_acts_for_the_organization_named_with_the_scopes_held_there() {
 async fn the_store_knows_where_a_person_belongs_whose_session_does_not_say() {
     let studio = Studio::new().await;
     let cookie = studio.person(&[]).await;
-    let found = studio.0.store.sessions(&SessionFilter::default()).await.expect("a list");
+    let found = studio
+        .0
+        .store
+        .sessions(&SessionFilter::default(), &PageRequest::default())
+        .await
+        .expect("a list")
+        .records;
     let user = found.first().expect("a session").user.clone();
     let ask = || call("/runs?org=acme").header("cookie", format!("sid={cookie}"));
     assert_eq!(studio.0.verdict(ask()).await, "organization_mismatch");

@@ -4,12 +4,13 @@ use std::{fmt::Debug, slice, str::FromStr, time::Duration};
 
 use doorward::{
     domain::{
-        ApiName, CredentialHash, KeyKind, KeyRecord, MemberRecord, Membership, OrganizationRecord,
-        ProjectRecord, ProjectSecrets, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
+        ApiName, CredentialHash, KeyKind, KeyRecord, MemberRecord, Membership, OrganizationId,
+        OrganizationRecord, ProjectRecord, ProjectSecrets, ScopeSet, SealedSecret, SecretRecord,
+        SessionRecord, Timestamp,
     },
     store::{
-        KeyStore, Member, MemberStore, OrganizationStore, ProjectStore, SecretStore, SessionFilter,
-        SessionStore,
+        KeyStore, Member, MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter,
+        ProjectStore, SecretStore, SessionFilter, SessionStore,
     },
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -75,7 +76,17 @@ pub(super) async fn naughty_organizations_come_back_as_they_were(place: impl Pla
             ..project(number)
         };
         store.insert_project(&project, &by()).await.expect("inserted");
-        assert_eq!(store.projects_of(&organization.id).await.expect("a list"), slice::from_ref(&project));
+        assert_eq!(
+            store
+                .projects(
+                    &ProjectFilter { organization: Some(organization.id.clone()), apis: None },
+                    &PageRequest::default()
+                )
+                .await
+                .expect("a list")
+                .records,
+            slice::from_ref(&project)
+        );
         assert_eq!(find::<ProjectRecord>(&store, &project.id).await.record.as_ref(), Some(&project));
 
         let member = Member {
@@ -85,8 +96,25 @@ pub(super) async fn naughty_organizations_come_back_as_they_were(place: impl Pla
             scopes: scopes(&["read"]),
         };
         store.put_member(&member, at(70), &by()).await.expect("put");
-        assert_eq!(store.members_of(&organization.id).await.expect("a list"), slice::from_ref(&member));
-        assert_eq!(store.memberships_of(&member.user).await.expect("a list"), slice::from_ref(&member));
+        assert_eq!(
+            store
+                .members(&members_of(&organization.id), &PageRequest::default())
+                .await
+                .expect("a list")
+                .records,
+            slice::from_ref(&member)
+        );
+        assert_eq!(
+            store
+                .members(
+                    &MemberFilter { user: Some(member.user.clone()), ..MemberFilter::default() },
+                    &PageRequest::default()
+                )
+                .await
+                .expect("a list")
+                .records,
+            slice::from_ref(&member)
+        );
         let name = (member.user.clone(), api("odin"));
         let found = find::<MemberRecord>(&store, &name).await.record.expect("a member");
         let membership = Membership { organization: organization.id.clone(), scopes: member.scopes.clone() };
@@ -109,8 +137,11 @@ pub(super) async fn naughty_sessions_and_secrets_come_back_as_they_were(place: i
         };
         store.insert_session(&session, &by()).await.expect("inserted");
         assert_eq!(store.session(&session.id).await.expect("it is there"), session);
-        let filter = SessionFilter { user: Some(session.user.clone()), api: None };
-        assert_eq!(store.sessions(&filter).await.expect("a list"), slice::from_ref(&session));
+        let filter = SessionFilter { user: Some(session.user.clone()), apis: None };
+        assert_eq!(
+            store.sessions(&filter, &PageRequest::default()).await.expect("a list").records,
+            slice::from_ref(&session)
+        );
         assert_eq!(find::<SessionRecord>(&store, &session.hash).await.record, Some(session));
 
         let secret = SecretRecord {
@@ -283,13 +314,21 @@ pub(super) async fn any_organization_project_and_member_come_back_as_they_were(p
         store.insert_project(&project, &by()).await.expect("inserted");
         store.put_member(&member, at(70), &by()).await.expect("put");
         let found = find::<OrganizationRecord>(&store, &organization.id).await.record;
-        let members = store.members_of(&organization.id).await.expect("a list");
+        let members = store
+            .members(&members_of(&organization.id), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records;
         (
             found.expect("it is there"),
             find::<ProjectRecord>(&store, &project.id).await.record.expect("it is there"),
             members.into_iter().next().expect("there is one"),
         )
     });
+}
+
+fn members_of(organization: &OrganizationId) -> MemberFilter {
+    MemberFilter { organization: Some(organization.clone()), ..MemberFilter::default() }
 }
 
 fn any_organization() -> impl Strategy<Value = OrganizationRecord> {

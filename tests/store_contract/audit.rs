@@ -4,7 +4,7 @@ use doorward::{
     domain::{AuditRecord, Author, KeyRecord, Role, SecretRecord},
     store::{
         AuditFilter, AuditStore, Deed, KeyStore, MemberStore, OrganizationEdit, OrganizationStore,
-        ProjectStore, RecordKind, SecretStore, SessionStore,
+        PageRequest, ProjectStore, RecordKind, SecretStore, SessionStore,
     },
 };
 
@@ -14,7 +14,8 @@ use super::{
 
 /// All that the log tells, in the order in which it happened.
 async fn log(store: &impl AuditStore) -> Vec<AuditRecord> {
-    let mut records = store.audit(&AuditFilter::default()).await.expect("a list");
+    let mut records =
+        store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records;
     records.reverse();
     records
 }
@@ -142,7 +143,7 @@ pub(super) async fn what_is_refused_is_not_told(place: impl Place) {
 pub(super) async fn the_log_is_filtered_and_latest_first(place: impl Place) {
     let store = with_three(&place).await;
     let told = async |filter: AuditFilter| -> Vec<String> {
-        let records = store.audit(&filter).await.expect("a list");
+        let records = store.audit(&filter, &PageRequest::default()).await.expect("a list").records;
         records.into_iter().map(|record| record.id).collect()
     };
     let all = AuditFilter::default;

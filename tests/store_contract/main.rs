@@ -7,6 +7,7 @@ mod audit;
 mod changing;
 mod members;
 mod organizations;
+mod paging;
 mod projects;
 mod reading;
 mod requests;
@@ -23,7 +24,7 @@ use doorward::{
     },
     store::{
         AuditStore, Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore,
-        ProjectStore, SecretStore, SessionStore, SqliteStore, Version,
+        ProjectStore, SecretStore, SessionStore, SqliteStore, Version, every_page,
     },
 };
 
@@ -120,6 +121,10 @@ macro_rules! contract {
             audit::what_is_sealed_or_hashed_is_not_told
             audit::what_is_refused_is_not_told
             audit::the_log_is_filtered_and_latest_first
+            paging::every_list_comes_in_pages_without_gaps
+            paging::a_page_goes_on_after_what_was_removed
+            paging::a_place_of_another_list_is_refused
+            paging::keys_are_filtered_by_what_they_are_and_when
             requests::a_request_makes_one_thing_within_a_day
             requests::a_request_is_forgotten_after_a_day
             requests::a_request_that_failed_may_be_sent_again
@@ -269,5 +274,5 @@ fn mark_of(key: &KeyRecord) -> Mark {
 }
 
 async fn all(store: &impl KeyStore) -> Vec<KeyRecord> {
-    store.list(&KeyFilter::default()).await.expect("a list")
+    every_page(async |page| store.list(&KeyFilter::default(), page).await).await.expect("a list")
 }

@@ -2,7 +2,10 @@
 
 use doorward::{
     domain::{ApiName, MemberRecord, Membership, UserId},
-    store::{Changes, Kept, Mark, Member, MemberStore, OrganizationStore, RecordKind, StoreError},
+    store::{
+        Changes, Kept, Mark, Member, MemberFilter, MemberStore, OrganizationStore, PageRequest, RecordKind,
+        StoreError,
+    },
 };
 
 use super::{Place, Store, api, apis, at, by, find, marks, organization, organization_id, scopes};
@@ -73,9 +76,11 @@ pub(super) async fn a_membership_is_replaced_and_removed(place: impl Place) {
     }
     let ada = member("ada", 1, &["contox", "odin"], &["write"]);
     store.put_member(&ada, at(70), &by()).await.expect("replaced");
-    let members = async || store.members_of(&organization_id(1)).await.expect("a list");
+    let of_acme = MemberFilter { organization: Some(organization_id(1)), ..MemberFilter::default() };
+    let of_ada = MemberFilter { user: Some(ada.user.clone()), ..MemberFilter::default() };
+    let members = async || store.members(&of_acme, &PageRequest::default()).await.expect("a list").records;
     assert_eq!(members().await, [ada.clone(), bob.clone()]);
-    let memberships = async || store.memberships_of(&ada.user).await.expect("a list");
+    let memberships = async || store.members(&of_ada, &PageRequest::default()).await.expect("a list").records;
     assert_eq!(memberships().await, [ada.clone(), elsewhere.clone()]);
 
     assert_eq!(store.remove_member(&ada.user, &ada.organization, at(70), &by()).await.expect("removed"), ada);

@@ -2,10 +2,13 @@
 
 use doorward::{
     domain::OrganizationRecord,
-    store::{Changes, Kept, OrganizationEdit, OrganizationStore, RecordKind, StoreError, UniqueField},
+    store::{
+        Changes, Kept, OrganizationEdit, OrganizationFilter, OrganizationStore, PageRequest, RecordKind,
+        StoreError, UniqueField,
+    },
 };
 
-use super::{Place, api, apis, at, by, find, marks, organization, organization_id};
+use super::{Place, apis, at, by, find, marks, organization, organization_id};
 
 pub(super) async fn an_organization_is_found_listed_and_there_once(place: impl Place) {
     let store = place.open().await;
@@ -22,7 +25,10 @@ pub(super) async fn an_organization_is_found_listed_and_there_once(place: impl P
     let missing = store.organization(&organization_id(3)).await;
     assert!(matches!(missing, Err(StoreError::NotFound(RecordKind::Organization))), "{missing:?}");
 
-    let list = async |name: Option<&str>| store.organizations(name.map(api).as_ref()).await.expect("a list");
+    let list = async |name: Option<&str>| {
+        let filter = OrganizationFilter { apis: name.map(|name| apis(&[name])) };
+        store.organizations(&filter, &PageRequest::default()).await.expect("a list").records
+    };
     assert_eq!(list(None).await, [wider.clone(), organization(2)]);
     assert_eq!(list(Some("contox")).await, [wider]);
     assert_eq!(list(Some("od")).await, []);

@@ -2,7 +2,10 @@
 
 use doorward::{
     domain::ProjectRecord,
-    store::{Changes, Kept, OrganizationStore, ProjectStore, RecordKind, StoreError, UniqueField},
+    store::{
+        Changes, Kept, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, RecordKind, StoreError,
+        UniqueField,
+    },
 };
 
 use super::{Place, at, by, find, marks, organization, organization_id, project};
@@ -34,7 +37,10 @@ pub(super) async fn projects_are_listed_by_organization_and_removed(place: impl 
     for record in [&project(2), &project(1), &elsewhere] {
         store.insert_project(record, &by()).await.expect("inserted");
     }
-    let list = async |number| store.projects_of(&organization_id(number)).await.expect("a list");
+    let list = async |number| {
+        let filter = ProjectFilter { organization: Some(organization_id(number)), apis: None };
+        store.projects(&filter, &PageRequest::default()).await.expect("a list").records
+    };
     assert_eq!(list(1).await, [project(1), project(2)]);
     assert_eq!(list(2).await, [elsewhere]);
     assert_eq!(list(3).await, []);

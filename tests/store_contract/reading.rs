@@ -2,7 +2,7 @@
 
 use doorward::{
     domain::KeyRecord,
-    store::{Change, Changes, KeyFilter, KeyStore, Mark, RecordKind, StoreError, Version},
+    store::{Change, Changes, KeyFilter, KeyStore, Mark, PageRequest, RecordKind, StoreError, Version},
 };
 
 use super::{Place, all, at, by, find, id, mark_of, record};
@@ -40,9 +40,12 @@ pub(super) async fn a_list_is_in_order_and_filtered(place: impl Place) {
     let other = serving(2, &["odin-2"]);
     store.insert(&[newest.clone(), oldest.clone(), other.clone()], &by()).await.expect("inserted");
     assert_eq!(all(&store).await, [oldest.clone(), other, newest.clone()]);
-    let filter = |api: &str| KeyFilter { api: Some(api.parse().expect("a name")) };
-    assert_eq!(store.list(&filter("odin")).await.expect("a list"), [oldest, newest]);
-    assert_eq!(store.list(&filter("od")).await.expect("a list"), []);
+    let filter = |api: &str| KeyFilter { apis: Some(super::apis(&[api])), ..KeyFilter::default() };
+    assert_eq!(
+        store.list(&filter("odin"), &PageRequest::default()).await.expect("a list").records,
+        [oldest, newest]
+    );
+    assert_eq!(store.list(&filter("od"), &PageRequest::default()).await.expect("a list").records, []);
 }
 
 pub(super) async fn changes_tell_every_change_in_order(place: impl Place) {

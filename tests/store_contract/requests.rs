@@ -2,7 +2,7 @@
 
 use doorward::{
     domain::{Author, KeyRecord, Request, SecretRecord},
-    store::{AuditFilter, AuditStore, Changes, KeyStore, SecretStore, SessionStore, StoreError},
+    store::{AuditFilter, AuditStore, Changes, KeyStore, PageRequest, SecretStore, SessionStore, StoreError},
 };
 
 use super::{Place, all, at, by, record, secret, session};
@@ -31,7 +31,10 @@ pub(super) async fn a_request_makes_one_thing_within_a_day(place: impl Place) {
     }
     assert_eq!(all(&store).await, [record(1)]);
     assert_eq!(store.version().await.expect("a version"), before);
-    assert_eq!(store.audit(&AuditFilter::default()).await.expect("a list").len(), 1);
+    assert_eq!(
+        store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records.len(),
+        1
+    );
 
     let other = Author { name: "ada".to_owned(), ..asking("one", 2) };
     store.insert(&[record(2)], &other).await.expect("it is another author's");

@@ -4,7 +4,10 @@ use std::slice;
 
 use doorward::{
     domain::{ApiName, ProjectId, ProjectSecrets, SealedSecret, SecretId, SecretRecord, Timestamp},
-    store::{Changes, Kept, Mark, RecordKind, SecretFilter, SecretStore, StoreError, UniqueField, Version},
+    store::{
+        Changes, Kept, Mark, PageRequest, RecordKind, SecretFilter, SecretStore, StoreError, UniqueField,
+        Version,
+    },
 };
 
 use super::{Place, Store, api, at, by, find, marks, project, secret};
@@ -23,8 +26,12 @@ fn successor(number: u32, of: &SecretRecord) -> SecretRecord {
 
 /// The secrets of the project for the API, the youngest first.
 async fn all(store: &impl SecretStore) -> Vec<SecretRecord> {
-    let filter = SecretFilter { api: Some(api("contox")), project: Some(project(1).id) };
-    let mut found = store.secrets(&filter).await.expect("a list");
+    let filter = SecretFilter {
+        apis: Some(super::apis(&["contox"])),
+        project: Some(project(1).id),
+        organization: None,
+    };
+    let mut found = store.secrets(&filter, &PageRequest::default()).await.expect("a list").records;
     found.reverse();
     found
 }
@@ -48,10 +55,15 @@ pub(super) async fn the_secrets_of_a_project_are_found_youngest_first(place: imp
     assert_eq!(found.record, Some(ProjectSecrets { secrets: expected.clone().into() }));
     assert_eq!(found.version, version);
     assert_eq!(all(&store).await, expected);
-    let listed = async |filter: SecretFilter| store.secrets(&filter).await.expect("a list").len();
+    let listed = async |filter: SecretFilter| {
+        store.secrets(&filter, &PageRequest::default()).await.expect("a list").records.len()
+    };
     assert_eq!(listed(SecretFilter::default()).await, 4);
-    assert_eq!(listed(SecretFilter { api: Some(api("odin")), project: None }).await, 1);
-    assert_eq!(listed(SecretFilter { api: None, project: Some(project(1).id) }).await, 3);
+    assert_eq!(
+        listed(SecretFilter { apis: Some(super::apis(&["odin"])), ..SecretFilter::default() }).await,
+        1
+    );
+    assert_eq!(listed(SecretFilter { project: Some(project(1).id), ..SecretFilter::default() }).await, 3);
     let of_odin = find::<ProjectSecrets>(&store, &(api("odin"), project(1).id)).await;
     assert_eq!(of_odin.record, Some(ProjectSecrets { secrets: [elsewhere].into() }));
     let unknown = find::<ProjectSecrets>(&store, &(api("odin"), project(2).id)).await;

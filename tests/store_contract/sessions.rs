@@ -2,10 +2,13 @@
 
 use doorward::{
     domain::{SessionId, SessionRecord, UserId},
-    store::{Changes, Kept, Mark, RecordKind, SessionFilter, SessionStore, StoreError, UniqueField, Version},
+    store::{
+        Changes, Kept, Mark, PageRequest, RecordKind, SessionFilter, SessionStore, StoreError, UniqueField,
+        Version,
+    },
 };
 
-use super::{Place, Store, api, apis, at, by, find, marks, session};
+use super::{Place, Store, apis, at, by, find, marks, session};
 
 fn user(name: &str) -> UserId {
     name.parse().expect("an id")
@@ -16,7 +19,7 @@ fn mark(number: u32) -> Mark {
 }
 
 async fn list(store: &impl SessionStore, filter: SessionFilter) -> Vec<SessionRecord> {
-    store.sessions(&filter).await.expect("a list")
+    store.sessions(&filter, &PageRequest::default()).await.expect("a list").records
 }
 
 async fn with_sessions(place: &impl Place, sessions: &[SessionRecord]) -> impl Store {
@@ -45,9 +48,9 @@ pub(super) async fn a_session_is_found_listed_and_there_once(place: impl Place) 
     assert_eq!(list(&store, all.clone()).await, [session(1), session(2), elsewhere.clone()]);
     let of_ada = SessionFilter { user: Some(user("ada")), ..all.clone() };
     assert_eq!(list(&store, of_ada.clone()).await, [session(1), session(2)]);
-    let of_odin = SessionFilter { api: Some(api("odin")), ..all };
+    let of_odin = SessionFilter { apis: Some(apis(&["odin"])), ..all };
     assert_eq!(list(&store, of_odin).await, [elsewhere]);
-    assert_eq!(list(&store, SessionFilter { api: Some(api("odin")), ..of_ada }).await, []);
+    assert_eq!(list(&store, SessionFilter { apis: Some(apis(&["odin"])), ..of_ada }).await, []);
 
     let same_id = SessionRecord { hash: session(9).hash, ..session(1) };
     let same_hash = SessionRecord { id: session(9).id, ..session(1) };

@@ -15,7 +15,7 @@ use crate::{
     admin::{field, record::changed},
     config::{Api, Plans},
     domain::{Author, Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
-    store::{KeyFilter, KeyStore, StoreError, UniqueField},
+    store::{KeyFilter, KeyStore, Page, PageRequest, StoreError, UniqueField},
 };
 
 pub use error::KeyError;
@@ -172,11 +172,9 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Invalid`] if no API has the name that the filter asks for, or [`KeyError::Store`].
-    pub async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, KeyError> {
-        if let Some(name) = &filter.api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.list(filter).await?)
+    pub async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, KeyError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.list(filter, page).await?)
     }
 
     /// What the same request made before.

@@ -3,7 +3,7 @@
 use crate::{
     admin::{field, record::changed},
     domain::{ApiName, Author, OrganizationId, Scope, UserId},
-    store::{Member, MemberStore, OrganizationStore},
+    store::{Member, MemberFilter, MemberStore, OrganizationStore, Page, PageRequest},
 };
 
 use super::{OrganizationError, Organizations, refuse};
@@ -49,23 +49,22 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
         Ok(member)
     }
 
-    /// The members of an organization, by the ids of the users.
+    /// The memberships that the filter lets through, by the ids of the users and then of the organizations.
     ///
     /// # Errors
     ///
-    /// [`OrganizationError::Store`], also where no organization has this id.
-    pub async fn members(&self, organization: &OrganizationId) -> Result<Vec<Member>, OrganizationError> {
-        self.store.organization(organization).await?;
-        Ok(self.store.members_of(organization).await?)
-    }
-
-    /// Where somebody is a member, by the ids of the organizations.
-    ///
-    /// # Errors
-    ///
-    /// [`OrganizationError::Store`].
-    pub async fn memberships(&self, user: &UserId) -> Result<Vec<Member>, OrganizationError> {
-        Ok(self.store.memberships_of(user).await?)
+    /// [`OrganizationError::Invalid`] if no API has a name that the filter asks for, or
+    /// [`OrganizationError::Store`], also where no organization has the id that it asks for.
+    pub async fn members(
+        &self,
+        filter: &MemberFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Member>, OrganizationError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        if let Some(organization) = &filter.organization {
+            self.store.organization(organization).await?;
+        }
+        Ok(self.store.members(filter, page).await?)
     }
 
     /// Ends a membership, and returns what it was.

@@ -12,7 +12,7 @@ use crate::{
         ApiName, Author, Clock, Entitlement, OrganizationId, OrganizationRecord, PlanName, Timestamp,
         to_the_millisecond,
     },
-    store::{OrganizationEdit, OrganizationStore, StoreError},
+    store::{OrganizationEdit, OrganizationFilter, OrganizationStore, Page, PageRequest, StoreError},
 };
 
 use super::{
@@ -121,16 +121,18 @@ impl<S: OrganizationStore> Organizations<'_, S> {
         Ok(self.store.organization(id).await?)
     }
 
-    /// The organizations, oldest first: all of them, or those that may use `api`.
+    /// The organizations that the filter lets through, oldest first.
     ///
     /// # Errors
     ///
     /// [`OrganizationError::Invalid`] if no API has this name, or [`OrganizationError::Store`].
-    pub async fn list(&self, api: Option<&ApiName>) -> Result<Vec<OrganizationRecord>, OrganizationError> {
-        if let Some(name) = api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.organizations(api).await?)
+    pub async fn list(
+        &self,
+        filter: &OrganizationFilter,
+        page: &PageRequest,
+    ) -> Result<Page<OrganizationRecord>, OrganizationError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.organizations(filter, page).await?)
     }
 
     /// Makes all these changes, or none of them; whatever they do not name stays. Every running server goes by

@@ -3,7 +3,7 @@
 use crate::{
     admin::{field, record::changed},
     domain::{ApiName, Author, OrganizationId, ProjectId, ProjectRecord},
-    store::{OrganizationStore, ProjectStore},
+    store::{OrganizationStore, Page, PageRequest, ProjectFilter, ProjectStore},
 };
 
 use super::{OrganizationError, Organizations, refuse};
@@ -51,17 +51,22 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
         Ok(record)
     }
 
-    /// The projects of an organization, oldest first.
+    /// The projects that the filter lets through, oldest first.
     ///
     /// # Errors
     ///
-    /// [`OrganizationError::Store`], also where no organization has this id.
+    /// [`OrganizationError::Invalid`] if no API has a name that the filter asks for, or
+    /// [`OrganizationError::Store`], also where no organization has the id that it asks for.
     pub async fn projects(
         &self,
-        organization: &OrganizationId,
-    ) -> Result<Vec<ProjectRecord>, OrganizationError> {
-        self.store.organization(organization).await?;
-        Ok(self.store.projects_of(organization).await?)
+        filter: &ProjectFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ProjectRecord>, OrganizationError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        if let Some(organization) = &filter.organization {
+            self.store.organization(organization).await?;
+        }
+        Ok(self.store.projects(filter, page).await?)
     }
 
     /// Removes a project, and returns what it was. Keys and secrets that name it are left as they are.

@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{Author, ManualClock, PlainKey, parse_moment},
-    store::SqliteStore,
+    store::{MemberFilter, OrganizationFilter, PageRequest, ProjectFilter, SqliteStore},
 };
 
 use super::*;
@@ -85,6 +85,18 @@ fn key() -> String {
     PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(1)).expose().to_owned()
 }
 
+fn serving(api: &str) -> OrganizationFilter {
+    OrganizationFilter { apis: Some(apis(&[api])) }
+}
+
+fn projects_of_acme() -> ProjectFilter {
+    ProjectFilter { organization: Some(acme().id), apis: None }
+}
+
+fn members_of_acme() -> MemberFilter {
+    MemberFilter { organization: Some(acme().id), ..MemberFilter::default() }
+}
+
 #[tokio::test]
 async fn an_organization_is_kept_as_it_was_wanted() {
     let scene = Scene::new().await;
@@ -101,9 +113,20 @@ async fn an_organization_is_kept_as_it_was_wanted() {
     };
     assert_eq!(created, expected);
     assert_eq!(organizations.get(&acme().id).await.expect("it is there"), expected);
-    assert_eq!(organizations.list(None).await.expect("a list"), [expected]);
-    assert_eq!(organizations.list(Some(&apis(&["games"])[0])).await.expect("a list"), []);
-    let unknown = organizations.list(Some(&apis(&["paiments"])[0])).await.expect_err("no such API");
+    assert_eq!(
+        organizations
+            .list(&OrganizationFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        [expected]
+    );
+    assert_eq!(
+        organizations.list(&serving("games"), &PageRequest::default()).await.expect("a list").records,
+        []
+    );
+    let unknown =
+        organizations.list(&serving("paiments"), &PageRequest::default()).await.expect_err("no such API");
     assert!(unknown.to_string().starts_with("apis: found \"paiments\", expected one of `payments`"));
 
     let again =
@@ -133,7 +156,14 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
          apis: found `payments` twice, expected each API once\n\
          id: found a key in clear, expected no secret"
     );
-    assert_eq!(organizations.list(None).await.expect("a list"), []);
+    assert_eq!(
+        organizations
+            .list(&OrganizationFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        []
+    );
 
     organizations.create(acme(), &Author::on_the_store(0)).await.expect("created");
     let edits = vec![
@@ -254,8 +284,8 @@ async fn projects_and_members_belong_to_an_organization() {
     for missing in [
         organizations.create_project(apollo(), &Author::on_the_store(0)).await.map(drop),
         organizations.put_member(ada(), &Author::on_the_store(0)).await.map(drop),
-        organizations.projects(&acme().id).await.map(drop),
-        organizations.members(&acme().id).await.map(drop),
+        organizations.projects(&projects_of_acme(), &PageRequest::default()).await.map(drop),
+        organizations.members(&members_of_acme(), &PageRequest::default()).await.map(drop),
     ] {
         assert_eq!(missing.expect_err("there is none").to_string(), "no organization has this id");
     }
@@ -268,12 +298,18 @@ async fn projects_and_members_belong_to_an_organization() {
         .await
         .expect_err("it is there already");
     assert_eq!(again.to_string(), "another project has this id already");
-    assert_eq!(organizations.projects(&acme().id).await.expect("a list"), slice::from_ref(&project));
+    assert_eq!(
+        organizations.projects(&projects_of_acme(), &PageRequest::default()).await.expect("a list").records,
+        slice::from_ref(&project)
+    );
     assert_eq!(
         organizations.remove_project(&project.id, &Author::on_the_store(0)).await.expect("removed"),
         project
     );
-    assert_eq!(organizations.projects(&acme().id).await.expect("a list"), []);
+    assert_eq!(
+        organizations.projects(&projects_of_acme(), &PageRequest::default()).await.expect("a list").records,
+        []
+    );
 
     organizations.put_member(ada(), &Author::on_the_store(0)).await.expect("put");
     let member = organizations
@@ -281,8 +317,15 @@ async fn projects_and_members_belong_to_an_organization() {
         .await
         .expect("replaced");
     assert!(member.scopes.is_empty());
-    assert_eq!(organizations.members(&acme().id).await.expect("a list"), slice::from_ref(&member));
-    assert_eq!(organizations.memberships(&ada().user).await.expect("a list"), slice::from_ref(&member));
+    assert_eq!(
+        organizations.members(&members_of_acme(), &PageRequest::default()).await.expect("a list").records,
+        slice::from_ref(&member)
+    );
+    let of_ada = MemberFilter { user: Some(ada().user), ..MemberFilter::default() };
+    assert_eq!(
+        organizations.members(&of_ada, &PageRequest::default()).await.expect("a list").records,
+        slice::from_ref(&member)
+    );
     assert_eq!(
         organizations
             .remove_member(&ada().user, &acme().id, &Author::on_the_store(0))

@@ -19,8 +19,8 @@ use crate::{
         to_the_millisecond,
     },
     store::{
-        AuditStore, Audited, Deed, ProjectStore, RecordKind, SecretFilter, SecretStore, StoreError,
-        UniqueField,
+        AuditStore, Audited, Deed, Page, PageRequest, ProjectStore, RecordKind, SecretFilter, SecretStore,
+        StoreError, UniqueField,
     },
 };
 
@@ -233,11 +233,13 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
     /// # Errors
     ///
     /// [`SecretError::Invalid`] if no API has the name that the filter asks for, or [`SecretError::Store`].
-    pub async fn list(&self, filter: &SecretFilter) -> Result<Vec<SecretRecord>, SecretError> {
-        if let Some(name) = &filter.api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.secrets(filter).await?)
+    pub async fn list(
+        &self,
+        filter: &SecretFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SecretRecord>, SecretError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.secrets(filter, page).await?)
     }
 
     /// Reads a secret back, whether it is good still or not, and notes that in the audit log first.
@@ -322,8 +324,10 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
         let owner = match self.store.project(&wanted.project).await {
             Ok(project) => Some(project.organization),
             Err(StoreError::NotFound(_)) => {
-                let filter = SecretFilter { project: Some(wanted.project.clone()), api: None };
-                self.store.secrets(&filter).await?.pop().map(|other| other.organization)
+                let first = PageRequest { size: 1, after: None };
+                let filter =
+                    SecretFilter { project: Some(wanted.project.clone()), ..SecretFilter::default() };
+                self.store.secrets(&filter, &first).await?.records.pop().map(|other| other.organization)
             }
             Err(error) => return Err(error.into()),
         };

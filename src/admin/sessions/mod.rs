@@ -12,7 +12,7 @@ use rand::CryptoRng;
 use crate::{
     config::Api,
     domain::{Author, Clock, SessionId, SessionRecord, SessionToken, Timestamp, UserId, to_the_millisecond},
-    store::{SessionFilter, SessionStore, StoreError},
+    store::{Page, PageRequest, SessionFilter, SessionStore, StoreError},
 };
 
 use super::{
@@ -127,11 +127,13 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
     /// # Errors
     ///
     /// [`SessionError::Invalid`] if no API has the name that the filter asks for, or [`SessionError::Store`].
-    pub async fn list(&self, filter: &SessionFilter) -> Result<Vec<SessionRecord>, SessionError> {
-        if let Some(name) = &filter.api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.sessions(filter).await?)
+    pub async fn list(
+        &self,
+        filter: &SessionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SessionRecord>, SessionError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.sessions(filter, page).await?)
     }
 
     /// Ends a session at once and for ever. One that was ended already stays as it was.

@@ -8,7 +8,7 @@ use crate::{
         ApiName, Author, CredentialHash, ManualClock, Membership, PlainKey, ScopeSet,
         is_well_formed_session_token, parse_moment,
     },
-    store::{Finds, SqliteStore},
+    store::{Finds, PageRequest, SqliteStore},
 };
 
 use super::*;
@@ -142,7 +142,15 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     let many = (0..65).map(|number| membership(&format!("organization-{number}"))).collect();
     let told = scene.refusal(NewSession { memberships: many, ..ada() }).await;
     assert_eq!(told, "organizations: found 65 organizations, expected at most 64");
-    assert_eq!(scene.sessions().list(&SessionFilter::default()).await.expect("a list"), []);
+    assert_eq!(
+        scene
+            .sessions()
+            .list(&SessionFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        []
+    );
 }
 
 #[tokio::test]
@@ -185,9 +193,9 @@ async fn sessions_are_listed_ended_and_removed() {
     let list = async |user: Option<&str>, api: Option<&str>| {
         let filter = SessionFilter {
             user: user.map(|user| user.parse().expect("an id")),
-            api: api.map(|api| api.parse().expect("a name")),
+            apis: api.map(|api| vec![api.parse().expect("a name")]),
         };
-        sessions.list(&filter).await
+        sessions.list(&filter, &PageRequest::default()).await.map(|page| page.records)
     };
     let of_ada = list(Some("ada"), Some("games")).await.expect("a list");
     assert_eq!(of_ada, [first.clone(), third.clone()]);

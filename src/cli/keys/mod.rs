@@ -17,7 +17,7 @@ use crate::{
     admin::{Issued, KeyError, Keys, NewKey},
     config::Config,
     domain::{Clock, SystemClock, Timestamp},
-    store::{KeyFilter, KeyStore},
+    store::{KeyFilter, KeyStore, every_page},
 };
 
 use super::{
@@ -83,7 +83,8 @@ async fn carry_out<S: KeyStore>(
             Answer::Issued { key, record, old_ends: None }
         }
         Action::List { api, older_than } => {
-            let mut records = keys.list(&KeyFilter { api }).await?;
+            let filter = KeyFilter { apis: api.map(|api| vec![api]), ..KeyFilter::default() };
+            let mut records = every_page(async |page| keys.list(&filter, page).await).await?;
             records.retain(|record| older_than.is_none_or(|age| record.is_past(age, now)));
             Answer::List(records)
         }

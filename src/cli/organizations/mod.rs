@@ -9,7 +9,10 @@ use crate::{
     admin::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations},
     config::Config,
     domain::{Clock, SystemClock},
-    store::{MemberStore, OrganizationEdit, OrganizationStore, ProjectStore},
+    store::{
+        MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore, ProjectFilter,
+        ProjectStore, every_page,
+    },
 };
 
 use super::{
@@ -70,7 +73,10 @@ async fn carry_out<S: OrganizationStore + ProjectStore + MemberStore>(
             let wanted = NewOrganization { id, name, apis, plan, entitlements };
             Answer::Organization(organizations.create(wanted, &author()).await?)
         }
-        Action::List { api } => Answer::Organizations(organizations.list(api.as_ref()).await?),
+        Action::List { api } => {
+            let filter = OrganizationFilter { apis: api.map(|api| vec![api]) };
+            Answer::Organizations(every_page(async |page| organizations.list(&filter, page).await).await?)
+        }
         Action::Get { id } => Answer::Organization(organizations.get(&id).await?),
         Action::Update(update) => {
             let id = update.id.clone();
@@ -105,7 +111,8 @@ async fn carry_out_on_projects<S: OrganizationStore + ProjectStore>(
             Answer::Project(organizations.create_project(wanted, &author()).await?)
         }
         ProjectAction::List { organization } => {
-            Answer::Projects(organizations.projects(&organization).await?)
+            let filter = ProjectFilter { organization: Some(organization), apis: None };
+            Answer::Projects(every_page(async |page| organizations.projects(&filter, page).await).await?)
         }
         ProjectAction::Remove { id } => {
             Answer::ProjectRemoved(organizations.remove_project(&id, &author()).await?)
@@ -124,13 +131,8 @@ async fn carry_out_on_members<S: OrganizationStore + MemberStore>(
         }
         // One of the two is named.
         MemberAction::List { organization, user } => {
-            let mut members = Vec::new();
-            if let Some(organization) = organization {
-                members.extend(organizations.members(&organization).await?);
-            }
-            if let Some(user) = user {
-                members.extend(organizations.memberships(&user).await?);
-            }
+            let filter = MemberFilter { organization, user, apis: None };
+            let members = every_page(async |page| organizations.members(&filter, page).await).await?;
             Answer::Members(members)
         }
         MemberAction::Remove { user, organization } => {

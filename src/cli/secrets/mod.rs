@@ -18,7 +18,7 @@ use crate::{
     admin::{NewSecret, Problem, SecretError, Secrets},
     config::Config,
     domain::{Clock, PlainSecret, SystemClock, Timestamp},
-    store::{AuditStore, ProjectStore, SecretFilter, SecretStore},
+    store::{AuditStore, ProjectStore, SecretFilter, SecretStore, every_page},
 };
 
 use super::{
@@ -99,7 +99,10 @@ async fn carry_out<S: SecretStore + ProjectStore + AuditStore>(
                 Answer::Issued { issued, old_ends: None }
             }
         }
-        Action::List { api, project } => Answer::List(secrets.list(&SecretFilter { api, project }).await?),
+        Action::List { api, project } => {
+            let filter = SecretFilter { apis: api.map(|api| vec![api]), project, ..SecretFilter::default() };
+            Answer::List(every_page(async |page| secrets.list(&filter, page).await).await?)
+        }
         Action::Get { id } => Answer::Secret(secrets.get(&id).await?),
         Action::Rotate { id, overlap } => {
             let issued = secrets.rotate(&id, overlap, rng, &author()).await?;

@@ -11,7 +11,7 @@ use crate::{
     admin::{NewSession, Problem, SessionError, Sessions},
     config::Config,
     domain::{Clock, CredentialHash, HashError, SystemClock},
-    store::{SessionFilter, SessionStore},
+    store::{SessionFilter, SessionStore, every_page},
 };
 
 use super::{
@@ -73,7 +73,10 @@ async fn carry_out<S: SessionStore>(
         Action::Create(arguments) => {
             Answer::Issued(sessions.create(wanted(arguments)?, rng, &author()).await?)
         }
-        Action::List { api, user } => Answer::List(sessions.list(&SessionFilter { user, api }).await?),
+        Action::List { api, user } => {
+            let filter = SessionFilter { user, apis: api.map(|api| vec![api]) };
+            Answer::List(every_page(async |page| sessions.list(&filter, page).await).await?)
+        }
         Action::Get { id } => Answer::Session(sessions.get(&id).await?),
         Action::End { id: Some(id), .. } => Answer::Ended(sessions.end(&id, &author()).await?),
         Action::End { id: None, user: Some(user) } => {

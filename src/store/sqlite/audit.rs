@@ -4,13 +4,13 @@ use sqlx::SqliteConnection;
 
 use crate::{
     domain::{AuditRecord, Author, OrganizationId, Timestamp},
-    store::{AuditFilter, AuditStore, Deed, RecordKind, StoreError, audit::Audited},
+    store::{AuditFilter, AuditStore, Deed, Page, PageRequest, RecordKind, StoreError, audit::Audited},
 };
 
 use super::{
     SqliteStore,
     columns::{Columns, Stored, spaced},
-    selection::Selection,
+    selection::{Order, Selection},
 };
 
 impl Stored for AuditRecord {
@@ -93,16 +93,15 @@ impl SqliteStore {
 }
 
 impl AuditStore for SqliteStore {
-    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
-        let mut selection = Selection::of("SELECT * FROM audit")
-            .only("actor =", filter.actor.as_deref())
-            .only("kind =", filter.kind.as_deref())
-            .only("id =", filter.id.as_deref())
-            .only("organization =", filter.organization.as_ref().map(OrganizationId::as_str))
+    async fn audit(&self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM audit")
+            .only("actor =", filter.actor.clone())
+            .only("kind =", filter.kind.clone())
+            .only("id =", filter.id.clone())
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
             .serving(filter.apis.as_deref())
-            .only_at("at >=", filter.since)
-            .in_order("number DESC");
-        self.all(selection.statement()).await
+            .only_at("at >=", filter.since);
+        self.page(selection, Order::Latest, page).await
     }
 
     async fn note(&self, deed: &Deed<'_>, by: &Author) -> Result<(), StoreError> {

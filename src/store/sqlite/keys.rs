@@ -4,15 +4,17 @@ use sqlx::SqliteConnection;
 
 use crate::{
     domain::{
-        ApiName, Author, CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Timestamp,
+        Author, CredentialHash, CredentialStatus, Environment, KeyId, KeyRecord, PlanName, ProjectId,
+        Timestamp,
     },
-    store::{Finds, Found, KeyFilter, KeyStore, RecordKind, StoreError},
+    store::{Finds, Found, KeyFilter, KeyStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -130,14 +132,26 @@ impl KeyStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
-        let statement = sqlx::query(concat!(
-            "SELECT ",
-            lineage!(),
-            ", keys.* FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ",
-            "ORDER BY created, number",
-        ));
-        self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
+    async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, StoreError> {
+        let select = concat!("SELECT ", lineage!(), ", keys.* FROM keys");
+        let mut selection = Selection::of(select)
+            .serving(filter.apis.as_deref())
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .only("project =", filter.project.as_ref().map(ToString::to_string))
+            .only_at("created <=", filter.made_before)
+            .only_at("expires <=", filter.expires_before);
+        if let Some((status, at)) = filter.status {
+            selection = match status {
+                CredentialStatus::Active => selection
+                    .that("revoked IS NULL")
+                    .only_at("coalesce(expires, 9223372036854775807) >", Some(at)),
+                CredentialStatus::Expired => {
+                    selection.that("revoked IS NULL").only_at("expires <=", Some(at))
+                }
+                CredentialStatus::Revoked => selection.that("revoked IS NOT NULL"),
+            };
+        }
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn made_for(&self, by: &Author, at: Timestamp) -> Result<Option<KeyRecord>, StoreError> {

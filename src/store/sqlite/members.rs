@@ -6,13 +6,14 @@ use sqlx::SqliteConnection;
 
 use crate::{
     domain::{ApiName, Author, MemberRecord, Membership, OrganizationId, Timestamp, UserId},
-    store::{Finds, Found, Member, MemberStore, RecordKind, StoreError},
+    store::{Finds, Found, Member, MemberFilter, MemberStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -135,13 +136,11 @@ impl MemberStore for SqliteStore {
         Ok(before)
     }
 
-    async fn members_of(&self, organization: &OrganizationId) -> Result<Vec<Member>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM members WHERE organization = ?1 ORDER BY user_id");
-        self.all(statement.bind(organization.as_str())).await
-    }
-
-    async fn memberships_of(&self, user: &UserId) -> Result<Vec<Member>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM members WHERE user_id = ?1 ORDER BY organization");
-        self.all(statement.bind(user.as_str())).await
+    async fn members(&self, filter: &MemberFilter, page: &PageRequest) -> Result<Page<Member>, StoreError> {
+        let selection = Selection::of("SELECT * FROM members")
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .only("user_id =", filter.user.as_ref().map(ToString::to_string))
+            .serving(filter.apis.as_deref());
+        self.page(selection, Order::Members, page).await
     }
 }

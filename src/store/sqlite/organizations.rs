@@ -3,14 +3,18 @@
 use sqlx::SqliteConnection;
 
 use crate::{
-    domain::{ApiName, Author, OrganizationId, OrganizationRecord, PlanName, Timestamp},
-    store::{Finds, Found, OrganizationEdit, OrganizationStore, RecordKind, StoreError},
+    domain::{Author, OrganizationId, OrganizationRecord, PlanName, Timestamp},
+    store::{
+        Finds, Found, OrganizationEdit, OrganizationFilter, OrganizationStore, Page, PageRequest, RecordKind,
+        StoreError,
+    },
 };
 
 use super::{
     SqliteStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -124,12 +128,13 @@ impl OrganizationStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn organizations(&self, api: Option<&ApiName>) -> Result<Vec<OrganizationRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM organizations \
-             WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ORDER BY created, number",
-        );
-        self.all(statement.bind(api.map(ApiName::as_str))).await
+    async fn organizations(
+        &self,
+        filter: &OrganizationFilter,
+        page: &PageRequest,
+    ) -> Result<Page<OrganizationRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM organizations").serving(filter.apis.as_deref());
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn update_organization(

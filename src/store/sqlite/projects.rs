@@ -1,14 +1,15 @@
 //! Projects.
 
 use crate::{
-    domain::{Author, OrganizationId, ProjectId, ProjectRecord, Timestamp},
-    store::{Finds, Found, ProjectStore, RecordKind, StoreError},
+    domain::{Author, ProjectId, ProjectRecord, Timestamp},
+    store::{Finds, Found, Page, PageRequest, ProjectFilter, ProjectStore, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -62,10 +63,15 @@ impl ProjectStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn projects_of(&self, organization: &OrganizationId) -> Result<Vec<ProjectRecord>, StoreError> {
-        let statement =
-            sqlx::query("SELECT * FROM projects WHERE organization = ?1 ORDER BY created, number");
-        self.all(statement.bind(organization.as_str())).await
+    async fn projects(
+        &self,
+        filter: &ProjectFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ProjectRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM projects")
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .serving(filter.apis.as_deref());
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn remove_project(

@@ -7,13 +7,17 @@ use crate::{
         ApiName, Author, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord,
         Timestamp,
     },
-    store::{ACTIVE_SECRETS_MAX, Finds, Found, RecordKind, SecretFilter, SecretStore, StoreError},
+    store::{
+        ACTIVE_SECRETS_MAX, Finds, Found, Page, PageRequest, RecordKind, SecretFilter, SecretStore,
+        StoreError,
+    },
 };
 
 use super::{
     SqliteStore, Statement,
     audit::Turn,
     columns::{Columns, Stored},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -125,14 +129,18 @@ impl SecretStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn secrets(&self, filter: &SecretFilter) -> Result<Vec<SecretRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM secrets WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR api = ?2) \
-             ORDER BY created, number",
-        )
-        .bind(filter.project.as_ref().map(ProjectId::as_str))
-        .bind(filter.api.as_ref().map(ApiName::as_str));
-        self.all(statement).await
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SecretRecord>, StoreError> {
+        let mut selection = Selection::of("SELECT * FROM secrets")
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .only("project =", filter.project.as_ref().map(ToString::to_string));
+        if let Some(apis) = &filter.apis {
+            selection = selection.among("api", apis.iter().map(ToString::to_string));
+        }
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn rotate_secret(

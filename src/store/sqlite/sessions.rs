@@ -7,16 +7,16 @@ use sqlx::SqliteConnection;
 
 use crate::{
     domain::{
-        ApiName, Author, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp,
-        UserId,
+        Author, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp, UserId,
     },
-    store::{Finds, Found, RecordKind, SessionFilter, SessionStore, StoreError},
+    store::{Finds, Found, Page, PageRequest, RecordKind, SessionFilter, SessionStore, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -154,14 +154,15 @@ impl SessionStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM sessions WHERE (?1 IS NULL OR user_id = ?1) \
-             AND (?2 IS NULL OR instr(' ' || apis || ' ', ' ' || ?2 || ' ') > 0) ORDER BY created, number",
-        )
-        .bind(filter.user.as_ref().map(UserId::as_str))
-        .bind(filter.api.as_ref().map(ApiName::as_str));
-        self.all(statement).await
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SessionRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM sessions")
+            .only("user_id =", filter.user.as_ref().map(ToString::to_string))
+            .serving(filter.apis.as_deref());
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn end_session(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorward::{
     domain::{ApiName, Author, ProjectId, SecretId, SecretOwner, Timestamp},
-    store::{SecretFilter, SecretStore},
+    store::{PageRequest, SecretFilter, SecretStore},
 };
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -104,7 +104,8 @@ async fn a_secret_that_cannot_be_opened_is_an_outage_and_names_its_key() {
     scene.secret("ingest", "damaged", SECRET, |record| record.sealed.bytes.truncate(40)).await;
     scene.secret("ingest", "apollo", SECRET, |_| ()).await;
     let apollo = SecretFilter { project: "apollo".parse().ok(), ..SecretFilter::default() };
-    let apollo = scene.door.store.secrets(&apollo).await.expect("its secrets");
+    let apollo =
+        scene.door.store.secrets(&apollo, &PageRequest::default()).await.expect("its secrets").records;
     let stolen = apollo[0].sealed.clone();
     scene.secret("ingest", "thief", SECRET, |record| record.sealed = stolen).await;
     scene.secret("ingest", "half", SECRET, |record| record.sealed.bytes.clear()).await;

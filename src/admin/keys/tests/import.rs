@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     admin::proto::Key,
     domain::{Author, CredentialHash},
-    store::{Changes, Version},
+    store::{Changes, PageRequest, Version},
 };
 
 use super::*;
@@ -17,7 +17,7 @@ impl Scene {
     }
 
     async fn all(&self) -> Vec<KeyRecord> {
-        self.keys().list(&KeyFilter::default()).await.expect("a list")
+        self.keys().list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records
     }
 }
 

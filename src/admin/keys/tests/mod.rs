@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment},
-    store::{Finds, SqliteStore},
+    store::{Finds, PageRequest, SqliteStore},
 };
 
 use super::*;
@@ -142,7 +142,8 @@ async fn what_the_configuration_does_not_allow_is_named() {
         let error = scene.create(wanted).await.expect_err("it is not allowed");
         assert_eq!(error.to_string(), complaint);
     }
-    let all = scene.keys().list(&KeyFilter::default()).await.expect("a list");
+    let all =
+        scene.keys().list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records;
     assert_eq!(all, []);
 }
 
@@ -295,8 +296,8 @@ async fn an_overlap_is_at_most_ninety_days() {
 #[tokio::test]
 async fn a_list_for_an_unknown_api_is_an_error() {
     let scene = Scene::new().await;
-    let filter = KeyFilter { api: Some("paiments".parse().expect("a name")) };
-    let error = scene.keys().list(&filter).await.expect_err("no such API");
+    let filter = KeyFilter { apis: Some(vec!["paiments".parse().expect("a name")]), ..KeyFilter::default() };
+    let error = scene.keys().list(&filter, &PageRequest::default()).await.expect_err("no such API");
     assert!(error.to_string().starts_with("apis: found \"paiments\""));
 }
 
