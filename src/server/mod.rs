@@ -41,7 +41,7 @@ use self::{
     shutdown::Signals,
 };
 
-pub use probe::{Probed, probe_check, probe_telemetry};
+pub use probe::{Probed, probe_admin, probe_check, probe_telemetry};
 pub use reload::ConfigSource;
 pub use tls::{CertificateEnd, TlsError, certificate_ends};
 

@@ -16,7 +16,7 @@ use super::Refusal;
 /// How many bad credentials may come from one address within [`WINDOW`].
 const FAILED_MAX: u32 = 10;
 /// From the first of them on.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// The most addresses that are remembered; they occupy some 5 MB. Whoever is forgotten begins anew.
 const ADDRESSES_MAX: u64 = 16_384;
 

@@ -52,8 +52,8 @@ impl Roster {
     /// Nobody, or two.
     pub fn by_certificate(&self, names: &[String], caller: &Caller) -> Result<Administrator, Refusal> {
         let is_named = |known: &&KnownAdministrator| known.certificates.iter().any(|own| names.contains(own));
-        let mut named = self.known.iter().filter(is_named);
-        match (named.next(), named.next()) {
+        let mut proven = self.known.iter().filter(is_named);
+        match (proven.next(), proven.next()) {
             (Some(known), None) => Ok(admit(known.name.clone(), &known.standing, caller)),
             (None, _) => Err(Refusal::invalid("no administrator has a name of the certificate")),
             (Some(one), Some(other)) => {

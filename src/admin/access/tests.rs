@@ -164,11 +164,14 @@ fn one_bearer_token_is_presented_or_nothing() {
     }
 }
 
+/// Headers, address, the names of the listener, and whether it gets in.
+type Visit<'a> = (&'a [(&'static str, &'static str)], &'a str, &'a Hosts, bool);
+
 #[test]
 fn no_web_page_gets_in() {
     let listed = Hosts::Listed(vec!["admin.test".to_owned()]);
     let (any, relative) = (Hosts::Any, "/v1/keys");
-    let cases: [(&[(&str, &str)], &str, &Hosts, bool); 19] = [
+    let cases: [Visit<'_>; 19] = [
         (&[("host", "evil.test")], relative, &any, true),
         (&[("host", "evil.test"), ("sec-fetch-site", "none")], relative, &any, true),
         (&[("origin", "https://admin.test")], relative, &any, false),
@@ -190,9 +193,8 @@ fn no_web_page_gets_in() {
         (&[("host", "evil.test")], "http://localhost/v1/keys", &listed, false),
     ];
     for (of, uri, hosts, good) in cases {
-        let of: Vec<(&'static str, &str)> = of.to_vec();
         let uri: Uri = uri.parse().expect("a URI");
-        let judged = judge_site(&uri, &headers(&of), hosts);
+        let judged = judge_site(&uri, &headers(of), hosts);
         assert_eq!(judged.is_ok(), good, "{of:?} {uri}");
         assert!(judged.err().is_none_or(|refusal| refusal.fault.reason == "cross_site"));
     }

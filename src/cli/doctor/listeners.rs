@@ -3,7 +3,9 @@
 use crate::{
     config::{Config, ListenAddress, Transport},
     domain::Timestamp,
-    server::{CertificateEnd, Probed, ServeError, certificate_ends, probe_check, probe_telemetry},
+    server::{
+        CertificateEnd, Probed, ServeError, certificate_ends, probe_admin, probe_check, probe_telemetry,
+    },
 };
 
 use super::finding::{Finding, Level};
@@ -24,6 +26,8 @@ pub(super) async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
         findings.push(describe(probed, &address.to_string(), "listen.telemetry"));
     }
     if let Some(listener) = &config.listen.admin {
+        let probed = probe_admin(listener).await;
+        findings.push(describe(probed, &listener.address.to_string(), "listen.admin"));
         findings.extend(certificates(&listener.address, &listener.transport, now));
     }
     findings
@@ -35,9 +39,7 @@ fn describe(probed: Probed, address: &str, field: &'static str) -> Finding {
         Probed::LeftBehind => (Level::Ok, "a socket that nobody answers: the next start replaces it"),
         Probed::Serving => (Level::Ok, "a running server answers there"),
         Probed::NotReady => (Level::Warning, "a running server says that it is not ready: it begins or ends"),
-        Probed::Guarded => {
-            (Level::Info, "somebody listens there, who cannot be asked without a client's certificate")
-        }
+        Probed::Guarded => (Level::Info, "somebody listens there by TLS, who is not asked"),
         Probed::Foreign(reason) => {
             let found = format!("somebody else listens there: {reason}");
             return Finding::new(Level::Failed, CHECK, place(field, address), found)

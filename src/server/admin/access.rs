@@ -12,7 +12,10 @@ use tonic::Status;
 use tracing::info;
 
 use crate::{
-    admin::access::{Attempts, Caller, Hosts, Refusal, Roster, bearer, judge_site, owner},
+    admin::{
+        access::{Attempts, Caller, Hosts, Refusal, Roster, bearer, judge_site, owner},
+        api::Fault,
+    },
     check::authn::{
         Issuers,
         jwks::IssuerKeys,
@@ -113,7 +116,7 @@ impl Access {
             }
             Err(refusal) => {
                 record(&refusal, &parts, caller);
-                Err(answer(refusal, is_grpc))
+                Err(refuse(refusal, is_grpc))
             }
         }
     }
@@ -200,10 +203,9 @@ fn record(refusal: &Refusal, parts: &Parts, caller: &Caller) {
 }
 
 /// A refusal in the protocol of the request.
-fn answer(refusal: Refusal, is_grpc: bool) -> Response<Body> {
+fn refuse(refusal: Refusal, is_grpc: bool) -> Response<Body> {
     let retry_after = refusal.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
-    let mut answer =
-        if is_grpc { Status::from(refusal.fault).into_http() } else { json_error::of(&refusal.fault) };
+    let mut answer = answer(refusal.fault, is_grpc);
     if answer.status() == http::StatusCode::UNAUTHORIZED {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -211,4 +213,9 @@ fn answer(refusal: Refusal, is_grpc: bool) -> Response<Body> {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     answer
+}
+
+/// What is not done, in the protocol of the request.
+pub(super) fn answer(fault: Fault, is_grpc: bool) -> Response<Body> {
+    if is_grpc { Status::from(fault).into_http() } else { json_error::of(&fault) }
 }

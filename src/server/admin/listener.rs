@@ -24,23 +24,27 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tonic::Status;
+use tonic::Code;
 use tower::{Service, ServiceExt};
 use tracing::debug;
 use webpki::EndEntityCert;
 
 use crate::{
-    admin::access::{Caller, Hosts},
+    admin::{
+        access::{Caller, Hosts},
+        api::Fault,
+    },
     config::{AdminListener, ListenAddress, Transport},
     server::{
         ServeError,
         connection::{Connection, Stream},
         listener::{Accepted, Bound, accept_one, bind, pause},
+        service::tell_panic,
         tls::{Acceptor, Certificates},
     },
 };
 
-use super::Access;
+use super::{Access, access, routes::is_grpc};
 
 /// The owner alone may connect.
 const SOCKET_MODE: u32 = 0o600;
@@ -53,9 +57,9 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// The time that a client has to shake hands, and to send the head of a request.
 const GREETING_TIME: Duration = Duration::from_secs(5);
 /// The time from the head of a request to that of its answer.
-const CALL_TIME: Duration = Duration::from_secs(60);
+const CALL_TIME: Duration = Duration::from_mins(1);
 /// A connection on which nothing was asked for so long, or up to twice, is closed.
-const IDLE_TIME: Duration = Duration::from_secs(60);
+const IDLE_TIME: Duration = Duration::from_mins(1);
 /// How often a connection that is silent is asked whether it still lives, and how long it may take to answer.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 
@@ -117,7 +121,7 @@ impl Listener {
             tokio::select! {
                 // The sender is gone only when the process ends anyway.
                 _ = ended.changed() => break,
-                Some(_) = running.join_next() => {}
+                Some(ended) = running.join_next() => tell_panic(ended),
                 accepted = accepting => match accepted {
                     Ok((accepted, place)) => {
                         failing = false;
@@ -128,7 +132,9 @@ impl Listener {
                 },
             }
         }
-        while running.join_next().await.is_some() {}
+        while let Some(ended) = running.join_next().await {
+            tell_panic(ended);
+        }
     }
 }
 
@@ -233,6 +239,7 @@ impl Asked {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let _running = self.use_of_it.begin();
+        let is_grpc = is_grpc(&request);
         let Door { access, hosts, .. } = &*self.door;
         let answered = async {
             match access.admit(request.map(Body::new), &self.caller, hosts).await {
@@ -240,9 +247,13 @@ impl Asked {
                 Err(refused) => refused,
             }
         };
-        let late = || Status::deadline_exceeded("the request took too long").into_http();
-        timeout(CALL_TIME, answered).await.unwrap_or_else(|_| late())
+        timeout(CALL_TIME, answered).await.unwrap_or_else(|_| access::answer(too_late(), is_grpc))
     }
+}
+
+fn too_late() -> Fault {
+    let message = "the request took too long".to_owned();
+    Fault { code: Code::DeadlineExceeded, reason: "too_late", message, fields: Vec::new() }
 }
 
 /// How much a connection is used.
