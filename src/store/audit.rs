@@ -47,7 +47,7 @@ pub struct Deed<'a> {
 }
 
 /// Keeps the audit log.
-pub trait AuditStore {
+pub trait AuditStore: Send + Sync {
     /// The records that the filter lets through, latest first.
     fn audit(
         &self,

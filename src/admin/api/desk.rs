@@ -11,6 +11,7 @@ use crate::{
     admin::{Keys, Organizations, Secrets, Sessions},
     config::Config,
     domain::{Administrator, Author, Clock, Request, Timestamp},
+    store::{AuditStore, KeyStore, OrganizationStore, ProjectStore, SecretStore, SessionStore},
 };
 
 use super::{Fault, Method};
@@ -55,28 +56,28 @@ impl<S, I> Desk<S, I> {
 
     pub(super) fn keys<'a>(&'a self, config: &'a Config) -> Keys<'a, S>
     where
-        S: crate::store::KeyStore,
+        S: KeyStore,
     {
         Keys::new(&self.store, &config.apis, &config.plans, &*self.clock)
     }
 
     pub(super) fn secrets<'a>(&'a self, config: &'a Config) -> Secrets<'a, S>
     where
-        S: crate::store::SecretStore + crate::store::ProjectStore,
+        S: SecretStore + ProjectStore + AuditStore,
     {
         Secrets::new(&self.store, &config.apis, config.sealing.as_ref(), &*self.clock)
     }
 
     pub(super) fn sessions<'a>(&'a self, config: &'a Config) -> Sessions<'a, S>
     where
-        S: crate::store::SessionStore,
+        S: SessionStore,
     {
         Sessions::new(&self.store, &config.apis, &*self.clock)
     }
 
     pub(super) fn organizations<'a>(&'a self, config: &'a Config) -> Organizations<'a, S>
     where
-        S: crate::store::OrganizationStore,
+        S: OrganizationStore,
     {
         Organizations::new(&self.store, &config.apis, &config.plans, &*self.clock)
     }

@@ -6,15 +6,15 @@ use crate::{
     admin::{
         Issued, NewKey,
         json::Coded,
-        keys::{ImportFormat, KeyEdit},
+        keys::ImportFormat,
         proto::{
             CreateKeyRequest, GetKeyRequest, ImportKeysRequest, ImportKeysResponse, IssuedKey, Key, ListKeysRequest,
             ListKeysResponse, RevokeKeyRequest, RotateKeyRequest, UpdateKeyRequest, import_keys_request::Format,
             import_keys_response::Refusal, key::{Kind, Status},
         },
     },
-    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, ScopeSet},
-    store::{KeyFilter, KeyStore},
+    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord},
+    store::{KeyEdit, KeyFilter, KeyStore},
 };
 
 use super::{
@@ -34,7 +34,8 @@ impl<S: KeyStore, I: Inspects> Answers<CreateKey> for Desk<S, I> {
         reach::change(by, &wanted.apis, Some(&wanted.organization))?;
         let scopes = keys.scopes_of(&wanted).map_err(|error| Fault::of_key("key", error))?;
         let (apis, plan) = (&wanted.apis, wanted.plan.as_ref());
-        reach::grant(by, &config.apis, &Rights { apis, scopes: &scopes, plan, is_key: true })?;
+        let scopes = scopes.iter().collect();
+        reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
         let issued = keys.create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("key", error))?))
     }
@@ -94,13 +95,14 @@ impl<S: KeyStore, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
         let (mut scopes, mut plan) = (record.scopes.clone(), record.plan.clone());
         for edit in &edits {
             match edit {
-                KeyEdit::Scopes(new) => scopes = ScopeSet::new(new.clone()).unwrap_or_default(),
+                KeyEdit::Scopes(new) => scopes.clone_from(new),
                 KeyEdit::Plan(new) => plan.clone_from(new),
                 _ => {}
             }
         }
         let (apis, plan) = (&record.apis, plan.as_ref().filter(|plan| record.plan.as_ref() != Some(plan)));
-        reach::grant(by, &config.apis, &Rights { apis, scopes: &scopes, plan, is_key: true })?;
+        let scopes = scopes.iter().collect();
+        reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
         let updated = self.keys(&config).update(&record.id, edits, &author(by)).await;
         Ok(Key::of(&updated.map_err(|error| Fault::of_key("key", error))?, self.now()))
     }
@@ -172,7 +174,7 @@ impl<S: KeyStore, I> Desk<S, I> {
     /// Whether the administrator may change a key and holds what it may do.
     fn hold(&self, by: &Administrator, config: &crate::config::Config, record: &KeyRecord) -> Result<(), Fault> {
         reach::change(by, &record.apis, Some(&record.organization))?;
-        let (apis, scopes) = (&record.apis, &record.scopes);
+        let (apis, scopes) = (&record.apis, record.scopes.iter().collect());
         reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
     }
 
@@ -247,7 +249,7 @@ fn edits(key: Key, mask: Option<Vec<String>>) -> Result<Vec<KeyEdit>, Fault> {
     for name in names {
         edits.push(match name.as_str() {
             "name" => KeyEdit::Name(key.name.clone()),
-            "scopes" => KeyEdit::Scopes(reading.list("scopes", &key.scopes)),
+            "scopes" => KeyEdit::Scopes(reading.scopes("scopes", &key.scopes)),
             "plan" => KeyEdit::Plan(reading.optional("plan", key.plan.as_deref())),
             "expires" => KeyEdit::Expires(reading.moment("expires", key.expires)),
             "labels" => KeyEdit::Labels(key.labels.clone()),

@@ -8,7 +8,7 @@ use crate::{
             ListMembersResponse, ListProjectsRequest, ListProjectsResponse, Member, Project, PutMemberRequest,
         },
     },
-    domain::{Administrator, ProjectId, ProjectRecord, ScopeSet, UserId},
+    domain::{Administrator, ProjectId, ProjectRecord, UserId},
     store::{
         MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, RecordKind, StoreError,
     },
@@ -84,9 +84,8 @@ impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<PutMember> for Des
         let wanted = reading.end(wanted)?;
         reach::change(by, &wanted.apis, Some(&wanted.organization))?;
         let config = self.config();
-        // Too many scopes are refused below.
-        let scopes = ScopeSet::new(wanted.scopes.clone()).unwrap_or_default();
-        let rights = Rights { apis: &wanted.apis, scopes: &scopes, plan: None, is_key: false };
+        let scopes = wanted.scopes.iter().collect();
+        let rights = Rights { apis: &wanted.apis, scopes, plan: None, is_key: false };
         reach::grant(by, &config.apis, &rights)?;
         let put = self.organizations(&config).put_member(wanted, &author(by)).await;
         Ok(Member::of(&put.map_err(|error| Fault::of_organization("member", error))?))

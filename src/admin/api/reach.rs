@@ -7,7 +7,7 @@
 use crate::{
     admin::{Problem, field},
     config::Api,
-    domain::{Administrator, ApiName, OrganizationId, PlanName, ScopeSet},
+    domain::{Administrator, ApiName, OrganizationId, PlanName, Scope, ScopeSet},
 };
 
 use super::Fault;
@@ -73,7 +73,7 @@ pub(super) struct Rights<'a> {
     /// At these APIs.
     pub(super) apis: &'a [ApiName],
     /// These scopes.
-    pub(super) scopes: &'a ScopeSet,
+    pub(super) scopes: Vec<&'a Scope>,
     /// This plan.
     pub(super) plan: Option<&'a PlanName>,
     /// Whether it is a key, which may be allowed everything if it has no scopes.

@@ -4,7 +4,7 @@ use std::{fmt::Display, str::FromStr, time::Duration};
 
 use crate::{
     admin::problem::quoted,
-    domain::{ApiName, Timestamp},
+    domain::{ApiName, SCOPES_MAX, ScopeSet, Timestamp},
 };
 
 use super::fault::{Fault, path};
@@ -46,6 +46,15 @@ impl Reading {
     pub(super) fn list<T: FromStr<Err: Display>>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
         let each = texts.iter().enumerate();
         each.filter_map(|(at, text)| self.one(&format!("{field}[{at}]"), text)).collect()
+    }
+
+    /// Scopes, as a set.
+    pub(super) fn scopes(&mut self, field: &str, texts: &[String]) -> ScopeSet {
+        let scopes = self.list(field, texts);
+        ScopeSet::new(scopes).unwrap_or_else(|error| {
+            self.problem(field, format!("found {} scopes, expected at most {SCOPES_MAX}", error.found));
+            ScopeSet::default()
+        })
     }
 
     /// A moment that may be absent.

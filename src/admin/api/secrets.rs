@@ -11,7 +11,7 @@ use crate::{
         },
     },
     domain::{Administrator, PlainSecret, SecretId, SecretRecord},
-    store::{ProjectStore, SecretFilter, SecretStore},
+    store::{AuditStore, ProjectStore, SecretFilter, SecretStore},
 };
 
 use super::{
@@ -22,7 +22,12 @@ use super::{
     reading::{Reading, one, present},
 };
 
-impl<S: SecretStore + ProjectStore, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
+/// What secrets need of a store.
+trait Stores: SecretStore + ProjectStore + AuditStore {}
+
+impl<S: SecretStore + ProjectStore + AuditStore> Stores for S {}
+
+impl<S: Stores, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateSecretRequest) -> Result<IssuedSecret, Fault> {
         let author = author_of::<CreateSecret>(by, &request.request_id, &request)?;
         let wanted = wanted(present("secret", request.secret)?, request.plain)?;
@@ -33,13 +38,13 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<CreateSecret> for Desk<
     }
 }
 
-impl<S: SecretStore + ProjectStore, I: Inspects> Answers<GetSecret> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<GetSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: GetSecretRequest) -> Result<Secret, Fault> {
         Ok(Secret::of(&self.secret(by, &request.id).await?, self.now()))
     }
 }
 
-impl<S: SecretStore + ProjectStore, I: Inspects> Answers<ListSecrets> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListSecrets> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,
@@ -64,7 +69,7 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<ListSecrets> for Desk<S
     }
 }
 
-impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RotateSecret> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<RotateSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: RotateSecretRequest) -> Result<IssuedSecret, Fault> {
         let author = author_of::<RotateSecret>(by, &request.request_id, &request)?;
         let record = self.secret(by, &request.id).await?;
@@ -77,7 +82,7 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RotateSecret> for Desk<
     }
 }
 
-impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RevokeSecret> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<RevokeSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: RevokeSecretRequest) -> Result<Secret, Fault> {
         let record = self.secret(by, &request.id).await?;
         let config = self.config();
@@ -86,7 +91,7 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RevokeSecret> for Desk<
     }
 }
 
-impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RevealSecret> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<RevealSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: RevealSecretRequest) -> Result<RevealedSecret, Fault> {
         let record = self.secret(by, &request.id).await?;
         let config = self.config();
@@ -96,7 +101,7 @@ impl<S: SecretStore + ProjectStore, I: Inspects> Answers<RevealSecret> for Desk<
     }
 }
 
-impl<S: SecretStore + ProjectStore, I> Desk<S, I> {
+impl<S: Stores, I> Desk<S, I> {
     /// A secret that the administrator may see and, since it serves one API alone, change.
     async fn secret(&self, by: &Administrator, id: &str) -> Result<SecretRecord, Fault> {
         let id: SecretId = one("id", id)?;

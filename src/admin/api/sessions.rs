@@ -8,7 +8,7 @@ use crate::{
             IssuedSession, ListSessionsRequest, ListSessionsResponse, Session,
         },
     },
-    domain::{Administrator, Membership, OrganizationId, ScopeSet, SessionId, SessionRecord, Timestamp, UserId},
+    domain::{Administrator, Membership, OrganizationId, SessionId, SessionRecord, Timestamp, UserId},
     store::{SessionFilter, SessionStore},
 };
 
@@ -27,13 +27,9 @@ impl<S: SessionStore, I: Inspects> Answers<CreateSession> for Desk<S, I> {
         let config = self.config();
         let organizations = wanted.memberships.iter().map(|membership| &membership.organization);
         change(by, &wanted.apis, organizations)?;
-        let mut scopes = wanted.scopes.clone();
-        scopes.extend(wanted.memberships.iter().flat_map(|membership| &membership.scopes).cloned());
-        for scopes in scopes.chunks(crate::domain::SCOPES_MAX) {
-            let scopes = ScopeSet::new(scopes.to_vec()).unwrap_or_default();
-            let rights = Rights { apis: &wanted.apis, scopes: &scopes, plan: None, is_key: false };
-            reach::grant(by, &config.apis, &rights)?;
-        }
+        let within = wanted.memberships.iter().flat_map(|membership| &membership.scopes);
+        let scopes = wanted.scopes.iter().chain(within).collect();
+        reach::grant(by, &config.apis, &Rights { apis: &wanted.apis, scopes, plan: None, is_key: false })?;
         let issued = self.sessions(&config).create(wanted, &mut self.random(), &author).await;
         let admin::IssuedSession { token, record, repeated } =
             issued.map_err(|error| Fault::of_session("session", error))?;
@@ -176,9 +172,8 @@ fn wanted(request: CreateSessionRequest, now: Timestamp) -> Result<NewSession, F
     let memberships = session.organizations.iter().enumerate().filter_map(|(at, membership)| {
         let within = format!("organizations[{at}]");
         let organization = reading.one(&format!("{within}.organization"), &membership.organization);
-        let scopes = ScopeSet::new(reading.list(&format!("{within}.scopes"), &membership.scopes));
-        let scopes = scopes.map_err(|error| reading.problem(&format!("{within}.scopes"), error.to_string())).ok();
-        Some(Membership { organization: organization?, scopes: scopes? })
+        let scopes = reading.scopes(&format!("{within}.scopes"), &membership.scopes);
+        Some(Membership { organization: organization?, scopes })
     });
     let memberships = memberships.collect();
     let wanted = (|| {
