@@ -100,6 +100,7 @@ impl Bench {
             plan: None,
             expires: None,
             sources: Vec::new(),
+            labels: std::collections::BTreeMap::new(),
         };
         let session = NewSession {
             apis: vec![name()],

@@ -80,6 +80,7 @@ fn record(number: u32) -> KeyRecord {
         revoked: None,
         rotated_from: None,
         lineage: format!("key_{number}").parse().expect("an id"),
+        labels: std::collections::BTreeMap::new(),
     }
 }
 

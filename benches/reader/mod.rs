@@ -38,6 +38,7 @@ pub(crate) async fn reader(folder: &Path, by: LimitBy) -> (Config, SqliteStore, 
         plan: None,
         expires: None,
         sources: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
     };
     let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
     let issued =

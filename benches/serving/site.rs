@@ -247,6 +247,7 @@ async fn make_keys(store: &SqliteStore, size: Size, random: &mut StdRng, progres
                 expires: None,
                 revoked: None,
                 rotated_from: None,
+                labels: std::collections::BTreeMap::new(),
             });
         }
         store.insert(&batch, &Author::on_the_store(0)).await.expect("the keys are written");

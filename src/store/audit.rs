@@ -108,6 +108,7 @@ impl Audited for KeyRecord {
             "expires": self.expires,
             "revoked": self.revoked,
             "rotated_from": text(self.rotated_from.as_ref()),
+            "labels": self.labels,
         })
     }
 }

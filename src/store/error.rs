@@ -19,7 +19,7 @@ pub enum StoreError {
     /// No record of this kind has this id. It is not repeated: what was asked for may be a key, by mistake.
     #[error("{}", not_found(*.0))]
     NotFound(RecordKind),
-    /// It is revoked, so nothing may replace it.
+    /// It is revoked, so nothing may replace or change it.
     #[error("this {0} is revoked")]
     Revoked(RecordKind),
     /// A project may not have a third active secret.

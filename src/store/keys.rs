@@ -1,7 +1,10 @@
 //! Keeping keys.
 
+use std::collections::BTreeMap;
+
 use crate::domain::{
-    ApiName, Author, CredentialStatus, KeyId, KeyRecord, OrganizationId, ProjectId, Timestamp,
+    ApiName, Author, CredentialStatus, KeyId, KeyRecord, OrganizationId, PlanName, ProjectId, ScopeSet,
+    Timestamp,
 };
 
 use super::{Changes, Finds, Page, PageRequest, StoreError};
@@ -17,10 +20,27 @@ pub struct KeyFilter {
     pub project: Option<ProjectId>,
     /// Only keys that have this status at this moment.
     pub status: Option<(CredentialStatus, Timestamp)>,
+    /// Only keys with a label of this name, and of this value if there is one.
+    pub label: Option<(String, Option<String>)>,
     /// Only keys that were made at this moment or earlier.
     pub made_before: Option<Timestamp>,
     /// Only keys that expire at this moment or earlier.
     pub expires_before: Option<Timestamp>,
+}
+
+/// A change of one field of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyEdit {
+    /// What its owner calls it.
+    Name(String),
+    /// What it may do.
+    Scopes(ScopeSet),
+    /// Its own plan.
+    Plan(Option<PlanName>),
+    /// From when on it is refused.
+    Expires(Option<Timestamp>),
+    /// All its labels.
+    Labels(BTreeMap<String, String>),
 }
 
 /// Keeps key records, their times to the millisecond. A change is durable before it is acknowledged, and
@@ -58,6 +78,16 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
         records: &[KeyRecord],
         by: &Author,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Makes all these changes, or none of them; whatever they do not name stays. [`StoreError::Revoked`] for a key
+    /// that is revoked. Returns the record as it is now.
+    fn update(
+        &self,
+        id: &KeyId,
+        edits: &[KeyEdit],
+        at: Timestamp,
+        by: &Author,
+    ) -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
 
     /// Adds the key that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
     /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot. Requests are remembered

@@ -24,7 +24,7 @@ pub use audit::{AuditFilter, AuditStore, Deed};
 pub use cached::{CachedStore, Inquiry};
 pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};
-pub use keys::{KeyFilter, KeyStore};
+pub use keys::{KeyEdit, KeyFilter, KeyStore};
 pub use organizations::{
     Member, MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore,
     ProjectFilter, ProjectStore,

@@ -138,6 +138,7 @@ impl Door {
             expires: None,
             revoked: None,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage: format!("key_{number}").parse().expect("an id"),
         };
         edit(&mut record);

@@ -206,6 +206,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
             expires,
             revoked,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage,
         }
     })

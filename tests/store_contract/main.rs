@@ -14,8 +14,9 @@ mod requests;
 mod secrets;
 mod sessions;
 mod surviving;
+mod updating;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use doorward::{
     domain::{
@@ -129,6 +130,9 @@ macro_rules! contract {
             requests::a_request_is_forgotten_after_a_day
             requests::a_request_that_failed_may_be_sent_again
             requests::every_kind_that_is_made_remembers_its_request
+            updating::an_update_of_a_key_changes_what_is_named_and_nothing_else
+            updating::a_revoked_key_is_not_updated
+            updating::keys_are_found_by_their_labels
             anything::naughty_texts_come_back_as_they_were
             anything::naughty_organizations_come_back_as_they_were
             anything::naughty_sessions_and_secrets_come_back_as_they_were
@@ -171,6 +175,7 @@ fn record(number: u32) -> KeyRecord {
         revoked: None,
         rotated_from: None,
         lineage: id(&format!("key_{number}")),
+        labels: BTreeMap::new(),
     }
 }
 

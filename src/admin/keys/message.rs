@@ -41,6 +41,7 @@ impl Key {
             expires: record.expires.map(wire),
             revoked: record.revoked.map(wire),
             rotated_from: record.rotated_from.as_ref().map(ToString::to_string),
+            labels: record.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             ..Self::default()
         }
     }

@@ -1,5 +1,6 @@
 //! Management of API keys over any store: create, rotate, revoke, look up, import.
 
+mod edit;
 mod error;
 mod import;
 pub(crate) mod message;
@@ -12,13 +13,15 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
-    admin::{field, record::changed},
+    admin::{Problem, field, record::changed},
     config::{Api, Plans},
     domain::{Author, Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
-    store::{KeyFilter, KeyStore, Page, PageRequest, StoreError, UniqueField},
+    store::{KeyEdit, KeyFilter, KeyStore, Page, PageRequest, StoreError, UniqueField},
 };
 
 pub use error::KeyError;
+
+use self::edit::edit_problems;
 pub use new_key::{NewKey, parse_network};
 
 /// Manages the keys of the configured APIs in one store.
@@ -142,6 +145,28 @@ impl<'a, S: KeyStore> Keys<'a, S> {
                 Ok(Issued { key: Some(key), record })
             }
         }
+    }
+
+    /// Makes all these changes of a key, or none of them; whatever they do not name stays. Every running server goes by
+    /// them within a second.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Invalid`] with everything that the configuration does not allow, or [`KeyError::Store`], also where
+    /// no key has this id, or it is revoked.
+    pub async fn update(&self, id: &KeyId, edits: Vec<KeyEdit>, by: &Author) -> Result<KeyRecord, KeyError> {
+        let now = self.now();
+        let problems: Vec<Problem> =
+            edits.iter().flat_map(|edit| edit_problems(edit, self.apis, self.plans, now)).collect();
+        if !problems.is_empty() {
+            return Err(KeyError::Invalid(problems));
+        }
+        let before = self.store.get(id).await?;
+        let after = self.store.update(id, &edits, now, by).await?;
+        if after != before {
+            changed("update", &after, by);
+        }
+        Ok(after)
     }
 
     /// Revokes a key at once and for ever. One that is revoked already stays as it was.

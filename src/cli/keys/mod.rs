@@ -6,6 +6,7 @@ mod arguments;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufReader},
     path::Path,
@@ -117,6 +118,7 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
         plan: arguments.plan,
         expires,
         sources: arguments.sources,
+        labels: BTreeMap::new(),
     })
 }
 

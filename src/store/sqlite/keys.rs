@@ -1,5 +1,7 @@
 //! API keys.
 
+use std::collections::BTreeMap;
+
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
         Author, CredentialHash, CredentialStatus, Environment, KeyId, KeyRecord, PlanName, ProjectId,
         Timestamp,
     },
-    store::{Finds, Found, KeyFilter, KeyStore, Page, PageRequest, RecordKind, StoreError},
+    store::{Finds, Found, KeyEdit, KeyFilter, KeyStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
@@ -41,6 +43,8 @@ impl Stored for KeyRecord {
             expires: columns.optional_moment("expires")?,
             revoked: columns.optional_moment("revoked")?,
             rotated_from: columns.optional_text("rotated_from")?,
+            labels: serde_json::from_str(columns.value("labels")?)
+                .map_err(|error| columns.corrupt("labels", &error))?,
         })
     }
 }
@@ -69,15 +73,31 @@ fn insertion(record: &KeyRecord) -> Statement<'_> {
     .bind(record.rotated_from.as_ref().map(KeyId::as_str))
 }
 
-/// The column with a key's lineage, as it stands beside the columns of its row.
-macro_rules! lineage {
-    () => {
-        "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage"
+/// The columns that stand beside those of a key's row: its lineage, and its labels as a JSON object.
+macro_rules! beside {
+    ($labels:literal) => {
+        concat!(
+            "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage, ",
+            $labels,
+            " AS labels"
+        )
+    };
+}
+
+/// Selects keys with all that is known of them.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            beside!("(SELECT json_group_object(name, value) FROM labels WHERE labels.id = keys.id)"),
+            ", keys.* FROM keys",
+            $condition
+        )
     };
 }
 
 fn by_id(id: &KeyId) -> Statement<'_> {
-    sqlx::query(concat!("SELECT ", lineage!(), ", keys.* FROM keys WHERE id = ?1")).bind(id.as_str())
+    sqlx::query(select!(" WHERE id = ?1")).bind(id.as_str())
 }
 
 impl SqliteStore {
@@ -95,9 +115,51 @@ impl SqliteStore {
                 .bind(record.lineage.as_str());
             self.run(lineage, change).await?;
         }
+        if !record.labels.is_empty() {
+            self.put_labels(&record.id, &record.labels, change).await?;
+        }
         let turn = Turn { verb, at: record.created, before: None, after: Some(record) };
         self.audit_turn(turn, by, change).await?;
         self.note::<KeyRecord>(&record.hash, change).await
+    }
+
+    /// Gives a key these labels, and no others.
+    async fn put_labels(
+        &self,
+        id: &KeyId,
+        labels: &BTreeMap<String, String>,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let removal = sqlx::query("DELETE FROM labels WHERE id = ?1").bind(id.as_str());
+        self.run(removal, change).await?;
+        for (name, value) in labels {
+            let label = sqlx::query("INSERT INTO labels (id, name, value) VALUES (?1, ?2, ?3)");
+            self.run(label.bind(id.as_str()).bind(name).bind(value), change).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes one field of a key.
+    async fn edit_key(
+        &self,
+        id: &KeyId,
+        edit: &KeyEdit,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let edition = |sql: &'static str| sqlx::query(sql).bind(id.as_str());
+        let edition = match edit {
+            KeyEdit::Name(name) => edition("UPDATE keys SET name = ?2 WHERE id = ?1").bind(name),
+            KeyEdit::Scopes(scopes) => {
+                edition("UPDATE keys SET scopes = ?2 WHERE id = ?1").bind(spaced(scopes))
+            }
+            KeyEdit::Plan(plan) => {
+                edition("UPDATE keys SET plan = ?2 WHERE id = ?1").bind(plan.as_ref().map(PlanName::as_str))
+            }
+            KeyEdit::Expires(expires) => edition("UPDATE keys SET expires = ?2 WHERE id = ?1")
+                .bind(expires.map(Timestamp::as_millisecond)),
+            KeyEdit::Labels(labels) => return self.put_labels(id, labels, change).await,
+        };
+        self.run(edition, change).await.map(drop)
     }
 
     /// Adds all these keys, or none of them.
@@ -120,8 +182,8 @@ impl SqliteStore {
 
 impl Finds<KeyRecord> for SqliteStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
-        let snapshot =
-            sqlx::query(snapshot!("keys", "keys.hash = ?1", lineage!())).bind(hash.as_bytes().as_slice());
+        let snapshot = sqlx::query(snapshot!("keys", "keys.hash = ?1", beside!("'{}'")))
+            .bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
@@ -133,13 +195,15 @@ impl KeyStore for SqliteStore {
     }
 
     async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, StoreError> {
-        let select = concat!("SELECT ", lineage!(), ", keys.* FROM keys");
-        let mut selection = Selection::of(select)
+        let mut selection = Selection::of(select!(""))
             .serving(filter.apis.as_deref())
             .only("organization =", filter.organization.as_ref().map(ToString::to_string))
             .only("project =", filter.project.as_ref().map(ToString::to_string))
             .only_at("created <=", filter.made_before)
             .only_at("expires <=", filter.expires_before);
+        if let Some((name, value)) = &filter.label {
+            selection = selection.labelled(name, value.as_deref());
+        }
         if let Some((status, at)) = filter.status {
             selection = match status {
                 CredentialStatus::Active => selection
@@ -156,8 +220,7 @@ impl KeyStore for SqliteStore {
 
     async fn made_for(&self, by: &Author, at: Timestamp) -> Result<Option<KeyRecord>, StoreError> {
         let Some(id) = self.made_by_request::<KeyRecord>(by, at, &self.pool).await? else { return Ok(None) };
-        let statement =
-            sqlx::query(concat!("SELECT ", lineage!(), ", keys.* FROM keys WHERE id = ?1")).bind(id);
+        let statement = sqlx::query(select!(" WHERE id = ?1")).bind(id);
         self.one(statement, &self.pool).await.map(Some)
     }
 
@@ -167,6 +230,32 @@ impl KeyStore for SqliteStore {
 
     async fn import(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
         self.add_keys(records, "import", by).await
+    }
+
+    async fn update(
+        &self,
+        id: &KeyId,
+        edits: &[KeyEdit],
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<KeyRecord, StoreError> {
+        let mut change = self.begin().await?;
+        let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
+        if before.revoked.is_some() {
+            return Err(StoreError::Revoked(RecordKind::Key));
+        }
+        for edit in edits {
+            self.edit_key(id, edit, &mut change).await?;
+        }
+        let after = self.one(by_id(id), &mut *change).await?;
+        if after == before {
+            return Ok(after);
+        }
+        let turn = Turn { verb: "update", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
+        self.note::<KeyRecord>(&before.hash, &mut change).await?;
+        self.commit(change).await?;
+        Ok(after)
     }
 
     async fn rotate(

@@ -47,6 +47,17 @@ impl Selection {
         self
     }
 
+    /// Only keys with a label of this name, and of this value if there is one.
+    pub(super) fn labelled(mut self, name: &str, value: Option<&str>) -> Self {
+        self.0.push(" AND keys.id IN (SELECT labels.id FROM labels WHERE labels.name = ");
+        self.0.push_bind(name.to_owned());
+        if let Some(value) = value {
+            self.0.push(" AND labels.value = ").push_bind(value.to_owned());
+        }
+        self.0.push(")");
+        self
+    }
+
     /// Only rows that serve one of these APIs.
     pub(super) fn serving(mut self, apis: Option<&[ApiName]>) -> Self {
         let Some(apis) = apis else { return self };

@@ -2,12 +2,14 @@
 
 mod import;
 
+use std::collections::BTreeMap;
+
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     admin::fixture,
     domain::{Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment},
-    store::{Finds, PageRequest, SqliteStore},
+    store::{Finds, KeyEdit, PageRequest, SqliteStore},
 };
 
 use super::*;
@@ -77,6 +79,7 @@ fn for_api(api: &str, environment: Option<&str>) -> NewKey {
         plan: Some("developer".parse().expect("a name")),
         expires: None,
         sources: Vec::new(),
+        labels: BTreeMap::new(),
     }
 }
 
@@ -332,4 +335,48 @@ fn ipv4_within_ipv6_is_taken_for_ipv4() {
     ] {
         assert_eq!(parse_network(text).map(|network| network.to_string()), Ok(network.to_owned()), "{text}");
     }
+}
+
+#[tokio::test]
+async fn labels_are_bounded_and_hold_no_secret() {
+    let mut scene = Scene::new().await;
+    let key = scene.create(for_api("games", None)).await.expect("created");
+    let secret = key.key.expect("it is new").expose().to_owned();
+    let many: BTreeMap<String, String> = (0..33).map(|number| (number.to_string(), String::new())).collect();
+    let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    for (labels, complaint) in [
+        (many.clone(), "labels: found 33 labels, expected at most 32"),
+        (one("", "x"), "labels: found the name \"\", expected a name of 1 to 63 characters"),
+        (one("Team", "x"), "labels: found the name \"Team\", expected a name of 1 to 63 characters"),
+        (one(&"n".repeat(64), "x"), "labels: found the name a text of 64 characters, expected a name"),
+        (one("team", &"v".repeat(257)), "labels: found a value of 257 bytes, expected at most 256 bytes"),
+        (one("team", &secret), "labels: found a key in clear, expected no secret"),
+    ] {
+        let wanted = NewKey { labels: labels.clone(), ..for_api("games", None) };
+        let told = scene.create(wanted).await.expect_err("it is not allowed").to_string();
+        assert!(told.starts_with(complaint), "{told}");
+        let edits = vec![KeyEdit::Labels(labels)];
+        let told = scene.keys().update(&key.record.id, edits, &Author::on_the_store(0)).await;
+        assert!(told.expect_err("it is not allowed").to_string().starts_with(complaint));
+    }
+    let labels: BTreeMap<String, String> = many.into_iter().skip(1).collect();
+    let wanted = NewKey { labels: labels.clone(), ..for_api("games", None) };
+    let old = scene.create(wanted).await.expect("created").record;
+    let new = scene.rotate(&old.id, DAY).await.expect("rotated").record;
+    assert_eq!(scene.keys().get(&new.id).await.expect("it is there").labels, labels, "a rotation keeps them");
+}
+
+#[tokio::test]
+async fn a_key_is_updated_within_what_the_configuration_allows() {
+    let mut scene = Scene::new().await;
+    let id = scene.create(for_api("games", None)).await.expect("created").record.id;
+    let by = Author::on_the_store(0);
+    let past = KeyEdit::Expires(Some(moment("2029-12-31")));
+    let told = scene.keys().update(&id, vec![KeyEdit::Name(String::new()), past], &by).await;
+    let told = told.expect_err("it is not allowed").to_string();
+    assert!(told.contains("name: found nothing") && told.contains("expires: found 2029-12-31"), "{told}");
+    let later = moment("2031-01-01");
+    let edits = vec![KeyEdit::Name("New".to_owned()), KeyEdit::Expires(Some(later))];
+    let now = scene.keys().update(&id, edits, &by).await.expect("updated");
+    assert_eq!((now.name.as_str(), now.expires), ("New", Some(later)));
 }

@@ -120,6 +120,7 @@ impl Scene {
             expires: Some(parse_moment("2030-03-01").expect("a moment")),
             revoked: None,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage: "key_1".parse().expect("an id"),
         };
         let bound = KeyRecord {
