@@ -118,11 +118,7 @@ pub(super) async fn follow<S: Lookups>(
     }
 }
 
-fn reload_config<S: Lookups>(
-    source: &ConfigSource,
-    current: &mut Loaded,
-    depending: &Depending<S>,
-) {
+fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, depending: &Depending<S>) {
     let file = source.path.display();
     match source.load(&current.fragments) {
         Ok(loaded) => {

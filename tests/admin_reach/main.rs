@@ -55,8 +55,10 @@ async fn column(role: Role, name: &'static str, reach: Reach) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_may_do_what_role_and_reach_say_and_nothing_else() {
     let mut columns = JoinSet::new();
-    for (at, (role, (name, reach))) in
-        Role::ALL.into_iter().flat_map(|role| reaches().into_iter().map(move |reach| (role, reach))).enumerate()
+    for (at, (role, (name, reach))) in Role::ALL
+        .into_iter()
+        .flat_map(|role| reaches().into_iter().map(move |reach| (role, reach)))
+        .enumerate()
     {
         columns.spawn(async move { (at, column(role, name, reach).await) });
     }

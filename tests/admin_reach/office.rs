@@ -104,9 +104,12 @@ impl Office {
         let (status, answer) = self.send(by, request).await;
         let reason = answer["error"]["details"][0]["reason"].as_str().unwrap_or_default();
         // How much of it they see.
-        let listed = answer.as_object().into_iter().flatten().find_map(|(_, value)| Some(value.as_array()?.len()));
+        let listed =
+            answer.as_object().into_iter().flatten().find_map(|(_, value)| Some(value.as_array()?.len()));
         match listed {
-            Some(count) if status == StatusCode::OK && !answer.as_object().expect("one").contains_key("id") => {
+            Some(count)
+                if status == StatusCode::OK && !answer.as_object().expect("one").contains_key("id") =>
+            {
                 format!("{} {}", status.as_u16(), if count == 0 { "none" } else { "some" })
             }
             _ => format!("{} {reason}", status.as_u16()).trim_end().to_owned(),
@@ -128,7 +131,8 @@ pub(crate) fn post(path: impl AsRef<str>, body: impl Into<String>) -> Request<Bo
 
 /// A request with a body, by any method.
 pub(crate) fn with_body(verb: &str, path: impl AsRef<str>, body: impl Into<String>) -> Request<Body> {
-    let request = Request::builder().method(verb).uri(path.as_ref()).header("content-type", "application/json");
+    let request =
+        Request::builder().method(verb).uri(path.as_ref()).header("content-type", "application/json");
     request.body(Body::from(body.into())).expect("a request")
 }
 

@@ -10,13 +10,13 @@ use crate::{
 };
 
 use super::{
-    Answers, Desk, Fault, Inspects, ListAuditRecords,
+    Answers, Desk, Fault, Inspects, ListAuditRecords, Stores,
     page::{next, page},
     reach,
     reading::Reading,
 };
 
-impl<S: AuditStore, I: Inspects> Answers<ListAuditRecords> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListAuditRecords> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,

@@ -5,9 +5,9 @@ use crate::{
     domain::{Administrator, ApiName, DenialReason},
 };
 
-use super::{Answers, Desk, Fault, Inspects, VerifyCredential, reach, reading::one};
+use super::{Answers, Desk, Fault, Inspects, Stores, VerifyCredential, reach, reading::one};
 
-impl<S: Send + Sync, I: Inspects> Answers<VerifyCredential> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<VerifyCredential> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,

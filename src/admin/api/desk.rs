@@ -11,10 +11,21 @@ use crate::{
     admin::{Keys, Organizations, Secrets, Sessions},
     config::Config,
     domain::{Administrator, Author, Clock, Request, Timestamp},
-    store::{AuditStore, KeyStore, OrganizationStore, ProjectStore, SecretStore, SessionStore},
+    store::{AuditStore, KeyStore, MemberStore, OrganizationStore, ProjectStore, SecretStore, SessionStore},
 };
 
 use super::{Fault, Method};
+
+/// All that the admin API asks of a store.
+pub trait Stores:
+    KeyStore + OrganizationStore + ProjectStore + MemberStore + SecretStore + SessionStore + AuditStore
+{
+}
+
+impl<S> Stores for S where
+    S: KeyStore + OrganizationStore + ProjectStore + MemberStore + SecretStore + SessionStore + AuditStore
+{
+}
 
 /// Answers the methods of the admin API on one store.
 #[derive(Debug)]
@@ -26,7 +37,7 @@ pub struct Desk<S, I> {
     random: Mutex<StdRng>,
 }
 
-impl<S, I> Desk<S, I> {
+impl<S: Stores, I> Desk<S, I> {
     /// Answers on `store`, under the configuration that is in force at the time.
     pub fn new(
         store: S,
@@ -54,31 +65,19 @@ impl<S, I> Desk<S, I> {
         StdRng::from_rng(&mut *random)
     }
 
-    pub(super) fn keys<'a>(&'a self, config: &'a Config) -> Keys<'a, S>
-    where
-        S: KeyStore,
-    {
+    pub(super) fn keys<'a>(&'a self, config: &'a Config) -> Keys<'a, S> {
         Keys::new(&self.store, &config.apis, &config.plans, &*self.clock)
     }
 
-    pub(super) fn secrets<'a>(&'a self, config: &'a Config) -> Secrets<'a, S>
-    where
-        S: SecretStore + ProjectStore + AuditStore,
-    {
+    pub(super) fn secrets<'a>(&'a self, config: &'a Config) -> Secrets<'a, S> {
         Secrets::new(&self.store, &config.apis, config.sealing.as_ref(), &*self.clock)
     }
 
-    pub(super) fn sessions<'a>(&'a self, config: &'a Config) -> Sessions<'a, S>
-    where
-        S: SessionStore,
-    {
+    pub(super) fn sessions<'a>(&'a self, config: &'a Config) -> Sessions<'a, S> {
         Sessions::new(&self.store, &config.apis, &*self.clock)
     }
 
-    pub(super) fn organizations<'a>(&'a self, config: &'a Config) -> Organizations<'a, S>
-    where
-        S: OrganizationStore,
-    {
+    pub(super) fn organizations<'a>(&'a self, config: &'a Config) -> Organizations<'a, S> {
         Organizations::new(&self.store, &config.apis, &config.plans, &*self.clock)
     }
 }

@@ -6,11 +6,10 @@ use crate::{
     admin::{
         Issued, NewKey,
         json::Coded,
-        keys::ImportFormat,
         proto::{
-            CreateKeyRequest, GetKeyRequest, ImportKeysRequest, ImportKeysResponse, IssuedKey, Key, ListKeysRequest,
-            ListKeysResponse, RevokeKeyRequest, RotateKeyRequest, UpdateKeyRequest, import_keys_request::Format,
-            import_keys_response::Refusal, key::{Kind, Status},
+            CreateKeyRequest, GetKeyRequest, ImportKeysRequest, ImportKeysResponse, IssuedKey, Key,
+            ListKeysRequest, ListKeysResponse, RevokeKeyRequest, RotateKeyRequest, UpdateKeyRequest,
+            key::{Kind, Status},
         },
     },
     domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord},
@@ -18,37 +17,37 @@ use crate::{
 };
 
 use super::{
-    Answers, CreateKey, Desk, Fault, GetKey, ImportKeys, Inspects, ListKeys, RevokeKey, RotateKey, UpdateKey,
+    Answers, CreateKey, Desk, Fault, GetKey, ImportKeys, Inspects, ListKeys, RevokeKey, RotateKey, Stores,
+    UpdateKey,
     desk::{author, author_of},
     page::{next, page},
     reach::{self, Rights},
     reading::{Reading, one, present},
 };
 
-impl<S: KeyStore, I: Inspects> Answers<CreateKey> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<CreateKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateKeyRequest) -> Result<IssuedKey, Fault> {
         let author = author_of::<CreateKey>(by, &request.request_id, &request)?;
         let wanted = wanted(present("key", request.key)?, request.preset)?;
         let config = self.config();
         let keys = self.keys(&config);
         reach::change(by, &wanted.apis, Some(&wanted.organization))?;
-        let scopes = keys.scopes_of(&wanted).map_err(|error| Fault::of_key("key", error))?;
-        let (apis, plan) = (&wanted.apis, wanted.plan.as_ref());
-        let scopes = scopes.iter().collect();
+        let scopes = wanted.scope_set(&config.apis).map_err(|problem| Fault::problems("key", &[problem]))?;
+        let (apis, scopes, plan) = (&wanted.apis, scopes.iter().collect(), wanted.plan.as_ref());
         reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
         let issued = keys.create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("key", error))?))
     }
 }
 
-impl<S: KeyStore, I: Inspects> Answers<GetKey> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<GetKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: GetKeyRequest) -> Result<Key, Fault> {
         let record = self.key(by, &request.id).await?;
         Ok(Key::of(&record, self.now()))
     }
 }
 
-impl<S: KeyStore, I: Inspects> Answers<ListKeys> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: ListKeysRequest) -> Result<ListKeysResponse, Fault> {
         let (config, now) = (self.config(), self.now());
         let mut reading = Reading::of("");
@@ -73,7 +72,6 @@ impl<S: KeyStore, I: Inspects> Answers<ListKeys> for Desk<S, I> {
                 None => (label, None),
             }),
             made_before: before(older_than),
-            unused_since: before(unused_for),
             expires_before: expires_within.and_then(|span| now.checked_add(span).ok()),
         };
         let page = self.keys(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
@@ -85,7 +83,7 @@ impl<S: KeyStore, I: Inspects> Answers<ListKeys> for Desk<S, I> {
     }
 }
 
-impl<S: KeyStore, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: UpdateKeyRequest) -> Result<Key, Fault> {
         let key = present("key", request.key)?;
         let record = self.key(by, &key.id).await?;
@@ -108,7 +106,7 @@ impl<S: KeyStore, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
     }
 }
 
-impl<S: KeyStore, I: Inspects> Answers<RotateKey> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<RotateKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: RotateKeyRequest) -> Result<IssuedKey, Fault> {
         let author = author_of::<RotateKey>(by, &request.request_id, &request)?;
         let record = self.key(by, &request.id).await?;
@@ -123,7 +121,7 @@ impl<S: KeyStore, I: Inspects> Answers<RotateKey> for Desk<S, I> {
     }
 }
 
-impl<S: KeyStore, I: Inspects> Answers<RevokeKey> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<RevokeKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: RevokeKeyRequest) -> Result<Key, Fault> {
         let record = self.key(by, &request.id).await?;
         reach::change(by, &record.apis, Some(&record.organization))?;
@@ -133,34 +131,22 @@ impl<S: KeyStore, I: Inspects> Answers<RevokeKey> for Desk<S, I> {
     }
 }
 
-impl<S: KeyStore, I: Inspects> Answers<ImportKeys> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: ImportKeysRequest) -> Result<ImportKeysResponse, Fault> {
-        let format = match Format::try_from(request.format) {
-            Ok(Format::Csv) => ImportFormat::Csv,
-            Ok(Format::JsonLines | Format::Unspecified) => ImportFormat::JsonLines,
-            Err(_) => return Err(Fault::field("format", "expected a format that this version knows")),
-        };
+impl<S: Stores, I: Inspects> Answers<ImportKeys> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: ImportKeysRequest,
+    ) -> Result<ImportKeysResponse, Fault> {
+        reach::stand_above(by, "import keys")?;
         let config = self.config();
-        let permit = |record: &KeyRecord| {
-            reach::change(by, &record.apis, Some(&record.organization)).and_then(|()| {
-                self.hold(by, &config, record)
-            })
-        };
-        let permit = |record: &KeyRecord| permit(record).map_err(|fault| fault.message);
-        let keys = self.keys(&config);
-        let (content, author) = (request.content.as_bytes(), author(by));
-        let report =
-            keys.import(content, format, request.validate_only, permit, &author, &mut self.random()).await;
-        let report = report.map_err(|error| Fault::of_key("", error))?;
-        let refusal = |(line, reason): &(usize, String)| Refusal { line: *line as u64, reason: reason.clone() };
-        Ok(ImportKeysResponse {
-            imported: report.imported as u64,
-            refused: report.refused.iter().map(refusal).collect(),
-        })
+        let imported =
+            self.keys(&config).import(request.content.as_bytes(), &mut self.random(), &author(by)).await;
+        let imported = imported.map_err(|error| Fault::of_key("", error))?;
+        Ok(ImportKeysResponse { imported: imported as u64, refused: Vec::new() })
     }
 }
 
-impl<S: KeyStore, I> Desk<S, I> {
+impl<S: Stores, I> Desk<S, I> {
     /// A key that the administrator may see.
     async fn key(&self, by: &Administrator, id: &str) -> Result<KeyRecord, Fault> {
         // What is no id is the id of nothing.
@@ -172,7 +158,12 @@ impl<S: KeyStore, I> Desk<S, I> {
     }
 
     /// Whether the administrator may change a key and holds what it may do.
-    fn hold(&self, by: &Administrator, config: &crate::config::Config, record: &KeyRecord) -> Result<(), Fault> {
+    fn hold(
+        &self,
+        by: &Administrator,
+        config: &crate::config::Config,
+        record: &KeyRecord,
+    ) -> Result<(), Fault> {
         reach::change(by, &record.apis, Some(&record.organization))?;
         let (apis, scopes) = (&record.apis, record.scopes.iter().collect());
         reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
@@ -210,7 +201,9 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
     };
     let organization = reading.one("organization", &key.organization);
     let sources = key.sources.iter().enumerate().filter_map(|(at, text)| {
-        crate::admin::parse_network(text).map_err(|what| reading.problem(&format!("sources[{at}]"), what)).ok()
+        crate::admin::parse_network(text)
+            .map_err(|what| reading.problem(&format!("sources[{at}]"), what))
+            .ok()
     });
     let sources = sources.collect();
     let wanted = (|| {

@@ -15,7 +15,7 @@ mod reading;
 mod secrets;
 mod sessions;
 
-pub use desk::Desk;
+pub use desk::{Desk, Stores};
 pub use fault::{ERROR_DOMAIN, Fault};
 pub use inspects::Inspects;
 pub use method::{

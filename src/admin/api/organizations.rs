@@ -4,8 +4,9 @@ use crate::{
     admin::{
         NewOrganization,
         proto::{
-            CreateOrganizationRequest, GetOrganizationRequest, ListOrganizationsRequest, ListOrganizationsResponse,
-            Organization, ResumeOrganizationRequest, SuspendOrganizationRequest, UpdateOrganizationRequest,
+            CreateOrganizationRequest, GetOrganizationRequest, ListOrganizationsRequest,
+            ListOrganizationsResponse, Organization, ResumeOrganizationRequest, SuspendOrganizationRequest,
+            UpdateOrganizationRequest,
         },
     },
     domain::{Administrator, OrganizationId, OrganizationRecord},
@@ -13,16 +14,20 @@ use crate::{
 };
 
 use super::{
-    Answers, CreateOrganization, Desk, Fault, GetOrganization, Inspects, ListOrganizations, ResumeOrganization,
-    SuspendOrganization, UpdateOrganization,
+    Answers, CreateOrganization, Desk, Fault, GetOrganization, Inspects, ListOrganizations,
+    ResumeOrganization, Stores, SuspendOrganization, UpdateOrganization,
     desk::author,
     page::{next, page},
     reach,
     reading::{Reading, api_filter, one, present},
 };
 
-impl<S: OrganizationStore, I: Inspects> Answers<CreateOrganization> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: CreateOrganizationRequest) -> Result<Organization, Fault> {
+impl<S: Stores, I: Inspects> Answers<CreateOrganization> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: CreateOrganizationRequest,
+    ) -> Result<Organization, Fault> {
         let wanted = wanted(present("organization", request.organization)?)?;
         reach::stand_above(by, "add organizations")?;
         reach::change(by, &wanted.apis, None)?;
@@ -32,13 +37,17 @@ impl<S: OrganizationStore, I: Inspects> Answers<CreateOrganization> for Desk<S, 
     }
 }
 
-impl<S: OrganizationStore, I: Inspects> Answers<GetOrganization> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: GetOrganizationRequest) -> Result<Organization, Fault> {
+impl<S: Stores, I: Inspects> Answers<GetOrganization> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: GetOrganizationRequest,
+    ) -> Result<Organization, Fault> {
         Ok(Organization::of(&self.organization(by, "id", &request.id).await?))
     }
 }
 
-impl<S: OrganizationStore, I: Inspects> Answers<ListOrganizations> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListOrganizations> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,
@@ -65,8 +74,12 @@ impl<S: OrganizationStore, I: Inspects> Answers<ListOrganizations> for Desk<S, I
     }
 }
 
-impl<S: OrganizationStore, I: Inspects> Answers<UpdateOrganization> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: UpdateOrganizationRequest) -> Result<Organization, Fault> {
+impl<S: Stores, I: Inspects> Answers<UpdateOrganization> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: UpdateOrganizationRequest,
+    ) -> Result<Organization, Fault> {
         let new = present("organization", request.organization)?;
         let record = self.organization(by, "organization.id", &new.id).await?;
         let edits = edits(new, request.update_mask.map(|mask| mask.paths))?;
@@ -82,8 +95,12 @@ impl<S: OrganizationStore, I: Inspects> Answers<UpdateOrganization> for Desk<S, 
     }
 }
 
-impl<S: OrganizationStore, I: Inspects> Answers<SuspendOrganization> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: SuspendOrganizationRequest) -> Result<Organization, Fault> {
+impl<S: Stores, I: Inspects> Answers<SuspendOrganization> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: SuspendOrganizationRequest,
+    ) -> Result<Organization, Fault> {
         let record = self.organization(by, "id", &request.id).await?;
         self.rule(by, &record, "suspend it")?;
         let config = self.config();
@@ -92,8 +109,12 @@ impl<S: OrganizationStore, I: Inspects> Answers<SuspendOrganization> for Desk<S,
     }
 }
 
-impl<S: OrganizationStore, I: Inspects> Answers<ResumeOrganization> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: ResumeOrganizationRequest) -> Result<Organization, Fault> {
+impl<S: Stores, I: Inspects> Answers<ResumeOrganization> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: ResumeOrganizationRequest,
+    ) -> Result<Organization, Fault> {
         let record = self.organization(by, "id", &request.id).await?;
         self.rule(by, &record, "end its suspension")?;
         let config = self.config();
@@ -102,7 +123,7 @@ impl<S: OrganizationStore, I: Inspects> Answers<ResumeOrganization> for Desk<S, 
     }
 }
 
-impl<S: OrganizationStore, I> Desk<S, I> {
+impl<S: Stores, I> Desk<S, I> {
     /// An organization that the administrator may see; its id stands in `field`.
     pub(super) async fn organization(
         &self,

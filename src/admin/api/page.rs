@@ -19,7 +19,10 @@ pub(super) fn page(size: i32, token: &str) -> Result<PageRequest, Fault> {
         Ok(0) => SIZE,
         Ok(size) => size.min(SIZE_MAX),
         Err(_) => {
-            return Err(Fault::field("page_size", format!("found {size}, expected 1 to {SIZE_MAX}, or 0 for {SIZE}")));
+            return Err(Fault::field(
+                "page_size",
+                format!("found {size}, expected 1 to {SIZE_MAX}, or 0 for {SIZE}"),
+            ));
         }
     };
     let after = match token {

@@ -4,26 +4,28 @@ use crate::{
     admin::{
         NewMember, NewProject,
         proto::{
-            CreateProjectRequest, DeleteMemberRequest, DeleteProjectRequest, GetProjectRequest, ListMembersRequest,
-            ListMembersResponse, ListProjectsRequest, ListProjectsResponse, Member, Project, PutMemberRequest,
+            CreateProjectRequest, DeleteMemberRequest, DeleteProjectRequest, GetProjectRequest,
+            ListMembersRequest, ListMembersResponse, ListProjectsRequest, ListProjectsResponse, Member,
+            Project, PutMemberRequest,
         },
     },
     domain::{Administrator, ProjectId, ProjectRecord, UserId},
     store::{
-        MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, RecordKind, StoreError,
+        MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, RecordKind,
+        StoreError,
     },
 };
 
 use super::{
-    Answers, CreateProject, DeleteMember, DeleteProject, Desk, Fault, GetProject, Inspects, ListMembers, ListProjects,
-    PutMember,
+    Answers, CreateProject, DeleteMember, DeleteProject, Desk, Fault, GetProject, Inspects, ListMembers,
+    ListProjects, PutMember, Stores,
     desk::author,
     page::{next, page},
     reach::{self, Rights},
     reading::{Reading, one, present},
 };
 
-impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<CreateProject> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<CreateProject> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateProjectRequest) -> Result<Project, Fault> {
         let project = present("project", request.project)?;
         let mut reading = Reading::of("project");
@@ -41,13 +43,13 @@ impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<CreateProject> fo
     }
 }
 
-impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<GetProject> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<GetProject> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: GetProjectRequest) -> Result<Project, Fault> {
         Ok(Project::of(&self.project(by, &request.id).await?))
     }
 }
 
-impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<ListProjects> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListProjects> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,
@@ -63,7 +65,7 @@ impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<ListProjects> for
     }
 }
 
-impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<DeleteProject> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<DeleteProject> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: DeleteProjectRequest) -> Result<(), Fault> {
         let record = self.project(by, &request.id).await?;
         reach::change(by, &record.apis, Some(&record.organization))?;
@@ -73,7 +75,7 @@ impl<S: OrganizationStore + ProjectStore, I: Inspects> Answers<DeleteProject> fo
     }
 }
 
-impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<PutMember> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<PutMember> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: PutMemberRequest) -> Result<Member, Fault> {
         let member = present("member", request.member)?;
         let mut reading = Reading::of("member");
@@ -92,7 +94,7 @@ impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<PutMember> for Des
     }
 }
 
-impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<ListMembers> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListMembers> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,
@@ -109,14 +111,17 @@ impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<ListMembers> for D
     }
 }
 
-impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<DeleteMember> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<DeleteMember> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: DeleteMemberRequest) -> Result<(), Fault> {
         let organization = self.organization(by, "organization", &request.organization).await?;
         let user: UserId = one("user", &request.user)?;
         let config = self.config();
         let organizations = self.organizations(&config);
-        let filter =
-            MemberFilter { organization: Some(organization.id.clone()), user: Some(user.clone()), apis: None };
+        let filter = MemberFilter {
+            organization: Some(organization.id.clone()),
+            user: Some(user.clone()),
+            apis: None,
+        };
         let found = self.store.members(&filter, &PageRequest::default()).await?;
         let member = found.records.first().ok_or(StoreError::NotFound(RecordKind::Member))?;
         reach::see(by, "member", &member.apis, Some(&member.organization))?;
@@ -126,7 +131,7 @@ impl<S: OrganizationStore + MemberStore, I: Inspects> Answers<DeleteMember> for 
     }
 }
 
-impl<S: OrganizationStore + ProjectStore, I> Desk<S, I> {
+impl<S: Stores, I> Desk<S, I> {
     /// A project that the administrator may see.
     async fn project(&self, by: &Administrator, id: &str) -> Result<ProjectRecord, Fault> {
         let id: ProjectId = one("id", id)?;

@@ -62,9 +62,9 @@ pub(super) fn change(
 pub(super) fn stand_above(by: &Administrator, what: &str) -> Result<(), Fault> {
     match &by.reach.organization {
         None => Ok(()),
-        Some(own) => {
-            Err(Fault::out_of_reach(format!("you administer the organization `{own}` alone, and so may not {what}")))
-        }
+        Some(own) => Err(Fault::out_of_reach(format!(
+            "you administer the organization `{own}` alone, and so may not {what}"
+        ))),
     }
 }
 
@@ -98,14 +98,15 @@ pub(super) fn grant(by: &Administrator, configured: &[Api], rights: &Rights<'_>)
         }
         if rights.is_key && rights.scopes.is_empty() && api.unscoped_keys_grant_all {
             let name = &api.name;
-            let message = format!("you may not make a key without scopes: for the API `{name}` it would have all");
+            let message =
+                format!("you may not make a key without scopes: for the API `{name}` it would have all");
             return Err(Fault::out_of_reach(message));
         }
     }
     match rights.plan {
-        Some(plan) if by.reach.organization.is_some() => {
-            Err(Fault::out_of_reach(format!("you may not grant the plan `{plan}`: plans are given to organizations")))
-        }
+        Some(plan) if by.reach.organization.is_some() => Err(Fault::out_of_reach(format!(
+            "you may not grant the plan `{plan}`: plans are given to organizations"
+        ))),
         _ => Ok(()),
     }
 }
@@ -119,11 +120,16 @@ fn is_of(by: &Administrator, organization: Option<&OrganizationId>) -> bool {
 /// # Errors
 ///
 /// One is asked for that the administrator does not administer, or that is not configured.
-pub(super) fn apis(by: &Administrator, configured: &[Api], asked: Option<ApiName>) -> Result<Option<Vec<ApiName>>, Fault> {
+pub(super) fn apis(
+    by: &Administrator,
+    configured: &[Api],
+    asked: Option<ApiName>,
+) -> Result<Option<Vec<ApiName>>, Fault> {
     let Some(asked) = asked else {
         return Ok(by.reach.apis.clone());
     };
-    field::api(configured, &asked).map_err(|problem| Fault::problems("", &[Problem { field: "api", ..problem }]))?;
+    field::api(configured, &asked)
+        .map_err(|problem| Fault::problems("", &[Problem { field: "api", ..problem }]))?;
     change(by, std::slice::from_ref(&asked), by.reach.organization.as_ref())?;
     Ok(Some(vec![asked]))
 }

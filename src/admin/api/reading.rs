@@ -38,7 +38,11 @@ impl Reading {
     }
 
     /// A field that may be absent.
-    pub(super) fn optional<T: FromStr<Err: Display>>(&mut self, field: &str, text: Option<&str>) -> Option<T> {
+    pub(super) fn optional<T: FromStr<Err: Display>>(
+        &mut self,
+        field: &str,
+        text: Option<&str>,
+    ) -> Option<T> {
         text.and_then(|text| self.one(field, text))
     }
 
@@ -58,7 +62,11 @@ impl Reading {
     }
 
     /// A moment that may be absent.
-    pub(super) fn moment(&mut self, field: &str, moment: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+    pub(super) fn moment(
+        &mut self,
+        field: &str,
+        moment: Option<prost_types::Timestamp>,
+    ) -> Option<Timestamp> {
         let moment = moment?;
         let read = Timestamp::new(moment.seconds, moment.nanos).ok();
         if read.is_none() {

@@ -11,21 +11,17 @@ use crate::{
         },
     },
     domain::{Administrator, PlainSecret, SecretId, SecretRecord},
-    store::{AuditStore, ProjectStore, SecretFilter, SecretStore},
+    store::{ProjectStore, SecretFilter, SecretStore},
 };
 
 use super::{
-    Answers, CreateSecret, Desk, Fault, GetSecret, Inspects, ListSecrets, RevealSecret, RevokeSecret, RotateSecret,
+    Answers, CreateSecret, Desk, Fault, GetSecret, Inspects, ListSecrets, RevealSecret, RevokeSecret,
+    RotateSecret, Stores,
     desk::{author, author_of},
     page::{next, page},
     reach,
     reading::{Reading, one, present},
 };
-
-/// What secrets need of a store.
-trait Stores: SecretStore + ProjectStore + AuditStore {}
-
-impl<S: SecretStore + ProjectStore + AuditStore> Stores for S {}
 
 impl<S: Stores, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateSecretRequest) -> Result<IssuedSecret, Fault> {
@@ -92,7 +88,11 @@ impl<S: Stores, I: Inspects> Answers<RevokeSecret> for Desk<S, I> {
 }
 
 impl<S: Stores, I: Inspects> Answers<RevealSecret> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: RevealSecretRequest) -> Result<RevealedSecret, Fault> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: RevealSecretRequest,
+    ) -> Result<RevealedSecret, Fault> {
         let record = self.secret(by, &request.id).await?;
         let config = self.config();
         let revealed = self.secrets(&config).reveal(&record.id, &author(by)).await;

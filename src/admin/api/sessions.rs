@@ -4,8 +4,8 @@ use crate::{
     admin::{
         self, NewSession,
         proto::{
-            CreateSessionRequest, EndSessionRequest, EndSessionsRequest, EndSessionsResponse, GetSessionRequest,
-            IssuedSession, ListSessionsRequest, ListSessionsResponse, Session,
+            CreateSessionRequest, EndSessionRequest, EndSessionsRequest, EndSessionsResponse,
+            GetSessionRequest, IssuedSession, ListSessionsRequest, ListSessionsResponse, Session,
         },
     },
     domain::{Administrator, Membership, OrganizationId, SessionId, SessionRecord, Timestamp, UserId},
@@ -13,15 +13,19 @@ use crate::{
 };
 
 use super::{
-    Answers, CreateSession, Desk, EndSession, EndSessions, Fault, GetSession, Inspects, ListSessions,
+    Answers, CreateSession, Desk, EndSession, EndSessions, Fault, GetSession, Inspects, ListSessions, Stores,
     desk::{author, author_of},
     page::{next, page},
     reach::{self, Rights},
     reading::{Reading, one, present},
 };
 
-impl<S: SessionStore, I: Inspects> Answers<CreateSession> for Desk<S, I> {
-    async fn answer(&self, by: &Administrator, request: CreateSessionRequest) -> Result<IssuedSession, Fault> {
+impl<S: Stores, I: Inspects> Answers<CreateSession> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: CreateSessionRequest,
+    ) -> Result<IssuedSession, Fault> {
         let author = author_of::<CreateSession>(by, &request.request_id, &request)?;
         let wanted = wanted(request, self.now())?;
         let config = self.config();
@@ -42,13 +46,13 @@ impl<S: SessionStore, I: Inspects> Answers<CreateSession> for Desk<S, I> {
     }
 }
 
-impl<S: SessionStore, I: Inspects> Answers<GetSession> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<GetSession> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: GetSessionRequest) -> Result<Session, Fault> {
         Ok(Session::of(&self.session(by, &request.id).await?, self.now()))
     }
 }
 
-impl<S: SessionStore, I: Inspects> Answers<ListSessions> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<ListSessions> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,
@@ -59,10 +63,7 @@ impl<S: SessionStore, I: Inspects> Answers<ListSessions> for Desk<S, I> {
         let api = reading.optional("api", request.api.as_deref());
         let user = reading.optional("user", request.user.as_deref());
         reading.end(Some(()))?;
-        let filter = SessionFilter {
-            apis: reach::apis(by, &config.apis, api)?,
-            user,
-        };
+        let filter = SessionFilter { apis: reach::apis(by, &config.apis, api)?, user };
         let page = self.sessions(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
         let page = page.map_err(|error| Fault::of_session("", error))?;
         let seen = page.records.iter().filter(|record| is_seen(by, record));
@@ -73,7 +74,7 @@ impl<S: SessionStore, I: Inspects> Answers<ListSessions> for Desk<S, I> {
     }
 }
 
-impl<S: SessionStore, I: Inspects> Answers<EndSession> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<EndSession> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: EndSessionRequest) -> Result<Session, Fault> {
         let record = self.session(by, &request.id).await?;
         change(by, &record.apis, organizations(&record))?;
@@ -83,7 +84,7 @@ impl<S: SessionStore, I: Inspects> Answers<EndSession> for Desk<S, I> {
     }
 }
 
-impl<S: SessionStore, I: Inspects> Answers<EndSessions> for Desk<S, I> {
+impl<S: Stores, I: Inspects> Answers<EndSessions> for Desk<S, I> {
     async fn answer(
         &self,
         by: &Administrator,
@@ -96,11 +97,12 @@ impl<S: SessionStore, I: Inspects> Answers<EndSessions> for Desk<S, I> {
         }
         let config = self.config();
         let ended = self.sessions(&config).end_all(&user, &author(by)).await;
-        Ok(EndSessionsResponse { ended: ended.map_err(|error| Fault::of_session("", error))? })
+        let ended = ended.map_err(|error| Fault::of_session("", error))?;
+        Ok(EndSessionsResponse { ended: ended as u64 })
     }
 }
 
-impl<S: SessionStore, I> Desk<S, I> {
+impl<S: Stores, I> Desk<S, I> {
     /// A session that the administrator may see.
     async fn session(&self, by: &Administrator, id: &str) -> Result<SessionRecord, Fault> {
         let id: SessionId = one("id", id)?;

@@ -76,7 +76,7 @@ impl NewKey {
     }
 
     /// What the key may do: the scopes named, and those of the preset.
-    fn scope_set(&self, configured: &[Api]) -> Result<ScopeSet, Problem> {
+    pub(in crate::admin) fn scope_set(&self, configured: &[Api]) -> Result<ScopeSet, Problem> {
         let serving = configured.iter().filter(|api| self.apis.contains(&api.name));
         let presets = serving.filter_map(|api| api.scope_presets.get(self.preset.as_ref()?));
         let scopes = presets.flat_map(|preset| &preset.scopes).chain(&self.scopes).cloned().collect();
