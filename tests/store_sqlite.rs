@@ -260,26 +260,22 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
         )
         .await;
     let told = |error: StoreError| error.to_string();
-    let api = || "odin".parse().expect("a name");
+    let page = PageRequest::default();
     for (complaint, expected) in [
         (
-            store
-                .organizations(&OrganizationFilter::default(), &PageRequest::default())
-                .await
-                .map(drop)
-                .map_err(told),
+            store.organizations(&OrganizationFilter::default(), &page).await.map(drop).map_err(told),
             "organization \"acme\", column plan: expected lower-case",
         ),
         (
-            store.projects(&ProjectFilter::default(), &PageRequest::default()).await.map(drop).map_err(told),
+            store.projects(&ProjectFilter::default(), &page).await.map(drop).map_err(told),
             "project \"apollo\", column apis: expected lower-case",
         ),
         (
-            store.members(&MemberFilter::default(), &PageRequest::default()).await.map(drop).map_err(told),
+            store.members(&MemberFilter::default(), &page).await.map(drop).map_err(told),
             "member \"ada\", column scopes: expected 1 to 64 visible",
         ),
         (
-            store.secrets(&SecretFilter::default(), &PageRequest::default()).await.map(drop).map_err(told),
+            store.secrets(&SecretFilter::default(), &page).await.map(drop).map_err(told),
             "secret \"secret_1\", column sealing_key: expected lower-case",
         ),
     ] {
@@ -291,7 +287,7 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
     let session = SessionRecord {
         id: "session_1".parse().expect("an id"),
         hash,
-        apis: vec![api()],
+        apis: vec!["odin".parse().expect("a name")],
         user: "ada".parse().expect("an id"),
         memberships: [].into(),
         scopes: ScopeSet::default(),

@@ -138,17 +138,14 @@ async fn an_organization_is_kept_as_it_was_wanted() {
 async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     let scene = Scene::new().await;
     let organizations = scene.organizations();
+    let by = Author::on_the_store(0);
     let wrong = NewOrganization {
         id: key().parse().expect("an id"),
         name: String::new(),
         apis: apis(&["payments", "paiments", "payments"]),
         ..acme()
     };
-    let told = organizations
-        .create(wrong, &Author::on_the_store(0))
-        .await
-        .expect_err("nothing is right")
-        .to_string();
+    let told = organizations.create(wrong, &by).await.expect_err("nothing is right").to_string();
     assert_eq!(
         told,
         "name: found nothing, expected 1 to 256 bytes without control characters\n\
@@ -165,18 +162,14 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
         []
     );
 
-    organizations.create(acme(), &Author::on_the_store(0)).await.expect("created");
+    organizations.create(acme(), &by).await.expect("created");
     let edits = vec![
         OrganizationEdit::Plan(None),
         OrganizationEdit::Name(key()),
         OrganizationEdit::Apis(Vec::new()),
         OrganizationEdit::Entitlements(entitlements(&[&key()])),
     ];
-    let told = organizations
-        .update(&acme().id, edits, &Author::on_the_store(0))
-        .await
-        .expect_err("it is not allowed")
-        .to_string();
+    let told = organizations.update(&acme().id, edits, &by).await.expect_err("it is not allowed").to_string();
     assert_eq!(
         told,
         "name: found a key in clear, expected no secret\n\
@@ -186,11 +179,7 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     assert_eq!(organizations.get(&acme().id).await.expect("it is there").plan, acme().plan);
 
     let project = NewProject { name: "a\u{7}".to_owned(), apis: Vec::new(), ..apollo() };
-    let told = organizations
-        .create_project(project, &Author::on_the_store(0))
-        .await
-        .expect_err("it is not allowed")
-        .to_string();
+    let told = organizations.create_project(project, &by).await.expect_err("it is not allowed").to_string();
     assert_eq!(
         told,
         "name: found a control character, expected 1 to 256 bytes without control characters\n\
@@ -198,15 +187,10 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     );
     let scopes = (0..65).map(|number| format!("s{number}").parse().expect("a scope")).collect();
     let member = NewMember { scopes, ..ada() };
-    let told =
-        organizations.put_member(member, &Author::on_the_store(0)).await.expect_err("too many").to_string();
+    let told = organizations.put_member(member, &by).await.expect_err("too many").to_string();
     assert_eq!(told, "scopes: found 65 scopes, expected at most 64");
     let member = NewMember { user: key().parse().expect("an id"), apis: apis(&["paiments"]), ..ada() };
-    let told = organizations
-        .put_member(member, &Author::on_the_store(0))
-        .await
-        .expect_err("it is not allowed")
-        .to_string();
+    let told = organizations.put_member(member, &by).await.expect_err("it is not allowed").to_string();
     assert_eq!(told.lines().count(), 2, "{told}");
     assert!(!told.contains(&key()));
 }
