@@ -18,9 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=src/store/migrations");
 
     let files = FILES.map(|file| format!("proto/doorward/admin/v1/{file}.proto"));
-    let mut compiler = protox::Compiler::new(["proto"])?;
+    let mut definitions = protox::Compiler::new(["proto"])?;
     let compiled =
-        compiler.include_source_info(true).include_imports(true).open_files(files)?.file_descriptor_set();
+        definitions.include_source_info(true).include_imports(true).open_files(files)?.file_descriptor_set();
     // For reflection, and for those who describe the API.
     let descriptors = Path::new(&env::var("OUT_DIR")?).join("admin.binpb");
     fs::write(descriptors, prost::Message::encode_to_vec(&compiled))?;

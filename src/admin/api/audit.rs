@@ -6,7 +6,7 @@ use crate::{
         proto::{AuditRecord, ListAuditRecordsRequest, ListAuditRecordsResponse},
     },
     domain::{self, Administrator},
-    store::{AuditFilter, AuditStore},
+    store::AuditFilter,
 };
 
 use super::{

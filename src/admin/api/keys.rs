@@ -13,7 +13,7 @@ use crate::{
         },
     },
     domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord},
-    store::{KeyEdit, KeyFilter, KeyStore},
+    store::{KeyEdit, KeyFilter},
 };
 
 use super::{
@@ -87,9 +87,9 @@ impl<S: Stores, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: UpdateKeyRequest) -> Result<Key, Fault> {
         let key = present("key", request.key)?;
         let record = self.key(by, &key.id).await?;
-        let edits = edits(key, request.update_mask.map(|mask| mask.paths))?;
+        let edits = edits(&key, request.update_mask.map(|mask| mask.paths))?;
         let config = self.config();
-        self.hold(by, &config, &record)?;
+        hold(by, &config, &record)?;
         let (mut scopes, mut plan) = (record.scopes.clone(), record.plan.clone());
         for edit in &edits {
             match edit {
@@ -115,7 +115,7 @@ impl<S: Stores, I: Inspects> Answers<RotateKey> for Desk<S, I> {
         reading.end(Some(()))?;
         let config = self.config();
         // Whoever gets the new key holds all that the old one may do.
-        self.hold(by, &config, &record)?;
+        hold(by, &config, &record)?;
         let issued = self.keys(&config).rotate(&record.id, overlap, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("", error))?))
     }
@@ -157,18 +157,6 @@ impl<S: Stores, I> Desk<S, I> {
         Ok(record)
     }
 
-    /// Whether the administrator may change a key and holds what it may do.
-    fn hold(
-        &self,
-        by: &Administrator,
-        config: &crate::config::Config,
-        record: &KeyRecord,
-    ) -> Result<(), Fault> {
-        reach::change(by, &record.apis, Some(&record.organization))?;
-        let (apis, scopes) = (&record.apis, record.scopes.iter().collect());
-        reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
-    }
-
     fn issued_key(&self, issued: Issued) -> IssuedKey {
         IssuedKey {
             id: issued.record.id.to_string(),
@@ -177,6 +165,13 @@ impl<S: Stores, I> Desk<S, I> {
             record: Some(Key::of(&issued.record, self.now())),
         }
     }
+}
+
+/// Whether the administrator may change a key and holds what it may do.
+fn hold(by: &Administrator, config: &crate::config::Config, record: &KeyRecord) -> Result<(), Fault> {
+    reach::change(by, &record.apis, Some(&record.organization))?;
+    let (apis, scopes) = (&record.apis, record.scopes.iter().collect());
+    reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
 }
 
 fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
@@ -226,7 +221,7 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
 }
 
 /// The changes that a mask names; without one, those to whatever is filled.
-fn edits(key: Key, mask: Option<Vec<String>>) -> Result<Vec<KeyEdit>, Fault> {
+fn edits(key: &Key, mask: Option<Vec<String>>) -> Result<Vec<KeyEdit>, Fault> {
     let mut reading = Reading::of("key");
     let names = mask.unwrap_or_else(|| {
         let filled = [

@@ -10,7 +10,7 @@ use crate::{
         },
     },
     domain::{Administrator, OrganizationId, OrganizationRecord},
-    store::{OrganizationEdit, OrganizationFilter, OrganizationStore},
+    store::{OrganizationEdit, OrganizationFilter},
 };
 
 use super::{
@@ -82,8 +82,8 @@ impl<S: Stores, I: Inspects> Answers<UpdateOrganization> for Desk<S, I> {
     ) -> Result<Organization, Fault> {
         let new = present("organization", request.organization)?;
         let record = self.organization(by, "organization.id", &new.id).await?;
-        let edits = edits(new, request.update_mask.map(|mask| mask.paths))?;
-        self.rule(by, &record, "change what it has")?;
+        let edits = edits(&new, request.update_mask.map(|mask| mask.paths))?;
+        rule(by, &record, "change what it has")?;
         for edit in &edits {
             if let OrganizationEdit::Apis(apis) = edit {
                 reach::change(by, apis, None)?;
@@ -102,7 +102,7 @@ impl<S: Stores, I: Inspects> Answers<SuspendOrganization> for Desk<S, I> {
         request: SuspendOrganizationRequest,
     ) -> Result<Organization, Fault> {
         let record = self.organization(by, "id", &request.id).await?;
-        self.rule(by, &record, "suspend it")?;
+        rule(by, &record, "suspend it")?;
         let config = self.config();
         let suspended = self.organizations(&config).suspend(&record.id, &author(by)).await;
         Ok(Organization::of(&suspended.map_err(|error| Fault::of_organization("", error))?))
@@ -116,7 +116,7 @@ impl<S: Stores, I: Inspects> Answers<ResumeOrganization> for Desk<S, I> {
         request: ResumeOrganizationRequest,
     ) -> Result<Organization, Fault> {
         let record = self.organization(by, "id", &request.id).await?;
-        self.rule(by, &record, "end its suspension")?;
+        rule(by, &record, "end its suspension")?;
         let config = self.config();
         let resumed = self.organizations(&config).resume(&record.id, &author(by)).await;
         Ok(Organization::of(&resumed.map_err(|error| Fault::of_organization("", error))?))
@@ -138,13 +138,12 @@ impl<S: Stores, I> Desk<S, I> {
         reach::see(by, "organization", &record.apis, Some(&record.id))?;
         Ok(record)
     }
+}
 
-    /// Whether an administrator may say how an organization stands.
-    #[expect(clippy::unused_self, reason = "it is asked like the others")]
-    fn rule(&self, by: &Administrator, record: &OrganizationRecord, what: &str) -> Result<(), Fault> {
-        reach::stand_above(by, what)?;
-        reach::change(by, &record.apis, None)
-    }
+/// Whether an administrator may say how an organization stands.
+fn rule(by: &Administrator, record: &OrganizationRecord, what: &str) -> Result<(), Fault> {
+    reach::stand_above(by, what)?;
+    reach::change(by, &record.apis, None)
 }
 
 fn wanted(organization: Organization) -> Result<NewOrganization, Fault> {
@@ -168,7 +167,7 @@ fn wanted(organization: Organization) -> Result<NewOrganization, Fault> {
 }
 
 /// The changes that a mask names; without one, those to whatever is filled.
-fn edits(new: Organization, mask: Option<Vec<String>>) -> Result<Vec<OrganizationEdit>, Fault> {
+fn edits(new: &Organization, mask: Option<Vec<String>>) -> Result<Vec<OrganizationEdit>, Fault> {
     let mut reading = Reading::of("organization");
     let names = mask.unwrap_or_else(|| {
         let filled = [

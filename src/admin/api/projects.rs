@@ -10,10 +10,7 @@ use crate::{
         },
     },
     domain::{Administrator, ProjectId, ProjectRecord, UserId},
-    store::{
-        MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, RecordKind,
-        StoreError,
-    },
+    store::{MemberFilter, PageRequest, ProjectFilter, RecordKind, StoreError},
 };
 
 use super::{

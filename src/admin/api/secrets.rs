@@ -11,7 +11,7 @@ use crate::{
         },
     },
     domain::{Administrator, PlainSecret, SecretId, SecretRecord},
-    store::{ProjectStore, SecretFilter, SecretStore},
+    store::SecretFilter,
 };
 
 use super::{
@@ -26,7 +26,7 @@ use super::{
 impl<S: Stores, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateSecretRequest) -> Result<IssuedSecret, Fault> {
         let author = author_of::<CreateSecret>(by, &request.request_id, &request)?;
-        let wanted = wanted(present("secret", request.secret)?, request.plain)?;
+        let wanted = wanted(&present("secret", request.secret)?, request.plain)?;
         let config = self.config();
         reach::change(by, std::slice::from_ref(&wanted.api), Some(&wanted.organization))?;
         let issued = self.secrets(&config).create(wanted, &mut self.random(), &author).await;
@@ -121,7 +121,7 @@ impl<S: Stores, I> Desk<S, I> {
     }
 }
 
-fn wanted(secret: Secret, plain: Option<String>) -> Result<NewSecret, Fault> {
+fn wanted(secret: &Secret, plain: Option<String>) -> Result<NewSecret, Fault> {
     let mut reading = Reading::of("secret");
     reading.output_only(&[
         ("id", !secret.id.is_empty()),

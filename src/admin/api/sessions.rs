@@ -9,7 +9,7 @@ use crate::{
         },
     },
     domain::{Administrator, Membership, OrganizationId, SessionId, SessionRecord, Timestamp, UserId},
-    store::{SessionFilter, SessionStore},
+    store::SessionFilter,
 };
 
 use super::{

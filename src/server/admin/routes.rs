@@ -15,7 +15,7 @@ use super::{grpc, json_error, path, rest};
 /// An answer that is being made.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-/// The description of the REST form (OpenAPI 3.1).
+/// The description of the REST form, as `OpenAPI` 3.1.
 const OPENAPI: &str = include_str!("../../../proto/doorward/admin/v1/openapi.json");
 /// Where it is served.
 const OPENAPI_PATH: &str = "/v1/openapi.json";
@@ -79,28 +79,24 @@ impl<D: AnswersAll> Routes<D> {
         if request.uri().path() == OPENAPI_PATH && request.method() == Verb::GET {
             return rest::json(StatusCode::OK, OPENAPI);
         }
-        let on_path: Vec<(&Route<D>, Vec<(&'static str, String)>)> = self
-            .0
-            .all
-            .iter()
-            .filter_map(|route| Some((route, path::matched(route.about.path, request.uri().path())?)))
-            .collect();
-        let verbs: Vec<&str> = on_path.iter().map(|(route, _)| rest::name(route.about.verb)).collect();
-        let verb = request.method().as_str();
-        match on_path.iter().find(|(route, _)| rest::name(route.about.verb) == verb) {
-            Some((route, in_path)) => {
-                let asked = rest::Asked { in_path: in_path.clone(), request };
-                (route.rest)(self.clone(), by, asked).await
+        let (path, verb) = (request.uri().path(), request.method().as_str());
+        let mut verbs = Vec::new();
+        for route in &self.0.all {
+            let Some(in_path) = path::matched(route.about.path, path) else { continue };
+            let own = rest::name(route.about.verb);
+            if own == verb {
+                return (route.rest)(self.clone(), by, rest::Asked { in_path, request }).await;
             }
-            None if verbs.is_empty() => json_error::unknown_path(),
-            None => {
-                let mut answer = json_error::unknown_verb(&verbs);
-                if let Ok(verbs) = HeaderValue::from_str(&verbs.join(", ")) {
-                    answer.headers_mut().insert(header::ALLOW, verbs);
-                }
-                answer
-            }
+            verbs.push(own);
         }
+        if verbs.is_empty() {
+            return json_error::unknown_path();
+        }
+        let mut answer = json_error::unknown_verb(&verbs);
+        if let Ok(verbs) = HeaderValue::from_str(&verbs.join(", ")) {
+            answer.headers_mut().insert(header::ALLOW, verbs);
+        }
+        answer
     }
 }
 
