@@ -70,6 +70,11 @@ pub(crate) async fn over_unix(path: &Path) -> UnixStream {
     UnixStream::connect(path).await.expect("a connection")
 }
 
+/// The same, unless nobody listens.
+pub(crate) async fn try_over_unix(path: &Path) -> Option<UnixStream> {
+    UnixStream::connect(path).await.ok()
+}
+
 pub(crate) async fn over_tcp(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).await.expect("a connection")
 }
@@ -100,10 +105,21 @@ pub(crate) async fn try_get(
     path: &str,
     headers: Headers<'_>,
 ) -> Result<Answer, hyper::Error> {
+    ask(wire, Method::GET, path, headers, "").await
+}
+
+/// The same by any method, with a body.
+pub(crate) async fn ask(
+    wire: impl Wire,
+    method: Method,
+    path: &str,
+    headers: Headers<'_>,
+    body: &str,
+) -> Result<Answer, hyper::Error> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
     tokio::spawn(connection);
-    let answer = sender.send_request(request(Method::GET, path, headers, &[])).await?;
-    Ok(read(answer).await)
+    let answer = sender.send_request(request(method, path, headers, body.as_bytes())).await?;
+    try_read(answer).await
 }
 
 /// Asks over HTTP/2.
@@ -134,7 +150,7 @@ async fn over_2(wire: impl Wire, request: Request<Full<Bytes>>) -> Answer {
     read(sender.send_request(request).await.expect("an answer")).await
 }
 
-fn request(method: Method, uri: &str, headers: Headers<'_>, body: &'static [u8]) -> Request<Full<Bytes>> {
+fn request(method: Method, uri: &str, headers: Headers<'_>, body: &[u8]) -> Request<Full<Bytes>> {
     let mut request = Request::builder().method(method).uri(uri);
     if uri.starts_with('/') && !headers.iter().any(|(name, _)| *name == "host") {
         request = request.header("host", "localhost");
@@ -142,13 +158,17 @@ fn request(method: Method, uri: &str, headers: Headers<'_>, body: &'static [u8])
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.body(Full::new(Bytes::from_static(body))).expect("a request")
+    request.body(Full::new(Bytes::copy_from_slice(body))).expect("a request")
 }
 
 async fn read(answer: http::Response<hyper::body::Incoming>) -> Answer {
+    try_read(answer).await.expect("a body")
+}
+
+async fn try_read(answer: http::Response<hyper::body::Incoming>) -> Result<Answer, hyper::Error> {
     let (parts, body) = answer.into_parts();
-    let collected = body.collect().await.expect("a body");
+    let collected = body.collect().await?;
     let trailers = collected.trailers().cloned().unwrap_or_default();
     let body = collected.to_bytes().to_vec();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body, trailers }
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, trailers })
 }

@@ -51,7 +51,8 @@ async fn no_request_breaks_it_and_every_answer_is_as_described() {
         .args(["--header", &format!("Authorization: Bearer {TOKEN}")])
         .arg(format!("http://127.0.0.1:{}/v1/openapi.json", program.port))
         .current_dir(program.path(""));
-    let done = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    let done =
+        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
     let told = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{told}\n{}", String::from_utf8_lossy(&done.stderr));
     assert!(told.contains("Test cases:"), "{told}");

@@ -15,6 +15,8 @@ mod program;
 
 mod address;
 mod certificates;
+mod generated;
+mod killed;
 mod people;
 mod refusals;
 mod unix_socket;

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often another port is tried when somebody else took the free one.
 const PORTS_TRIED_MAX: usize = 5;
 
+/// An API where there is nothing to manage.
+const NOTES: &str = "apis: [{ name: notes, hosts: [notes.test], routes: [{ match: /, public: true }] }]";
+
 pub(crate) struct Program {
     child: Child,
     /// The port on which administrators ask, if it is one.
@@ -29,7 +32,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it in this folder and waits until it listens. In the configuration, `PORT` is a free port; the admin
-    /// socket is `admin.sock`.
+    /// socket is `admin.sock`. Without `apis` in `more` there is one that knows no credentials.
     pub(crate) async fn start(folder: TempDir, admin: &str, more: &str) -> Self {
         let mut folder = folder;
         for _ in 0..PORTS_TRIED_MAX {
@@ -50,15 +53,18 @@ impl Program {
             "listen: {{ check: ['unix:check.sock'], telemetry: off, admin: {} }}
 store: sqlite:doorward.db
 shutdown: {{ drain: 0s }}
-apis: [{{ name: notes, hosts: [notes.test], routes: [{{ match: /, public: true }}] }}]
+{}
 {more}",
-            admin.replace("PORT", &port.to_string())
+            admin.replace("PORT", &port.to_string()),
+            if more.contains("apis:\n") { "" } else { NOTES },
         );
         fs::write(folder.path().join("doorward.yaml"), text).expect("a file");
         let log = File::create(folder.path().join("log")).expect("a file");
         let child = Command::new(env!("CARGO_BIN_EXE_doorward"))
             .args(["serve", "--config", "doorward.yaml"])
             .current_dir(folder.path())
+            // What tests are told by `DOORWARD_…` is none of its business.
+            .env_clear()
             .env("RUST_LOG", "debug")
             .stdin(Stdio::null())
             .stderr(log)
@@ -84,6 +90,12 @@ apis: [{{ name: notes, hosts: [notes.test], routes: [{{ match: /, public: true }
         self.child.wait().expect("it has ended");
         let empty = tempfile::tempdir().expect("a folder");
         std::mem::replace(&mut self.folder, empty)
+    }
+
+    /// Kills it, without a word, and returns its folder.
+    pub(crate) fn kill(mut self) -> TempDir {
+        self.child.kill().expect("it runs");
+        self.into_folder()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -138,9 +138,29 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
     }
     let described = |what: &str, schema: Value| json!({ "description": what, "content": { "application/json": { "schema": schema } } });
     let error = json!({ "$ref": "#/components/schemas/Error" });
-    let responses = json!({ "200": described("Done.", answer), "default": described("Not done.", error) });
+    let mut done = described("Done.", answer);
+    if about.name.starts_with("Create") {
+        done.as_object_mut().expect("an object").insert("links".to_owned(), links(about));
+    }
+    let responses = json!({ "200": done, "default": described("Not done.", error) });
     fields.insert("responses".to_owned(), responses);
     operation
+}
+
+/// What can be done about what was made.
+fn links(about: &About) -> Value {
+    let about_one = |other: &&About| {
+        other
+            .path
+            .strip_prefix(about.path)
+            .is_some_and(|rest| rest.starts_with("/{") && !rest[1..].contains('/'))
+    };
+    let link = |other: &About| {
+        let field = path_fields(other.path).first().map_or("id", |field| short(field));
+        let link = json!({ "operationId": other.name, "parameters": { field: "$response.body#/id" } });
+        (other.name.to_owned(), link)
+    };
+    METHODS.iter().filter(about_one).map(link).collect::<Map<_, _>>().into()
 }
 
 /// Notes that a message, and what it holds, stands in requests.
@@ -178,6 +198,9 @@ fn object(definitions: &Definitions, fields: &[&Field], is_input: bool) -> Value
         let mut schema = type_of(definitions, field, is_input);
         let members = schema.as_object_mut().expect("an object");
         members.insert("description".to_owned(), field.comment.clone().into());
+        if let Some(example) = example(field.of.name()).filter(|_| is_input) {
+            members.insert("examples".to_owned(), json!([example]));
+        }
         (field.of.name().to_owned(), schema)
     };
     let properties: Map<String, Value> = fields.iter().map(property).collect();
@@ -191,6 +214,21 @@ fn object(definitions: &Definitions, fields: &[&Field], is_input: bool) -> Value
         schema.as_object_mut().expect("an object").insert("required".to_owned(), required.into());
     }
     schema
+}
+
+/// What may stand in a field.
+fn example(field: &str) -> Option<Value> {
+    Some(match field {
+        "api" => json!("payments"),
+        "apis" => json!(["payments"]),
+        "organization" => json!("acme"),
+        "project" => json!("apollo"),
+        "user" => json!("ada"),
+        "environment" => json!("live"),
+        "scopes" => json!(["read"]),
+        "name" => json!("CI of the shop"),
+        _ => return None,
+    })
 }
 
 fn type_of(definitions: &Definitions, field: &Field, is_input: bool) -> Value {

@@ -28,7 +28,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+    /// With a reason of its own.
+    pub fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
         Self { code, reason, message: message.into(), fields: Vec::new() }
     }
 

@@ -11,6 +11,35 @@ use super::rest;
 
 /// The answer to what is not done.
 pub(super) fn of(fault: &Fault) -> Response<Body> {
+    answer(http_status(fault.code), fault)
+}
+
+/// The answer to a request of another type than is read.
+pub(super) fn other_type(found: &str) -> Response<Body> {
+    let message = format!("found a body of the type {found:?}, expected application/json");
+    let fault = Fault::new(Code::InvalidArgument, "content_type_unknown", message);
+    answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, &fault)
+}
+
+/// The answer to a body that is too long.
+pub(super) fn too_long() -> Response<Body> {
+    let message = format!("the body is longer than {} bytes", rest::BODY_BYTES_MAX);
+    answer(StatusCode::PAYLOAD_TOO_LARGE, &Fault::new(Code::InvalidArgument, "body_too_long", message))
+}
+
+/// The answer where there is nothing.
+pub(super) fn unknown_path() -> Response<Body> {
+    let message = "there is nothing at this path: /v1/openapi.json tells what there is";
+    answer(StatusCode::NOT_FOUND, &Fault::new(Code::NotFound, "path_unknown", message))
+}
+
+/// The answer where there is something, but for other HTTP methods.
+pub(super) fn unknown_verb(verbs: &[&str]) -> Response<Body> {
+    let message = format!("this path is for {}", verbs.join(", "));
+    answer(StatusCode::METHOD_NOT_ALLOWED, &Fault::new(Code::Unimplemented, "method_unknown", message))
+}
+
+fn answer(status: StatusCode, fault: &Fault) -> Response<Body> {
     let mut details = vec![json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": fault.reason,
@@ -24,34 +53,7 @@ pub(super) fn of(fault: &Fault) -> Response<Body> {
             "field_violations": violations,
         }));
     }
-    answer(http_status(fault.code), name(fault.code), &fault.message, &details)
-}
-
-/// The answer to a request of another type than is read.
-pub(super) fn other_type(found: &str) -> Response<Body> {
-    let message = format!("found a body of the type {found:?}, expected application/json");
-    answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, name(Code::InvalidArgument), &message, &[])
-}
-
-/// The answer to a body that is too long.
-pub(super) fn too_long() -> Response<Body> {
-    let message = format!("the body is longer than {} bytes", rest::BODY_BYTES_MAX);
-    answer(StatusCode::PAYLOAD_TOO_LARGE, name(Code::InvalidArgument), &message, &[])
-}
-
-/// The answer where there is nothing.
-pub(super) fn unknown_path() -> Response<Body> {
-    let message = "there is nothing at this path: /v1/openapi.json tells what there is";
-    answer(StatusCode::NOT_FOUND, name(Code::NotFound), message, &[])
-}
-
-/// The answer where there is something, but for other HTTP methods.
-pub(super) fn unknown_verb(verbs: &[&str]) -> Response<Body> {
-    let message = format!("this path is for {}", verbs.join(", "));
-    answer(StatusCode::METHOD_NOT_ALLOWED, name(Code::Unimplemented), &message, &[])
-}
-
-fn answer(status: StatusCode, name: &str, message: &str, details: &[Value]) -> Response<Body> {
+    let (name, message) = (name(fault.code), &fault.message);
     let error = json!({
         "error": { "code": status.as_u16(), "status": name, "message": message, "details": details }
     });

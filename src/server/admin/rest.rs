@@ -186,7 +186,7 @@ fn unreadable(error: &serde_path_to_error::Error<impl std::fmt::Display>) -> Fau
     let what = match (message.starts_with("unknown field"), message.split_once("expected ")) {
         (true, Some((_, expected))) => format!("found an unknown field, expected {expected}"),
         (false, Some((_, expected))) => format!("expected {expected}"),
-        _ => "expected something else".to_owned(),
+        _ => "expected a value of another kind: /v1/openapi.json tells which".to_owned(),
     };
     Fault::field(path, what)
 }
