@@ -3,7 +3,12 @@
 
 use std::{path::Path, process::Command};
 
-use crate::program::{Program, folder_with};
+use http::Method;
+
+use crate::{
+    client::{ask, over_tcp},
+    program::{Program, folder_with},
+};
 
 const TOKEN: &str = "a-token-of-ada-0123456789-0123456789";
 
@@ -43,6 +48,18 @@ async fn no_request_breaks_it_and_every_answer_is_as_described() {
     let folder = folder_with(TOKEN);
     std::fs::write(folder.path().join("sealing-key"), "1".repeat(64)).expect("a file");
     let program = Program::start(folder, "'127.0.0.1:PORT'", MORE).await;
+    let bearer = format!("Bearer {TOKEN}");
+    let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+    for (path, body) in [
+        ("/v1/organizations", r#"{"id": "acme", "name": "Acme", "apis": ["payments"]}"#),
+        (
+            "/v1/projects",
+            r#"{"id": "apollo", "name": "Apollo", "apis": ["payments"], "organization": "acme"}"#,
+        ),
+    ] {
+        let answer = ask(over_tcp(program.port).await, Method::POST, path, &headers, body).await;
+        assert_eq!(answer.expect("an answer").status, 200, "{path}");
+    }
     let python = part(&["schemathesis", "4.32.5"]);
     let mut command = Command::new(python);
     command
@@ -56,6 +73,12 @@ async fn no_request_breaks_it_and_every_answer_is_as_described() {
     let told = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{told}\n{}", String::from_utf8_lossy(&done.stderr));
     assert!(told.contains("Test cases:"), "{told}");
+    // Something was made by the way: it does not only refuse.
+    for path in ["/v1/keys", "/v1/secrets", "/v1/sessions"] {
+        let answer = ask(over_tcp(program.port).await, Method::GET, path, &headers[..1], "").await;
+        let answer = answer.expect("an answer").text();
+        assert!(answer.contains(r#""id":"#), "{path}: {answer}");
+    }
     let log = program.end().await;
     assert!(!log.contains(TOKEN) && !log.contains("panicked"), "{log}");
 }

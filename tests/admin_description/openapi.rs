@@ -102,7 +102,7 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
         "tags": [about.service.trim_end_matches("Service")],
         "x-doorward-role": about.role.code(),
     });
-    let mut content = None;
+    let (mut content, mut example) = (None, None);
     match about.body {
         Body::None => parameters.extend(others.map(|field| in_query(definitions, field))),
         Body::Field(body) => {
@@ -110,6 +110,7 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
             let own = own.first().expect("the field of the body").of.type_name();
             take_input(definitions, own, inputs);
             content = Some((input(definitions, own), true));
+            example = Some(whole_example(definitions, own));
             parameters.extend(beside.iter().map(|field| in_query(definitions, field)));
         }
         Body::All => {
@@ -133,7 +134,11 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
     let fields = operation.as_object_mut().expect("an object");
     fields.insert("parameters".to_owned(), parameters.into());
     if let Some((schema, required)) = content {
-        let body = json!({ "required": required, "content": { "application/json": { "schema": schema } } });
+        let mut json = json!({ "schema": schema });
+        if let Some(example) = example {
+            json.as_object_mut().expect("an object").insert("example".to_owned(), example);
+        }
+        let body = json!({ "required": required, "content": { "application/json": json } });
         fields.insert("requestBody".to_owned(), body);
     }
     let described = |what: &str, schema: Value| json!({ "description": what, "content": { "application/json": { "schema": schema } } });
@@ -174,12 +179,17 @@ fn take_input(definitions: &Definitions, name: &str, inputs: &mut BTreeSet<Strin
 }
 
 fn in_query(definitions: &Definitions, field: &Field) -> Value {
-    json!({
+    let mut parameter = json!({
         "name": field.of.name(),
         "in": "query",
         "description": field.comment,
         "schema": type_of(definitions, field, true),
-    })
+    });
+    if field.of.name() == "lifetime" {
+        let members = parameter.as_object_mut().expect("an object");
+        members.insert("example".to_owned(), example("lifetime").into());
+    }
+    parameter
 }
 
 fn schema(definitions: &Definitions, message: &Message, is_input: bool) -> Value {
@@ -198,9 +208,6 @@ fn object(definitions: &Definitions, fields: &[&Field], is_input: bool) -> Value
         let mut schema = type_of(definitions, field, is_input);
         let members = schema.as_object_mut().expect("an object");
         members.insert("description".to_owned(), field.comment.clone().into());
-        if let Some(example) = example(field.of.name()).filter(|_| is_input) {
-            members.insert("examples".to_owned(), json!([example]));
-        }
         (field.of.name().to_owned(), schema)
     };
     let properties: Map<String, Value> = fields.iter().map(property).collect();
@@ -216,9 +223,20 @@ fn object(definitions: &Definitions, fields: &[&Field], is_input: bool) -> Value
     schema
 }
 
+/// What may stand for a message.
+fn whole_example(definitions: &Definitions, name: &str) -> Value {
+    let message = definitions.messages.get(name).expect("a message");
+    let own = message.fields.iter().filter(|field| !field.is_output_only());
+    own.filter_map(|field| Some((field.of.name().to_owned(), example(field.of.name())?)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 /// What may stand in a field.
 fn example(field: &str) -> Option<Value> {
     Some(match field {
+        "id" => json!("globex"),
+        "lifetime" => json!("3600s"),
         "api" => json!("payments"),
         "apis" => json!(["payments"]),
         "organization" => json!("acme"),
