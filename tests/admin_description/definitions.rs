@@ -6,7 +6,7 @@ use doorward::admin::proto::DESCRIPTORS;
 use prost::Message as _;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
-    ServiceDescriptorProto,
+    MessageOptions, ServiceDescriptorProto,
 };
 
 const PACKAGE: &str = "doorward.admin.v1";
@@ -83,7 +83,7 @@ impl Definitions {
 
     fn take_message(&mut self, within: &str, message: &DescriptorProto, path: &[i32], comments: &Comments) {
         let name = format!("{within}{}", message.name());
-        let is_entry = message.options.as_ref().is_some_and(|options| options.map_entry());
+        let is_entry = message.options.as_ref().is_some_and(MessageOptions::map_entry);
         let fields = message.field.iter().enumerate().map(|(at, field)| {
             let comment = comments.at(&[path, &[2, index(at)]].concat());
             if comment.is_empty() && !is_entry {

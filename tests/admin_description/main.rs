@@ -1,4 +1,4 @@
-//! What is said of the admin API is what it is: the description for programs (OpenAPI) and the page for people are made
+//! What is said of the admin API is what it is: the description for programs (`OpenAPI`) and the page for people are made
 //! from the definitions and the table of methods. `UPDATE_GOLDEN=1` writes them anew.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
@@ -9,7 +9,7 @@ mod page;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use doorward::admin::api::METHODS;
+use doorward::admin::api::{About, METHODS};
 
 use definitions::Definitions;
 
@@ -39,7 +39,7 @@ fn people_are_told_of_what_there_is() {
 #[test]
 fn every_method_that_is_defined_is_answered_in_both_forms() {
     let defined: BTreeSet<String> = Definitions::read().methods().map(|method| method.path).collect();
-    let answered: BTreeSet<String> = METHODS.iter().map(|about| about.grpc_path()).collect();
+    let answered: BTreeSet<String> = METHODS.iter().map(About::grpc_path).collect();
     assert_eq!(defined, answered);
     let places: BTreeSet<String> =
         METHODS.iter().map(|about| format!("{:?} {}", about.verb, about.path)).collect();

@@ -1,4 +1,4 @@
-//! The admin API for programs (OpenAPI 3.1).
+//! The admin API for programs, as `OpenAPI` 3.1.
 
 use std::collections::BTreeSet;
 

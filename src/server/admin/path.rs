@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn fields_are_found_where_the_form_has_them() {
-        let cases: [(&str, &str, Option<&[(&str, &str)]>); 9] = [
+        type Fields = Option<&'static [(&'static str, &'static str)]>;
+        let cases: [(&str, &str, Fields); 9] = [
             ("/v1/keys", "/v1/keys", Some(&[])),
             ("/v1/keys", "/v1/keys/", None),
             ("/v1/keys/{id}", "/v1/keys/key_1", Some(&[("id", "key_1")])),
