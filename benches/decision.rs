@@ -70,8 +70,8 @@ fn decide(criterion: &mut Criterion) {
 fn posting(mut call: CheckRequest) -> CheckRequest {
     let request = call.attributes.as_mut().and_then(|attributes| attributes.request.as_mut());
     let http = request.and_then(|request| request.http.as_mut()).expect("a request");
-    http.method = "POST".to_owned();
-    http.path = "/v1/scans".to_owned();
+    http.method = "POST".into();
+    http.path = "/v1/scans".into();
     call
 }
 

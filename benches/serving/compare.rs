@@ -12,6 +12,9 @@ use crate::{
     server::{Over, Server},
 };
 
+/// How often in a row a run may bring no answer within its time, before that is the server's fault.
+const STALLS_MAX: usize = 5;
+
 /// How it is measured.
 #[derive(Debug)]
 pub(crate) struct Method {
@@ -120,17 +123,27 @@ impl Method {
             warmup: self.time / 5,
             measured: self.time,
         };
-        entrant.server.forget_log();
         let server = entrant.server;
         let watched: Vec<u32> =
             [Some(server), entrant.beside].into_iter().flatten().map(Server::id).collect();
-        let outcome = generator::run(&server.address(entrant.over), &mut entrant.requests, &load, &watched);
-        let outcome =
-            outcome.unwrap_or_else(|error| panic!("{}: {error}\n{}", entrant.name, server.last_words()));
-        if let Some(fault) = entrant.fault(&outcome) {
-            panic!("{fault}");
+        let mut stalls = 0;
+        loop {
+            server.forget_log();
+            let outcome =
+                generator::run(&server.address(entrant.over), &mut entrant.requests, &load, &watched);
+            let outcome =
+                outcome.unwrap_or_else(|error| panic!("{}: {error}\n{}", entrant.name, server.last_words()));
+            // All was answered, but in another moment: the machine stood still.
+            let is_stalled = outcome.answered() == 0 && outcome.unanswered == 0;
+            if is_stalled && stalls < STALLS_MAX {
+                stalls += 1;
+                continue;
+            }
+            if let Some(fault) = entrant.fault(&outcome) {
+                panic!("{fault}");
+            }
+            return outcome;
         }
-        outcome
     }
 }
 
