@@ -1,6 +1,11 @@
 //! Who may do what: every role × confinement × method, asked as REST, in one golden file. `UPDATE_GOLDEN=1` writes it anew.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what went wrong by ending")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
 
 mod office;
 mod requests;
