@@ -54,8 +54,8 @@ mod tests {
         check(
             &api(&["expiry_warning: { within: 1s, header: content-length }"]),
             &[
-                "apis[0].expiry_warning.header: found `content-length`, expected a header that does not steer the connection",
-                "apis[0].expiry_warning.within: found 1s, expected from 1h to 1year 18h",
+                "6:31 apis[0].expiry_warning.within: found 1s, expected from 1h to 1year 18h",
+                "6:43 apis[0].expiry_warning.header: found `content-length`, expected a header that does not steer",
             ],
         );
     }
