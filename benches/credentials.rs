@@ -23,7 +23,7 @@ use doorward::{
     admin::{Keys, NewKey, NewSecret, NewSession, Secrets, Sessions},
     check::{Checker, Policy, decision::Verdict, request::Call},
     config::Config,
-    domain::{KeyKind, SystemClock},
+    domain::{Author, KeyKind, SystemClock},
     store::{CachedStore, SqliteStore},
 };
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
@@ -100,6 +100,7 @@ impl Bench {
             plan: None,
             expires: None,
             sources: Vec::new(),
+            labels: std::collections::BTreeMap::new(),
         };
         let session = NewSession {
             apis: vec![name()],
@@ -118,17 +119,17 @@ impl Bench {
             expires: None,
         };
         let key = Keys::new(&store, &config.apis, &config.plans, &SystemClock)
-            .create(key, &mut rng)
+            .create(key, &mut rng, &Author::on_the_store(0))
             .await
             .expect("a key");
         let sessions = Sessions::new(&store, &config.apis, &SystemClock);
-        let session = sessions.create(session, &mut rng).await.expect("a session");
+        let session = sessions.create(session, &mut rng, &Author::on_the_store(0)).await.expect("a session");
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &SystemClock);
-        let secret = secrets.create(secret, &mut rng).await.expect("a secret");
+        let secret = secrets.create(secret, &mut rng, &Author::on_the_store(0)).await.expect("a secret");
         Self {
-            key: key.key.expose().to_owned(),
+            key: key.key.expect("it is new").expose().to_owned(),
             session: session.token.expect("a token").expose().to_owned(),
-            secret: hmac::Key::new(hmac::HMAC_SHA256, secret.secret.expose().as_bytes()),
+            secret: hmac::Key::new(hmac::HMAC_SHA256, secret.secret.expect("it is new").expose().as_bytes()),
             issuer,
             number: Cell::new(0),
             config,

@@ -75,6 +75,7 @@ impl Finds<KeyRecord> for Made {
             expires: Some(Timestamp::MAX),
             revoked: None,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage: id.parse().expect("an id"),
         });
         Ok(Found { record, version: Version(1) })

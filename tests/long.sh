@@ -14,6 +14,8 @@ Usage: tests/long.sh
 Three replicas of a release build behind a real Envoy, 64 clients, and Redis gone for a minute: killed, paused, and behind a
 port from which nothing arrives; then failovers of a cluster and of sentinels. No Check may fail. Prints for each how
 many were admitted within a second, and how long they took. About ten minutes, after the build.
+
+Then the server is killed 200 times while keys are created, rotated and revoked: what was acknowledged has to be there.
 END
     exit
     ;;
@@ -26,3 +28,4 @@ for part in "envoy 1.40.0" redis; do
 done
 DOORWARD_OUTAGE_SECONDS=60 cargo test --locked --release --test end_to_end shared_limits::failures -- \
   --nocapture --test-threads 1
+DOORWARD_KILLS=200 cargo test --locked --release --test admin killed

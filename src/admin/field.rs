@@ -1,6 +1,6 @@
 //! What fields are held to that keys, secrets, organizations and sessions have alike.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Api, Plans},
@@ -14,6 +14,12 @@ use super::problem::{Problem, named, quoted};
 
 /// The longest name, in bytes.
 const NAME_BYTES_MAX: usize = 256;
+/// The most labels of one key.
+const LABELS_MAX: usize = 32;
+/// The longest name of a label, in bytes.
+const LABEL_NAME_BYTES_MAX: usize = 63;
+/// The longest value of a label, in bytes.
+const LABEL_VALUE_BYTES_MAX: usize = 256;
 /// The longest time in which a key or a secret and its successor both work.
 const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
@@ -50,6 +56,11 @@ pub(super) fn api_problems(configured: &[Api], names: &[ApiName]) -> Vec<Problem
 
 pub(super) fn no_api() -> Problem {
     Problem::new("apis", "none", "expected the API that it is for")
+}
+
+/// Looks whether these are APIs, for a list of what serves them.
+pub(super) fn known_apis(configured: &[Api], names: Option<&[ApiName]>) -> Result<(), Problem> {
+    names.unwrap_or_default().iter().try_for_each(|name| api(configured, name).map(drop))
 }
 
 /// The API of this name.
@@ -95,6 +106,28 @@ pub(super) fn secrets_in_clear<'f>(
         };
         Some(Problem::new(field, found, "expected no secret"))
     })
+}
+
+/// What is wrong with labels.
+pub(super) fn label_problems(labels: &BTreeMap<String, String>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if labels.len() > LABELS_MAX {
+        let found = format!("{} labels", labels.len());
+        problems.push(Problem::new("labels", found, format!("expected at most {LABELS_MAX}")));
+    }
+    let in_names = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._/-".contains(&byte);
+    for (name, value) in labels {
+        if !(1..=LABEL_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(in_names) {
+            let expected = format!("expected a name of 1 to {LABEL_NAME_BYTES_MAX} characters `a-z0-9._/-`");
+            problems.push(Problem::new("labels", format!("the name {}", quoted(name)), expected));
+        }
+        if value.len() > LABEL_VALUE_BYTES_MAX {
+            let found = format!("a value of {} bytes", value.len());
+            let expected = format!("expected at most {LABEL_VALUE_BYTES_MAX} bytes");
+            problems.push(Problem::new("labels", found, expected));
+        }
+    }
+    problems
 }
 
 /// What is wrong with the moment from which on something is refused.

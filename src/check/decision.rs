@@ -144,6 +144,8 @@ pub struct Decision<'r> {
     /// Whether headers by which the application may take the request for another stay in it: nothing that it could
     /// become is enforced at this time either.
     pub leaves_overrides: bool,
+    /// When the key ends that proved who is asking, if that is soon and the API wants it told.
+    pub ends_soon: Option<Timestamp>,
 }
 
 /// Allowed, refused, or refused and waived: there is nothing else, and "allowed" takes an [`Admission`]. A refusal
@@ -181,6 +183,13 @@ impl<'r> Waiver<'r> {
 }
 
 impl<'r> Seen<'r> {
+    fn ends_soon(&self, now: Timestamp) -> Option<Timestamp> {
+        let warning = self.api?.config.expiry_warning.as_ref()?;
+        let end = self.principal.as_ref()?.key()?.expires?;
+        let soon = now.checked_add(warning.within);
+        soon.is_ok_and(|soon| end <= soon).then_some(end)
+    }
+
     /// The waiver for what stages 2 to 6 refuse, where the route or its API stands in the shadow. What could be a
     /// request to a route whose refusals are enforced already has none.
     #[must_use]
@@ -205,5 +214,6 @@ pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>, now:
         (Err(refusal), Some(waiver)) => Verdict::Waived(waiver, refusal),
         (Err(refusal), None) => Verdict::Refused(refusal),
     };
-    Decision { seen, verdict, in_shadow, leaves_overrides }
+    let ends_soon = seen.ends_soon(now);
+    Decision { seen, verdict, in_shadow, leaves_overrides, ends_soon }
 }

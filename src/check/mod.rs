@@ -36,15 +36,19 @@ use tonic::Status;
 use crate::{
     config::Config,
     counters::{Memory, Meter, Redis},
-    domain::{Clock, SealingKeys},
+    domain::{ApiName, Clock, SealingKeys},
     store::{CachedStore, Lookups, SessionStore, StoreError},
 };
 
 use self::{
-    authn::{AttemptLimits, Issuers, RefusedAddresses, Replays, Tokens, Touches, Watch, Watching, Witnesses},
+    authn::{
+        AttemptLimits, Issuers, Principal, RefusedAddresses, Replays, Tokens, Touches, Watch, Watching,
+        Witnesses,
+    },
     decision::{Decision, Seen},
     rate_limit::{Counting, Rules},
     record::Recorder,
+    refusal::Refusal,
     request::Call,
     response::Renderer,
     route::Doors,
@@ -218,6 +222,27 @@ impl<S: Lookups> Checker<S> {
             seen.look(refusal, counting, store, now).await;
         }
         decision::conclude(seen, judged, now)
+    }
+
+    /// Whom a credential would prove to an API, without using it: nothing is counted or noted. `None` if there is no API of
+    /// this name.
+    ///
+    /// # Errors
+    ///
+    /// It proves nobody, or it could not be found out.
+    pub async fn inspect(&self, api: &ApiName, credential: &str) -> Option<Result<Principal, Refusal>> {
+        let policy = self.policy();
+        let api = policy.doors.named(api)?;
+        let witnesses = Witnesses {
+            store: self.store.inquire(),
+            touches: &Touches::default(),
+            tokens: &policy.tokens,
+            sealing: policy.sealing.as_ref(),
+            replays: &self.replays,
+            watch: self.watch(&policy, true),
+            now: self.clock.now(),
+        };
+        Some(authn::inspect(credential, api, witnesses).await)
     }
 
     /// What counts requests.

@@ -1,6 +1,7 @@
 //! The command line: argv → command → exit code.
 
 mod check;
+mod completions;
 mod config;
 mod doctor;
 mod keys;
@@ -131,6 +132,8 @@ enum Command {
     Secrets(secrets::SecretsCommand),
     /// Create, list and end sessions.
     Sessions(sessions::SessionsCommand),
+    /// Print what a shell needs to complete the command line.
+    Completions(completions::CompletionsCommand),
 }
 
 /// `--config FILE`, as every command has it that needs a configuration.
@@ -205,6 +208,7 @@ pub fn run(
         Command::Organizations(command) => organizations::run(command, &env),
         Command::Secrets(command) => secrets::run(command, &env),
         Command::Sessions(command) => sessions::run(command, &env),
+        Command::Completions(command) => completions::run(&command),
     };
     done.unwrap_or_else(|failure| {
         // Nothing is left to do if standard error is closed, too.

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::{
     config::{Config, StoreLocation},
+    domain::Author,
     store::{SqliteStore, StoreError},
 };
 
@@ -27,6 +28,11 @@ impl From<StoreError> for Failure {
         };
         Self::new(exit, error)
     }
+}
+
+/// Whoever runs a command on the store.
+pub(super) fn author() -> Author {
+    Author::on_the_store(rustix::process::getuid().as_raw())
 }
 
 /// Does some work on the store of the configuration, which is closed again whatever comes of it.

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ApiName, HeaderName, Implications, Scope, folds_to};
 
 use super::{
-    CredentialPlace, CredentialRule, Denials, Guards, Limits, PrefixRule, PrincipalHeaders, ScopePreset,
-    SecretOrigin, Shadow,
+    CredentialPlace, CredentialRule, Denials, ExpiryWarning, Guards, Limits, PrefixRule, PrincipalHeaders,
+    ScopePreset, SecretOrigin, Shadow,
     binding::{ApiBinding, ORGANIZATION, PROJECT, RawBinding},
     credential::{self, RawCredential},
     denials::RawDenials,
+    expiry_warning::RawExpiryWarning,
     host::Host,
     limits::{Countable, RawLimits},
     origin::WebOrigin,
@@ -51,6 +52,8 @@ pub struct Api {
     pub implications: Implications,
     /// Sets of scopes that keys are created from, by their names.
     pub scope_presets: BTreeMap<String, ScopePreset>,
+    /// What whoever uses a key is told before it ends.
+    pub expiry_warning: Option<ExpiryWarning>,
     /// The web origins that may act with a cookie.
     pub origins: Vec<String>,
     /// What is refused beside bad credentials.
@@ -147,6 +150,9 @@ pub(super) struct RawApi {
     /// Sets of scopes that keys are created from, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     scope_presets: BTreeMap<String, RawScopePreset>,
+    /// Whoever uses a key that ends soon is told so by a header of the responses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expiry_warning: Option<RawExpiryWarning>,
     /// Where requests name the organization that they are about. The principal has to belong to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     organization: Option<RawBinding>,
@@ -277,6 +283,10 @@ impl RawApi {
                 .iter()
                 .map(|(name, preset)| (name.clone(), preset.check()))
                 .collect(),
+            expiry_warning: self
+                .expiry_warning
+                .as_ref()
+                .map(|warning| warning.check(&at.field("expiry_warning"), report)),
             origins: self.origins.iter().map(|origin| origin.value.as_str().to_owned()).collect(),
             guards: self.guards,
             shadow: self.shadow.as_ref().map(RawShadow::check),

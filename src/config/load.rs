@@ -10,8 +10,10 @@ use std::{
 use saphyr::{Scalar, Yaml, YamlEmitter};
 use serde_json::Value;
 
+use crate::domain::ApiName;
+
 use super::{
-    Config, ConfigErrors, ConfigWarnings, Fingerprint, Fragments, RawConfig, RefusedFragment,
+    Config, ConfigErrors, ConfigWarnings, Fingerprint, Fragments, RawConfig, RefusedFragment, administrators,
     api::RawApi,
     fragment::{self, Judged, MainFile},
     grants::Grants,
@@ -162,7 +164,8 @@ fn check(
         has_sealing,
         has_plans,
         problems,
-        warnings: own,
+        warnings: mut own,
+        unknown_apis,
     } = main;
     files.extend(Fingerprint::of(fragments.iter().map(PathBuf::as_path)));
     let plans = has_plans.then_some(&config.plans);
@@ -182,6 +185,8 @@ fn check(
         let refused = refused.into_iter().map(|fragment| fragment.errors);
         return Err(ConfigErrors::new(path, problems).and(refused));
     }
+    let is_there = |name: &ApiName| of_fragments.iter().any(|api| api.name == *name);
+    own.extend(unknown_apis.into_iter().filter(|(name, _)| !is_there(name)).map(|(_, problem)| problem));
     let mut warnings = ConfigWarnings::default();
     for (file, found) in iter::once((path.to_owned(), own)).chain(of_others) {
         warnings.add(&file, found);
@@ -216,6 +221,9 @@ struct Main {
     has_plans: bool,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    /// The APIs that administrators are confined to and that this file has not, each with what is to be said if no
+    /// fragment has it either.
+    unknown_apis: Vec<(ApiName, Problem)>,
 }
 
 /// As error the problems of a file about which nothing more can be said.
@@ -255,6 +263,21 @@ fn read_main(
         let message = "found no API, expected one at least, here or in files that `include` names";
         report.add(&Place::Root.field("apis"), message);
     }
+    let mut unknown_apis = Vec::new();
+    if problems.iter().all(|problem| !problem.part().starts_with("apis")) {
+        administrators::each_confined_api(&in_force, &mut |name, at| {
+            if config.apis.iter().any(|api| api.name == *name) {
+                return;
+            }
+            // A fragment may come, go, or be refused, and must not take the whole configuration with it.
+            if in_force.include.is_some() {
+                let message = format!("found `{name}`, which is no API as long as no fragment has it");
+                unknown_apis.push((name.clone(), Problem::new(report.origin_of(at), at, message)));
+            } else {
+                report.add(at, format!("found `{name}`, expected the name of an API in `apis`"));
+            }
+        });
+    }
     let include = in_force.include.as_ref().filter(|_| has_grants);
     let include = include.map(|include| include.within(folder)).unwrap_or_default();
     let fragments = include.files().unwrap_or_else(|message| {
@@ -266,5 +289,16 @@ fn read_main(
     problems.extend(found.problems);
     files.extend(found.files);
     let warnings = found.warnings;
-    Ok(Main { config, in_force, apis, include, fragments, has_sealing, has_plans, problems, warnings })
+    Ok(Main {
+        config,
+        in_force,
+        apis,
+        include,
+        fragments,
+        has_sealing,
+        has_plans,
+        problems,
+        warnings,
+        unknown_apis,
+    })
 }

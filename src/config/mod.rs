@@ -8,6 +8,7 @@
 //! that it includes go the same way, each alone, and are held against what the file grants them. All problems
 //! are reported together.
 
+mod administrators;
 mod api;
 mod binding;
 mod cache;
@@ -16,6 +17,7 @@ mod credential;
 mod credential_place;
 mod denials;
 mod duration;
+mod expiry_warning;
 mod find;
 mod fingerprint;
 mod fragment;
@@ -59,6 +61,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::PlanName;
 
+pub use administrators::{KnownAdministrator, SignIn, Standing, Token};
 pub use api::{Ambiguity, Api, ClientAddress};
 pub use binding::{Binding, NamePlace};
 pub use cache::CacheLimits;
@@ -74,12 +77,13 @@ pub use credential::{
 };
 pub use credential_place::CredentialPlace;
 pub use denials::Denials;
+pub use expiry_warning::ExpiryWarning;
 pub use find::{NotFound, find};
 pub use fingerprint::Fingerprint;
 pub use fragment::{FragmentName, Fragments, RefusedFragment};
 pub use guards::{Guard, Guards, Preflight};
 pub use limits::{LimitBy, LimitHeaders, LimitRule, Limits, Quotas, ResetForm, WithoutCounters};
-pub use listen::{CheckAddress, CheckListener, Listen, Transport};
+pub use listen::{AdminListener, CheckListener, Listen, ListenAddress, Transport};
 pub use load::Loaded;
 pub use plans::Plans;
 pub use principal_headers::PrincipalHeaders;
@@ -95,6 +99,10 @@ pub use store::StoreLocation;
 pub use template::{Hole, Part, Template};
 
 use self::{
+    administrators::{
+        RawAdministrator,
+        sign_in::{self, RawSignIn},
+    },
     api::RawApi,
     cache::RawCache,
     counters::RawCounters,
@@ -131,6 +139,10 @@ pub struct Config {
     pub counters: CounterLocation,
     /// Quotas by the names of plans. Those that an API or a route names are among them.
     pub plans: Plans,
+    /// Who may administer, beside whoever may connect to a Unix socket. No two have a name, a token or a certificate in common.
+    pub administrators: Vec<KnownAdministrator>,
+    /// The issuers by whose tokens people administer.
+    pub sign_in: Vec<SignIn>,
     /// The products guarded, of all files. No host stands in two of them and no name is used twice.
     pub apis: Vec<Api>,
     /// The hosts of no API that a refused fragment may have: what is asked there cannot be answered.
@@ -184,6 +196,14 @@ struct RawConfig {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("propertyNames" = names::<PlanName>()))]
     plans: RawPlans,
+    /// Who may administer over `listen.admin`, beside whoever may connect to it if it is a Unix socket.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
+    administrators: Vec<RawAdministrator>,
+    /// Issuers of tokens (`OpenID` Connect) by which people administer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
+    sign_in: Vec<RawSignIn>,
     /// Fragments: files with the APIs of one team each, which `grants` must name. Patterns of paths such as
     /// `apis.d/*.yaml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,14 +242,29 @@ impl RawConfig {
             shutdown: self.shutdown.check(&at.field("shutdown"), report),
             counters: self.counters.check(folder, budget, &at.field("counters"), report),
             plans: plans::check(&self.plans, &at.field("plans"), report),
+            administrators: administrators::check(&self.administrators, &at.field("administrators"), report),
+            sign_in: sign_in::check(&self.sign_in, &at.field("sign_in"), report),
             apis: api::check(apis, &at.field("apis"), report),
             unavailable: BTreeMap::new(),
         };
+        self.check_admin(&config, report);
         if !report.is_written(&at.field("sealing")) {
             for ((number, _), api) in apis.iter().zip(&config.apis) {
                 sealing::check_need(api, &at.field("apis").item(*number), report);
             }
         }
         config
+    }
+
+    fn check_admin(&self, config: &Config, report: &mut Report<'_>) {
+        let at = Place::Root;
+        // Of what is written and yet not here something was reported.
+        let is_unsound = (self.administrators.is_empty() && report.is_written(&at.field("administrators")))
+            || (self.sign_in.is_empty() && report.is_written(&at.field("sign_in")));
+        if let Some(listener) = config.listen.admin.as_ref().filter(|_| !is_unsound) {
+            let at = at.field("listen");
+            let signs_in = !config.sign_in.is_empty();
+            administrators::check_use(listener, &config.administrators, signs_in, &at.field("admin"), report);
+        }
     }
 }

@@ -194,7 +194,7 @@ mod tests {
         check(
             "apes: []",
             &["1:1 apes: found a field that is not known here, expected one of `listen`, `store`, `cache`, \
-               `sealing`, `outage`, `budget`, `shutdown`, `counters`, `plans`, `include`, `grants`, `apis`; did you mean `apis`?"],
+               `sealing`, `outage`, `budget`, `shutdown`, `counters`, `plans`, `administrators`, `sign_in`, `include`, `grants`, `apis`; did you mean `apis`?"],
         );
     }
 

@@ -34,7 +34,10 @@ impl<'a> Sound<'a> {
             return None;
         };
         let place = |member: &Member| Place::Root.field(&member.key).to_string();
-        let is_sound = |member: &&Member| member.key != "apis" && !self.unsound.contains(&place(member));
+        // What is wrong with an entry of a list is wrong with the list.
+        let section = |part: &String| part.split('[').next().unwrap_or_default().to_owned();
+        let unsound: HashSet<String> = self.unsound.iter().map(section).collect();
+        let is_sound = |member: &&Member| member.key != "apis" && !unsound.contains(&place(member));
         let sections = members.iter().filter(is_sound);
         let sections: Map<_, _> =
             sections.map(|member| (member.key.clone(), member.node.to_json())).collect();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    CheckAddress, Config, ConfigErrors, Fragments, Loaded, Outage, StoreLocation, Transport,
+    Config, ConfigErrors, Fragments, ListenAddress, Loaded, Outage, StoreLocation, Transport,
     problem::{InFile, Origin},
     schema, yaml,
 };
@@ -141,7 +141,7 @@ fn every_field_can_be_set() {
     assert_eq!(config.outage, Outage::GrpcError);
     assert_eq!(config.listen.telemetry, None);
     let unix = config.listen.check.get(2).map(|listener| &listener.address);
-    assert_eq!(unix, Some(&CheckAddress::Unix("/etc/doorward/check.sock".into())));
+    assert_eq!(unix, Some(&ListenAddress::Unix("/etc/doorward/check.sock".into())));
     let tls = config.listen.check.get(3).map(|listener| &listener.transport);
     let files = Transport::MutualTls {
         certificate: "/etc/doorward/tls.crt".into(),

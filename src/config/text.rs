@@ -7,12 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
 
 use crate::domain::{
-    ApiName, Entitlement, Environment, HeaderName, KeyPrefix, PlanName, PrincipalKind, Quota, RoutePattern,
-    Scope, SealingKeyId,
+    ApiName, CredentialHash, Entitlement, Environment, HeaderName, KeyPrefix, OrganizationId, PlanName,
+    PrincipalKind, Quota, RoutePattern, Scope, SealingKeyId,
 };
 
 use super::{
     CounterLocation,
+    administrators::{AdministratorName, CertificateName, GroupName},
     binding::SegmentName,
     credential::{
         jwt::{ClaimPath, HttpsUrl, TokenName},
@@ -26,7 +27,7 @@ use super::{
     grants::GrantedSecret,
     host::Host,
     include::FilePattern,
-    listen::{CheckAddress, TelemetryAddress},
+    listen::{ListenAddress, TelemetryAddress},
     origin::WebOrigin,
     secret_source::VariableName,
     shadow::Moment,
@@ -127,25 +128,30 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 36] = [
+const RULES: [Rule; 41] = [
+    rule::<AdministratorName>(),
     rule::<ApiName>(),
     rule::<AuthScheme>(),
-    rule::<CheckAddress>(),
+    rule::<CertificateName>(),
     rule::<ClaimPath>(),
     rule::<ContentType>(),
     rule::<CookieName>(),
     rule::<CounterLocation>(),
+    rule::<CredentialHash>(),
     rule::<Entitlement>(),
     rule::<Environment>(),
     rule::<FilePattern>(),
     rule::<FragmentName>(),
     rule::<GrantedSecret>(),
+    rule::<GroupName>(),
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<HttpsUrl>(),
     rule::<KeyPrefix>(),
+    rule::<ListenAddress>(),
     rule::<MacPrefix>(),
     rule::<Moment>(),
+    rule::<OrganizationId>(),
     rule::<PathBuf>(),
     rule::<PlanName>(),
     rule::<PrincipalKind>(),
@@ -194,6 +200,7 @@ domain_formats! {
     Entitlement, "entitlement", "an entitlement such as `sso`";
     Environment, "environment", "an environment such as `live`";
     HeaderName, "header-name", "a header name";
+    OrganizationId, "organization-id", "the id of an organization such as `acme`";
     PlanName, "plan-name", "the name of a plan such as `developer`";
     Quota, "quota", "a quota such as `100/minute`";
     RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";

@@ -1,6 +1,6 @@
 //! What is known of an API key.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
@@ -87,6 +87,8 @@ pub struct KeyRecord {
     /// The first key of the chain of rotations that it stands in; its own id if it replaces none. What is counted
     /// by key is counted by this, so that rotating a key resets nothing.
     pub lineage: KeyId,
+    /// Whatever its owner wants to find it by, by their names. What a Check looks up has none of them.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl KeyRecord {

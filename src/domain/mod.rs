@@ -2,7 +2,9 @@
 //!
 //! What cannot be read from text says what was expected: each error reads on from "found …, ".
 
+mod administrator;
 mod api_key;
+mod author;
 mod clock;
 mod credential_status;
 mod denial;
@@ -19,9 +21,11 @@ mod sealing;
 mod session;
 mod session_token;
 
+pub use administrator::{Administrator, Reach, Role};
 pub use api_key::{
     CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
 };
+pub use author::{AuditRecord, Author, Request, RequestIdError};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};
 pub use credential_status::CredentialStatus;
 pub use denial::{DenialReason, UNAVAILABLE};

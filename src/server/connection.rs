@@ -1,4 +1,4 @@
-//! A connection from Envoy, whichever way it came.
+//! A connection, whichever way it came.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-/// One connection, ready to speak HTTP/2. It holds its place among the listener's connections until it ends.
+/// One connection, ready to speak HTTP. It holds its place among the listener's connections until it ends.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Stream,

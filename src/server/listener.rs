@@ -1,4 +1,4 @@
-//! The addresses on which Envoy asks: binding them, and accepting connections until the end.
+//! Binding addresses, and those on which Envoy asks: accepting connections until the end.
 //!
 //! Whoever reaches a listener can open connections, so their number is bounded for each listener, and one that
 //! does not speak HTTP/2 is closed. Otherwise silent connections would use up the process's file descriptors, and its
@@ -28,7 +28,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
 
-use crate::config::{CheckAddress, CheckListener};
+use crate::config::{CheckListener, ListenAddress};
 
 use super::{
     ServeError,
@@ -52,7 +52,8 @@ const CONNECTIONS_MAX: u64 = 65_536;
 /// The connections of all listeners.
 pub(super) type Connections = ReceiverStream<io::Result<Connection>>;
 
-enum Bound {
+/// An address that is listened on.
+pub(super) enum Bound {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
@@ -69,7 +70,7 @@ pub(super) async fn listen(
 ) -> Result<Connections, ServeError> {
     let mut bound = Vec::with_capacity(listeners.len());
     for listener in listeners {
-        let socket = bind(&listener.address).await.map_err(|error| ServeError::Listen {
+        let socket = bind(&listener.address, SOCKET_MODE).await.map_err(|error| ServeError::Listen {
             address: listener.address.to_string(),
             field: "listen.check",
             error,
@@ -99,10 +100,11 @@ fn connections_max(listeners: usize) -> usize {
     (half / listeners.max(1)).clamp(1, Semaphore::MAX_PERMITS)
 }
 
-async fn bind(address: &CheckAddress) -> io::Result<Bound> {
+/// Binds an address; a Unix socket gets this mode.
+pub(super) async fn bind(address: &ListenAddress, mode: u32) -> io::Result<Bound> {
     match address {
-        CheckAddress::Tcp(address) => Ok(Bound::Tcp(TcpListener::bind(address).await?)),
-        CheckAddress::Unix(path) => bind_unix(path).await.map(Bound::Unix),
+        ListenAddress::Tcp(address) => Ok(Bound::Tcp(TcpListener::bind(address).await?)),
+        ListenAddress::Unix(path) => bind_unix(path, mode).await.map(Bound::Unix),
     }
 }
 
@@ -110,7 +112,7 @@ async fn bind(address: &CheckAddress) -> io::Result<Bound> {
 /// anything else than a socket is not ours to replace.
 ///
 /// It gets its mode under another name, so that nobody can connect before it has it.
-async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     if let Ok(metadata) = std::fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
             return Err(io::Error::new(
@@ -132,7 +134,7 @@ async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(&private)?;
-    let placed = std::fs::set_permissions(&private, Permissions::from_mode(SOCKET_MODE))
+    let placed = std::fs::set_permissions(&private, Permissions::from_mode(mode))
         .and_then(|()| std::fs::rename(&private, path));
     if let Err(error) = placed {
         // Whether it can be removed changes nothing: the error tells of the folder.
@@ -160,23 +162,30 @@ impl Door {
                     tokio::spawn(greet(accepted, place, self.acceptor.clone(), self.sender.clone()));
                 }
                 Err(error) => {
-                    if !failing {
-                        warn!(%error, "connections cannot be accepted");
-                    }
-                    failing = true;
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    pause(&error, &mut failing).await;
                 }
             }
         }
     }
 }
 
-enum Accepted {
+/// Waits after a failed accept, and tells the first of them.
+pub(super) async fn pause(error: &io::Error, failing: &mut bool) {
+    if !*failing {
+        warn!(%error, "connections cannot be accepted");
+    }
+    *failing = true;
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// A connection of which nothing is known yet.
+pub(super) enum Accepted {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-async fn accept_one(socket: &Bound) -> io::Result<Accepted> {
+/// Accepts the next connection.
+pub(super) async fn accept_one(socket: &Bound) -> io::Result<Accepted> {
     match socket {
         Bound::Tcp(listener) => {
             let (stream, _) = listener.accept().await?;

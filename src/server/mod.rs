@@ -1,5 +1,6 @@
 //! Wiring: configuration → store, checker, listeners; and how a process begins, reloads and ends.
 
+pub mod admin;
 mod answer;
 mod connection;
 mod counting;
@@ -19,11 +20,13 @@ use std::{
     time::Duration,
 };
 
-use rand::{CryptoRng, RngExt};
+use arc_swap::ArcSwap;
+use rand::{CryptoRng, RngExt, SeedableRng, rngs::StdRng};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{info, warn};
 
 use crate::{
+    admin::api::Desk,
     check::{Checker, Policy},
     config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
     domain::SystemClock,
@@ -31,9 +34,14 @@ use crate::{
     telemetry,
 };
 
-use self::{counting::Counting, health::Health, shutdown::Signals};
+use self::{
+    admin::{Access, Listener},
+    counting::Counting,
+    health::Health,
+    shutdown::Signals,
+};
 
-pub use probe::{Probed, probe_check, probe_telemetry};
+pub use probe::{Probed, probe_admin, probe_check, probe_telemetry};
 pub use reload::ConfigSource;
 pub use tls::{CertificateEnd, TlsError, certificate_ends};
 
@@ -104,16 +112,25 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     reload::begin(&loaded);
     let StoreLocation::Sqlite(path) = &config.store;
     let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
-    let cached = CachedStore::new(store, config.cache, config.budget);
+    let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let clock = Arc::new(SystemClock);
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
-    let checker = Checker::new(Policy::new(config), cached.clone(), clock);
+    let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
     let checker = Arc::new(counting.equip(checker));
 
     let (ending, ended) = watch::channel(());
-    let certificates = reload::read_certificates(&config.listen.check)?;
+    let certificates = reload::read_certificates(&config.listen)?;
     let connections = listener::listen(&config.listen.check, &certificates.1, &ended).await?;
     let health = Health::new();
+    let access = Arc::new(Access::new(config, clock.clone()));
+    let admin = match &config.listen.admin {
+        Some(listener) => Some(Listener::bind(listener, &certificates.1, Arc::clone(&access)).await?),
+        None => None,
+    };
+    let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
+    let random = StdRng::from_rng(rng);
+    let desk = Desk::new(store, Arc::clone(&checker), Arc::clone(&in_force), clock, random);
+    let services = admin::services(health.service(), admin::Routes::new(desk))?;
     // None of these ends by itself.
     let mut beside = JoinSet::new();
     if let Some(address) = config.listen.telemetry {
@@ -124,15 +141,28 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
         let checker = Arc::clone(&checker);
         async move { checker.keep_writing_touches(TOUCHES_WRITE).await }
     });
-    let check = tokio::spawn(service::serve(Arc::clone(&checker), health.clone(), connections, ended));
+    let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());
+    let serving = tokio::spawn(async move {
+        let admin = async {
+            if let Some(admin) = admin {
+                admin.serve(services, ended).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(check, admin).map(|_| ())
+    });
     let Shutdown { drain, deadline } = config.shutdown;
+    let policy = checker.policy();
     // Without keys every token of an issuer would be turned away. Should they not come, what else there is goes on.
-    let _ = tokio::time::timeout(KEYS_PATIENCE, checker.policy().first_fetches()).await;
+    let _ = tokio::time::timeout(KEYS_PATIENCE, async {
+        tokio::join!(policy.first_fetches(), access.first_fetches())
+    })
+    .await;
     health.set_ready(true).await;
     announce(config);
-    let following = reload::follow(source, loaded, Arc::clone(&checker), certificates, signals.hangup);
-    beside.spawn(following);
-    let ended = shutdown::run(health, signals.end, ending, check, beside, drain, deadline).await;
+    let depending = reload::Depending { checker: Arc::clone(&checker), access, config: in_force };
+    beside.spawn(reload::follow(source, loaded, depending, certificates, signals.hangup));
+    let ended = shutdown::run(health, signals.end, ending, serving, beside, drain, deadline).await;
     write_last_touches(&checker).await;
     counting.end().await;
     ended
@@ -156,6 +186,7 @@ fn announce(config: &Config) {
         version = env!("CARGO_PKG_VERSION"),
         check = check.join(" "),
         telemetry = config.listen.telemetry.map(tracing::field::display),
+        admin = config.listen.admin.as_ref().map(|listener| tracing::field::display(&listener.address)),
         apis = config.apis.len(),
         "ready"
     );

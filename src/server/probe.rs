@@ -14,7 +14,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::config::{CheckAddress, CheckListener, Transport};
+use crate::config::{AdminListener, CheckListener, ListenAddress, Transport};
 
 use super::health::ENVOY_SERVICE;
 
@@ -32,7 +32,7 @@ pub enum Probed {
     Serving,
     /// A server that says that it may not be asked: it begins, or it ends.
     NotReady,
-    /// Somebody who speaks TLS with those only whom the authorities vouch for, so that it cannot be asked.
+    /// Somebody who speaks TLS, so that it cannot be asked.
     Guarded,
     /// Somebody else, or nobody whom it could be asked: the reason.
     Foreign(String),
@@ -42,19 +42,28 @@ pub enum Probed {
 
 /// Looks at an address on which Envoy asks.
 pub async fn probe_check(listener: &CheckListener) -> Probed {
-    let uri = match &listener.address {
-        CheckAddress::Tcp(address) => match bind(*address) {
+    probe(&listener.address, &listener.transport).await
+}
+
+/// Looks at the address on which administrators ask.
+pub async fn probe_admin(listener: &AdminListener) -> Probed {
+    probe(&listener.address, &listener.transport).await
+}
+
+async fn probe(address: &ListenAddress, transport: &Transport) -> Probed {
+    let uri = match address {
+        ListenAddress::Tcp(address) => match bind(*address) {
             Some(free) => return free,
             None => format!("http://{address}"),
         },
-        CheckAddress::Unix(path) => match look(path) {
+        ListenAddress::Unix(path) => match look(path) {
             Some(found) => return found,
             None => format!("unix:{}", path.display()),
         },
     };
-    match listener.transport {
+    match transport {
         Transport::Plain => ask(uri).await,
-        Transport::MutualTls { .. } => Probed::Guarded,
+        Transport::MutualTls { .. } | Transport::Tls { .. } => Probed::Guarded,
     }
 }
 
@@ -86,7 +95,7 @@ fn bind(address: SocketAddr) -> Option<Probed> {
 
 /// Looks at the path of a socket; `None` if somebody listens there.
 fn look(path: &Path) -> Option<Probed> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Err(error) = access(folder, Access::WRITE_OK | Access::EXEC_OK) {
         return Some(Probed::Unusable(error.into()));
     }

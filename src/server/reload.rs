@@ -3,17 +3,21 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::{signal::unix::Signal, task::block_in_place};
 use tracing::{error, info, warn};
 
 use crate::{
     check::Checker,
-    config::{CheckListener, Config, ConfigErrors, Fingerprint, Fragments, Loaded},
+    config::{Config, ConfigErrors, Fingerprint, Fragments, Listen, Loaded, Transport},
     store::Lookups,
 };
 
-use super::tls::{self, Certificates, TlsError};
+use super::{
+    admin::Access,
+    tls::{self, Certificates, TlsError},
+};
 
 /// How often the files are looked at. Kubernetes swaps symbolic links, which no file watcher sees reliably.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,17 +47,36 @@ impl ConfigSource {
     }
 }
 
-/// The certificates of these listeners, and the state of their files before they were read.
+/// What depends on the configuration in force.
+pub(super) struct Depending<S> {
+    /// What answers Checks.
+    pub(super) checker: Arc<Checker<S>>,
+    /// What lets administrators in.
+    pub(super) access: Arc<Access>,
+    /// What administrators see of it.
+    pub(super) config: Arc<ArcSwap<Config>>,
+}
+
+impl<S: Lookups> Depending<S> {
+    fn reload(&self, config: &Config) {
+        self.checker.reload(config);
+        self.access.reload(config);
+        self.config.store(Arc::new(config.clone()));
+    }
+}
+
+/// The certificates of all listeners, and the state of their files before they were read.
 ///
 /// # Errors
 ///
 /// The first that cannot be used.
-pub(super) fn read_certificates(
-    listeners: &[CheckListener],
-) -> Result<(Fingerprint, Certificates), TlsError> {
-    let files = listeners.iter().flat_map(|listener| tls::files(&listener.transport));
+pub(super) fn read_certificates(listen: &Listen) -> Result<(Fingerprint, Certificates), TlsError> {
+    let check = listen.check.iter().map(|listener| &listener.transport);
+    let transports: Vec<&Transport> =
+        check.chain(listen.admin.as_ref().map(|listener| &listener.transport)).collect();
+    let files = transports.iter().flat_map(|transport| tls::files(transport));
     let seen = Fingerprint::of(files.map(PathBuf::as_path));
-    Ok((seen, Certificates::load(listeners)?))
+    Ok((seen, Certificates::load(transports)?))
 }
 
 /// Says what the metrics of reloads count, counts the fragments that were read at start, and logs what is risky.
@@ -69,7 +92,7 @@ pub(super) fn begin(loaded: &Loaded) {
 pub(super) async fn follow<S: Lookups>(
     source: ConfigSource,
     mut current: Loaded,
-    checker: Arc<Checker<S>>,
+    depending: Depending<S>,
     (mut seen, certificates): (Fingerprint, Certificates),
     mut hangup: Signal,
 ) {
@@ -83,7 +106,7 @@ pub(super) async fn follow<S: Lookups>(
             let now = current.files_now();
             if told || now != current.files {
                 current.files = now;
-                reload_config(&source, &mut current, &checker);
+                reload_config(&source, &mut current, &depending);
             }
             let uses_certificates = certificates.files().next().is_some();
             let now = Fingerprint::of(certificates.files().map(PathBuf::as_path));
@@ -95,7 +118,7 @@ pub(super) async fn follow<S: Lookups>(
     }
 }
 
-fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checker: &Checker<S>) {
+fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, depending: &Depending<S>) {
     let file = source.path.display();
     match source.load(&current.fragments) {
         Ok(loaded) => {
@@ -103,7 +126,7 @@ fn reload_config<S: Lookups>(source: &ConfigSource, current: &mut Loaded, checke
             if !waiting.is_empty() {
                 warn!(sections = waiting.join(", "), "these sections take effect after a restart only");
             }
-            checker.reload(&loaded.config);
+            depending.reload(&loaded.config);
             report_fragments(&loaded);
             warn_of_risks(&loaded);
             let at_start = std::mem::replace(current, loaded).config;

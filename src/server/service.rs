@@ -91,7 +91,7 @@ pub(super) async fn serve<S: Lookups>(
 }
 
 /// Tells of a connection that did not end by itself.
-fn tell_panic(ended: Result<(), JoinError>) {
+pub(super) fn tell_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         error!(%error, "a connection broke off");
     }

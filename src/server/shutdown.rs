@@ -47,21 +47,21 @@ impl EndSignals {
     }
 }
 
-/// Waits for SIGTERM or SIGINT and ends `check` in order. A second signal skips the wait for the probers. Should
-/// `check` or one of the tasks `beside` it end before, that is an error: without them a server would go on with
+/// Waits for SIGTERM or SIGINT and ends `serving` in order. A second signal skips the wait for the probers. Should
+/// `serving` or one of the tasks `beside` it end before, that is an error: without them a server would go on with
 /// keys that are revoked, or not at all.
 pub(super) async fn run(
     mut health: Health,
     mut signals: EndSignals,
     ending: watch::Sender<()>,
-    mut check: JoinHandle<Result<(), ServeError>>,
+    mut serving: JoinHandle<Result<(), ServeError>>,
     mut beside: JoinSet<()>,
     drain: Duration,
     deadline: Duration,
 ) -> Result<(), ServeError> {
     tokio::select! {
         () = signals.next() => {}
-        failed = &mut check => return flatten(failed),
+        failed = &mut serving => return flatten(failed),
         Some(ended) = beside.join_next() => {
             return Err(ServeError::Failed(format!("a task ended before its time: {ended:?}").into()));
         }
@@ -75,12 +75,12 @@ pub(super) async fn run(
     health.end().await;
     // Nobody listens any more only if the server has ended by itself.
     let _ = ending.send(());
-    if let Ok(outcome) = tokio::time::timeout(deadline, &mut check).await {
+    if let Ok(outcome) = tokio::time::timeout(deadline, &mut serving).await {
         info!("ended: nothing was left running");
         return flatten(outcome);
     }
     warn!(deadline_s = deadline.as_secs_f64(), "ended: what was still running at the deadline is cut off");
-    check.abort();
+    serving.abort();
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! TLS in both directions for listeners that are reached over a network: certificate and key are read again
-//! when they change, and a broken change is refused.
+//! TLS for listeners that are reached over a network: certificate and key are read again when they change, and a
+//! broken change is refused.
 
 use std::{
     fmt, io,
@@ -12,23 +12,23 @@ use arc_swap::ArcSwap;
 use rustls::{
     CertificateError, Error, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
-    server::WebPkiClientVerifier,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{
-    config::{CheckListener, Transport},
-    domain::Timestamp,
-};
+use crate::{config::Transport, domain::Timestamp};
 
 /// The protocol that gRPC speaks, for ALPN (RFC 9113, section 3.2).
 const HTTP2: &[u8] = b"h2";
+/// What else administrators may speak.
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Why a listener's certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("listen.check: tls.{field}: {path}: {problem}, expected {expected} in PEM")]
+#[error("{listener}: tls.{field}: {path}: {problem}, expected {expected} in PEM")]
 pub struct TlsError {
+    listener: &'static str,
     field: &'static str,
     path: String,
     problem: String,
@@ -36,7 +36,9 @@ pub struct TlsError {
 }
 
 /// A file that TLS needs, by its field in the configuration.
+#[derive(Clone, Copy)]
 struct PemFile<'a> {
+    listener: &'static str,
     field: &'static str,
     path: &'a Path,
     expected: &'static str,
@@ -45,6 +47,7 @@ struct PemFile<'a> {
 impl PemFile<'_> {
     fn failed(&self, problem: impl fmt::Display) -> TlsError {
         TlsError {
+            listener: self.listener,
             field: self.field,
             path: self.path.display().to_string(),
             problem: problem.to_string(),
@@ -84,13 +87,13 @@ impl Acceptor {
 }
 
 impl Certificates {
-    /// Reads the certificates of these listeners.
-    pub(super) fn load(listeners: &[CheckListener]) -> Result<Self, TlsError> {
+    /// Reads the certificates of listeners with these transports.
+    pub(super) fn load<'t>(transports: impl IntoIterator<Item = &'t Transport>) -> Result<Self, TlsError> {
         let mut certificates = Vec::new();
-        for listener in listeners {
-            if let Some(config) = read(&listener.transport)? {
+        for transport in transports {
+            if let Some(config) = read(transport)? {
                 let current = Arc::new(ArcSwap::from_pointee(config));
-                certificates.push(Certificate { transport: listener.transport.clone(), current });
+                certificates.push(Certificate { transport: transport.clone(), current });
             }
         }
         Ok(Self(certificates))
@@ -130,30 +133,70 @@ pub(super) fn files(transport: &Transport) -> Vec<&PathBuf> {
     match transport {
         Transport::Plain => Vec::new(),
         Transport::MutualTls { certificate, key, client_ca } => vec![certificate, key, client_ca],
+        Transport::Tls { certificate, key, client_ca } => {
+            [certificate, key].into_iter().chain(client_ca).collect()
+        }
+    }
+}
+
+/// The files of a transport, and what is expected in them.
+struct PemFiles<'a> {
+    certificate: PemFile<'a>,
+    key: PemFile<'a>,
+    client_ca: Option<PemFile<'a>>,
+}
+
+impl<'a> PemFiles<'a> {
+    /// Those of a transport; `None` if it has none.
+    fn of(transport: &'a Transport) -> Option<Self> {
+        let (listener, certificate, key, client_ca) = match transport {
+            Transport::Plain => return None,
+            Transport::MutualTls { certificate, key, client_ca } => {
+                ("listen.check", certificate, key, Some(client_ca))
+            }
+            Transport::Tls { certificate, key, client_ca } => {
+                ("listen.admin", certificate, key, client_ca.as_ref())
+            }
+        };
+        let file = |field, path: &'a PathBuf, expected| PemFile { listener, field, path, expected };
+        Some(Self {
+            certificate: file("certificate", certificate, "a certificate chain"),
+            key: file("key", key, "the certificate's private key"),
+            client_ca: client_ca.map(|path| file("client_ca", path, "certificates of authorities")),
+        })
     }
 }
 
 fn read(transport: &Transport) -> Result<Option<ServerConfig>, TlsError> {
-    let Transport::MutualTls { certificate, key, client_ca } = transport else {
+    let Some(PemFiles { certificate, key, client_ca }) = PemFiles::of(transport) else {
         return Ok(None);
     };
-    let certificate = PemFile { field: "certificate", path: certificate, expected: "a certificate chain" };
-    let key = PemFile { field: "key", path: key, expected: "the certificate's private key" };
-    let client_ca = PemFile { field: "client_ca", path: client_ca, expected: "certificates of authorities" };
+    let is_mutual = matches!(transport, Transport::MutualTls { .. });
+    let builder = ServerConfig::builder();
+    let builder = match client_ca {
+        Some(client_ca) => builder.with_client_cert_verifier(verifier(&client_ca, is_mutual)?),
+        None => builder.with_no_client_auth(),
+    };
+    let private = PrivateKeyDer::from_pem_file(key.path).map_err(|error| key.failed(error))?;
+    let mut config = builder
+        .with_single_cert(certificate.certificates()?, private)
+        .map_err(|error| certificate.failed(error))?;
+    config.alpn_protocols.push(HTTP2.to_vec());
+    if !is_mutual {
+        config.alpn_protocols.push(HTTP1.to_vec());
+    }
+    Ok(Some(config))
+}
 
+/// Verifies certificates of clients, of which each needs one, or may have one.
+fn verifier(client_ca: &PemFile<'_>, is_needed: bool) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in client_ca.certificates()? {
         roots.add(authority).map_err(|error| client_ca.failed(error))?;
     }
-    let verifier =
-        WebPkiClientVerifier::builder(roots.into()).build().map_err(|error| client_ca.failed(error))?;
-    let private = PrivateKeyDer::from_pem_file(key.path).map_err(|error| key.failed(error))?;
-    let mut config = ServerConfig::builder()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificate.certificates()?, private)
-        .map_err(|error| certificate.failed(error))?;
-    config.alpn_protocols = vec![HTTP2.to_vec()];
-    Ok(Some(config))
+    let builder = WebPkiClientVerifier::builder(roots.into());
+    let builder = if is_needed { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error| client_ca.failed(error))
 }
 
 /// When a certificate of a listener ends.
@@ -171,15 +214,12 @@ pub struct CertificateEnd {
 ///
 /// The first file that cannot be used.
 pub fn certificate_ends(transport: &Transport) -> Result<Vec<CertificateEnd>, TlsError> {
-    let Transport::MutualTls { certificate, client_ca, .. } = transport else {
+    let Some(PemFiles { certificate, client_ca, .. }) = PemFiles::of(transport) else {
         return Ok(Vec::new());
     };
     read(transport)?;
     let mut ends = Vec::new();
-    for file in [
-        PemFile { field: "certificate", path: certificate, expected: "a certificate chain" },
-        PemFile { field: "client_ca", path: client_ca, expected: "certificates of authorities" },
-    ] {
+    for file in [certificate].into_iter().chain(client_ca) {
         for certificate in file.certificates()? {
             let end = end(&certificate).map_err(|error| file.failed(error))?;
             ends.push(CertificateEnd { path: file.path.to_owned(), ends: end });

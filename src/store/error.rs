@@ -19,12 +19,21 @@ pub enum StoreError {
     /// No record of this kind has this id. It is not repeated: what was asked for may be a key, by mistake.
     #[error("{}", not_found(*.0))]
     NotFound(RecordKind),
-    /// It is revoked, so nothing may replace it.
+    /// It is revoked, so nothing may replace or change it.
     #[error("this {0} is revoked")]
     Revoked(RecordKind),
     /// A project may not have a third active secret.
     #[error("two secrets of this project are active for this API already: revoke one of them first")]
     TwoSecretsActive,
+    /// This very request was carried out already: nothing was done again.
+    #[error("this request was carried out already")]
+    Repeated,
+    /// Another request had this id less than a day ago.
+    #[error("another request had this id within the last day: give each request an id of its own")]
+    RequestReused,
+    /// The place belongs to another kind of list.
+    #[error("this is no place in this list: expected the token that came with the page before")]
+    Misplaced,
 }
 
 /// What no two records of a kind share.

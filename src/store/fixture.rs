@@ -29,6 +29,7 @@ pub(crate) fn record(number: u32) -> KeyRecord {
         revoked: None,
         rotated_from: None,
         lineage: format!("key_{number}").parse().expect("an id"),
+        labels: std::collections::BTreeMap::new(),
     }
 }
 

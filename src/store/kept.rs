@@ -30,6 +30,8 @@ pub enum RecordKind {
     Member,
     /// A secret with which a project signs.
     Secret,
+    /// What the audit log tells of a change.
+    Audit,
 }
 
 impl RecordKind {
@@ -43,6 +45,7 @@ impl RecordKind {
             Self::Project => "project",
             Self::Member => "member",
             Self::Secret => "secret",
+            Self::Audit => "audit",
         }
     }
 }

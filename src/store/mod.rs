@@ -1,5 +1,6 @@
 //! Where records are kept: the traits, their implementations, and the cache in front of them.
 
+mod audit;
 mod cached;
 mod error;
 #[cfg(test)]
@@ -7,6 +8,7 @@ pub(crate) mod fixture;
 mod kept;
 mod keys;
 mod organizations;
+mod page;
 mod secrets;
 mod sessions;
 mod sqlite;
@@ -17,11 +19,17 @@ use crate::domain::{
     KeyRecord, MemberRecord, OrganizationRecord, ProjectRecord, ProjectSecrets, SessionRecord,
 };
 
+pub(crate) use audit::Audited;
+pub use audit::{AuditFilter, AuditStore, Deed};
 pub use cached::{CachedStore, Inquiry};
 pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};
-pub use keys::{KeyFilter, KeyStore};
-pub use organizations::{Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore};
+pub use keys::{KeyEdit, KeyFilter, KeyStore};
+pub use organizations::{
+    Member, MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore,
+    ProjectFilter, ProjectStore,
+};
+pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
 pub use sqlite::SqliteStore;

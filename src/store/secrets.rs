@@ -1,10 +1,11 @@
 //! Keeping the secrets with which projects sign.
 
 use crate::domain::{
-    ApiName, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
+    ApiName, Author, OrganizationId, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId,
+    SecretRecord, Timestamp,
 };
 
-use super::{Changes, Finds, StoreError};
+use super::{Changes, Finds, Page, PageRequest, StoreError};
 
 /// The most secrets of one project that may be active for one API at once: the old and the new one while they
 /// are rotated.
@@ -13,18 +14,34 @@ pub const ACTIVE_SECRETS_MAX: u32 = 2;
 /// Which secrets a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct SecretFilter {
-    /// Only secrets that serve this API.
-    pub api: Option<ApiName>,
+    /// Only secrets that serve one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
+    /// Only secrets of this organization.
+    pub organization: Option<OrganizationId>,
     /// Only secrets of this project.
     pub project: Option<ProjectId>,
 }
 
 /// Keeps sealed secrets, their times to the millisecond. As with keys, a change is durable before it is
-/// acknowledged, and writes its mark into the change table within its own transaction.
+/// acknowledged, and writes its mark into the change table and its records into the audit log within its own
+/// transaction.
 pub trait SecretStore: Finds<ProjectSecrets> + Changes {
-    /// Adds a secret. [`StoreError::TwoSecretsActive`] if more than [`ACTIVE_SECRETS_MAX`] of its project would
+    /// The secret that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
+    /// if the id is that of another request of the same author.
+    fn secret_made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<SecretRecord>, StoreError>> + Send;
+
+    /// Adds a secret. What a request makes is remembered with it for a day; the same request again is
+    /// [`StoreError::Repeated`]. [`StoreError::TwoSecretsActive`] if more than [`ACTIVE_SECRETS_MAX`] of its project would
     /// be active for its API when it is created.
-    fn insert_secret(&self, record: &SecretRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn insert_secret(
+        &self,
+        record: &SecretRecord,
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The secret with this id.
     fn secret(&self, id: &SecretId) -> impl Future<Output = Result<SecretRecord, StoreError>> + Send;
@@ -33,16 +50,18 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
     fn secrets(
         &self,
         filter: &SecretFilter,
-    ) -> impl Future<Output = Result<Vec<SecretRecord>, StoreError>> + Send;
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<SecretRecord>, StoreError>> + Send;
 
     /// Adds the secret that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
     /// earlier anyway): both, or nothing. A secret can be replaced once, a revoked one cannot, and no more may
-    /// be active than by [`SecretStore::insert_secret`].
+    /// be active than by [`SecretStore::insert_secret`], which remembers requests alike.
     fn rotate_secret(
         &self,
         old: &SecretId,
         successor: &SecretRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Revokes a secret at once and for ever; one that is revoked already stays as it was.
@@ -51,6 +70,7 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
         &self,
         id: &SecretId,
         at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<SecretRecord, StoreError>> + Send;
 
     /// Puts `new` in the place of `expected`, the same secret under another sealing key. Returns whether it did:
@@ -60,6 +80,8 @@ pub trait SecretStore: Finds<ProjectSecrets> + Changes {
         id: &SecretId,
         expected: &SealedSecret,
         new: &SealedSecret,
+        at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// All secrets that are sealed under another key than this one, oldest first.

@@ -1,24 +1,37 @@
 //! Keeping sessions.
 
-use crate::domain::{ApiName, CredentialHash, SessionId, SessionRecord, Timestamp, UserId};
+use crate::domain::{ApiName, Author, CredentialHash, SessionId, SessionRecord, Timestamp, UserId};
 
-use super::{Changes, Finds, StoreError};
+use super::{Changes, Finds, Page, PageRequest, StoreError};
 
 /// Which sessions a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
     /// Only sessions of this user.
     pub user: Option<UserId>,
-    /// Only sessions that serve this API.
-    pub api: Option<ApiName>,
+    /// Only sessions that serve one of these APIs.
+    pub apis: Option<Vec<ApiName>>,
 }
 
 /// Keeps sessions, their times and idle spans to the millisecond. As with keys, a change is durable before it
-/// is acknowledged, and writes its mark into the change table within its own transaction; two that refuse
-/// nobody and admit nobody write none, and say so.
+/// is acknowledged, and writes its mark into the change table and its records into the audit log within its own
+/// transaction; two that refuse nobody and admit nobody write neither, and say so.
 pub trait SessionStore: Finds<SessionRecord> + Changes {
-    /// Adds a session.
-    fn insert_session(&self, record: &SessionRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The session that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
+    /// if the id is that of another request of the same author.
+    fn session_made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
+
+    /// Adds a session. What a request makes is remembered with it for a day; the same request again is
+    /// [`StoreError::Repeated`].
+    fn insert_session(
+        &self,
+        record: &SessionRecord,
+        by: &Author,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The session with this id.
     fn session(&self, id: &SessionId) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
@@ -27,21 +40,24 @@ pub trait SessionStore: Finds<SessionRecord> + Changes {
     fn sessions(
         &self,
         filter: &SessionFilter,
-    ) -> impl Future<Output = Result<Vec<SessionRecord>, StoreError>> + Send;
+        page: &PageRequest,
+    ) -> impl Future<Output = Result<Page<SessionRecord>, StoreError>> + Send;
 
     /// Ends a session; one that was ended already stays as it was. Returns the record as it is now.
     fn end_session(
         &self,
         id: &SessionId,
         at: Timestamp,
+        by: &Author,
     ) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
 
-    /// Ends all sessions of a user that are neither ended nor expired at `at`. Returns how many.
+    /// Ends all sessions of a user that are neither ended nor expired at `at`. Returns them as they are now.
     fn end_sessions_of(
         &self,
         user: &UserId,
         at: Timestamp,
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+        by: &Author,
+    ) -> impl Future<Output = Result<Vec<SessionRecord>, StoreError>> + Send;
 
     /// Notes when the sessions with these hashes were used, unless a later use is noted, or they are gone: all
     /// of them, or none. It writes no change: what is remembered elsewhere stays as good as it was.

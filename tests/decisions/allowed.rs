@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use doorward::domain::KeyRecord;
 use envoy_types::ext_authz::v3::pb::{HeaderAppendAction, OkHttpResponse};
 
-use crate::door::{Call, Door, allowed, scopes};
+use crate::door::{Call, Door, allowed, reason, scopes};
 
 /// The names of the principal headers of the API `notes`.
 const NAMES: [&str; 8] =
@@ -151,4 +152,32 @@ async fn another_name_for_a_principal_header_takes_the_place_of_the_first() {
     assert!(set(answer).contains_key("x-caller"));
     assert!(!set(answer).contains_key("x-principal-id"));
     assert!(answer.headers_to_remove.contains(&"x_caller".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_uses_a_key_that_ends_soon_is_told_when() {
+    let config = r"
+apis:
+  - name: notes
+    hosts: [notes.example]
+    expiry_warning: { within: 14d, header: x-key-expires }
+    credentials: [{ api_key: { prefixes: { live: nt_live_ }, from: [{ header: { name: authorization, scheme: Bearer } }] } }]
+    routes: [{ match: /** }, { match: /admin/**, scopes: [admin] }]
+";
+    let door = Door::with(config).await;
+    let ending = |moment: &'static str| move |record: &mut KeyRecord| record.expires = moment.parse().ok();
+    let soon = door.key("nt_live_", ending("2026-01-16T03:04:05Z")).await;
+    let later = door.key("nt_live_", ending("2026-01-16T03:04:05.001Z")).await;
+    let endless = door.key("nt_live_", |_| ()).await;
+    for (key, expected) in [(&soon, Some("2026-01-16T03:04:05Z")), (&later, None), (&endless, None)] {
+        let response = door.knock(Call::get("/notes").bearer(key)).await;
+        let told = allowed(&response).response_headers_to_add.iter().map(|option| {
+            let header = option.header.as_ref().expect("a header");
+            (header.key.as_str(), header.value.as_str())
+        });
+        let expected: Vec<_> = expected.map(|moment| ("x-key-expires", moment)).into_iter().collect();
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+    let response = door.knock(Call::get("/admin/x").bearer(&soon)).await;
+    assert_eq!(reason(&response), Some("scope_missing"));
 }

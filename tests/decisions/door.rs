@@ -6,7 +6,7 @@ use doorward::{
     check::{Checker, Policy, decision::Verdict, request},
     config::Config,
     domain::{
-        Clock, CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, SessionRecord,
+        Author, Clock, CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, SessionRecord,
         SessionToken, Timestamp,
     },
     store::{CachedStore, Changes, KeyStore, Lookups, SessionStore, SqliteStore},
@@ -138,10 +138,11 @@ impl Door {
             expires: None,
             revoked: None,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage: format!("key_{number}").parse().expect("an id"),
         };
         edit(&mut record);
-        self.store.insert(&[record]).await.expect("a new key");
+        self.store.insert(&[record], &Author::on_the_store(0)).await.expect("a new key");
     }
 
     /// Puts a session into the store that began now and lives for a day, changed as the test wants it, and returns
@@ -170,7 +171,7 @@ impl Door {
             ended: None,
         };
         edit(&mut record);
-        self.store.insert_session(&record).await.expect("a new session");
+        self.store.insert_session(&record, &Author::on_the_store(0)).await.expect("a new session");
     }
 
     /// Renames a table of the store, so that all who read it fail, or no longer do.

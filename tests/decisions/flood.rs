@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use doorward::{domain::Timestamp, store::KeyStore};
+use doorward::{
+    domain::{Author, Timestamp},
+    store::KeyStore,
+};
 use tokio::time::Instant;
 
 use crate::door::{Call, Door, unknown_key};
@@ -40,7 +43,10 @@ async fn a_key_revoked_in_a_flood_of_made_up_keys_is_refused_within_a_second() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(door.verdict(Call::get("/notes/1").bearer(&key)).await, "allowed", "it is found in the flood");
 
-    door.store.revoke(&"key_0".parse().expect("an id"), Timestamp::UNIX_EPOCH).await.expect("revoked");
+    door.store
+        .revoke(&"key_0".parse().expect("an id"), Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("revoked");
     let revoked = Instant::now();
     while door.verdict(Call::get("/notes/1").bearer(&key)).await == "allowed" {
         assert!(revoked.elapsed() < Duration::from_secs(1), "it is still allowed");

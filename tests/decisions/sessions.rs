@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use doorward::{
     check::{Checker, Policy},
     config::Config,
-    domain::{Clock, ManualClock, Membership, SessionId, SessionRecord, Timestamp},
-    store::{CachedStore, SessionFilter, SessionStore, SqliteStore},
+    domain::{Author, Clock, ManualClock, Membership, SessionId, SessionRecord, Timestamp},
+    store::{CachedStore, PageRequest, SessionFilter, SessionStore, SqliteStore},
 };
 
 use crate::door::{Call, Door, NOW, allowed, ask, denied, reason, scopes, unknown_session};
@@ -152,11 +152,18 @@ async fn a_session_that_is_ended_is_refused_after_the_next_poll() {
         door.settles(mine(token), "allowed").await;
     }
     let id: SessionId = "session_0".parse().expect("an id");
-    door.store.end_session(&id, door.clock.now()).await.expect("ended");
+    door.store.end_session(&id, door.clock.now(), &Author::on_the_store(0)).await.expect("ended");
     door.settles(mine(&one), "credential_invalid").await;
     door.settles(mine(&two), "allowed").await;
     let user = "ada".parse().expect("an id");
-    assert_eq!(door.store.end_sessions_of(&user, door.clock.now()).await.expect("ended"), 1);
+    assert_eq!(
+        door.store
+            .end_sessions_of(&user, door.clock.now(), &Author::on_the_store(0))
+            .await
+            .expect("ended")
+            .len(),
+        1
+    );
     door.settles(mine(&two), "credential_invalid").await;
     door.settles(mine(&other), "allowed").await;
 }
@@ -181,7 +188,12 @@ async fn a_session_in_use_lives_to_its_end_and_an_unused_one_dies() {
 
 /// When the store says that the sessions were used last.
 async fn used(door: &Door) -> Vec<Timestamp> {
-    let all = door.store.sessions(&SessionFilter::default()).await.expect("a list");
+    let all = door
+        .store
+        .sessions(&SessionFilter::default(), &PageRequest::default())
+        .await
+        .expect("a list")
+        .records;
     all.into_iter().map(|record| record.used).collect()
 }
 

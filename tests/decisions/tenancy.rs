@@ -1,9 +1,10 @@
 //! For whom a principal acts: organizations, projects, memberships, entitlements.
 
 use doorward::{
-    domain::{KeyRecord, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp},
+    domain::{Author, KeyRecord, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp},
     store::{
-        Member, MemberStore, OrganizationEdit, OrganizationStore, ProjectStore, SessionFilter, SessionStore,
+        Member, MemberStore, OrganizationEdit, OrganizationStore, PageRequest, ProjectStore, SessionFilter,
+        SessionStore,
     },
 };
 
@@ -51,7 +52,10 @@ impl Studio {
                 suspended: None,
                 created: Timestamp::UNIX_EPOCH,
             };
-            door.store.insert_organization(&record).await.expect("a new organization");
+            door.store
+                .insert_organization(&record, &Author::on_the_store(0))
+                .await
+                .expect("a new organization");
             let record = ProjectRecord {
                 id: project.parse().expect("an id"),
                 name: project.to_owned(),
@@ -59,7 +63,7 @@ impl Studio {
                 organization: organization.parse().expect("an id"),
                 created: Timestamp::UNIX_EPOCH,
             };
-            door.store.insert_project(&record).await.expect("a new project");
+            door.store.insert_project(&record, &Author::on_the_store(0)).await.expect("a new project");
         }
         Self(door)
     }
@@ -233,7 +237,13 @@ async fn a_person_acts_for_the_organization_named_with_the_scopes_held_there() {
 async fn the_store_knows_where_a_person_belongs_whose_session_does_not_say() {
     let studio = Studio::new().await;
     let cookie = studio.person(&[]).await;
-    let found = studio.0.store.sessions(&SessionFilter::default()).await.expect("a list");
+    let found = studio
+        .0
+        .store
+        .sessions(&SessionFilter::default(), &PageRequest::default())
+        .await
+        .expect("a list")
+        .records;
     let user = found.first().expect("a session").user.clone();
     let ask = || call("/runs?org=acme").header("cookie", format!("sid={cookie}"));
     assert_eq!(studio.0.verdict(ask()).await, "organization_mismatch");
@@ -243,11 +253,26 @@ async fn the_store_knows_where_a_person_belongs_whose_session_does_not_say() {
         apis: apis.iter().map(|name| name.parse().expect("a name")).collect(),
         scopes: scopes(&["runs"]),
     };
-    studio.0.store.put_member(&member(&["other"])).await.expect("a member");
+    studio
+        .0
+        .store
+        .put_member(&member(&["other"]), Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("a member");
     studio.0.settles(ask(), "organization_mismatch").await;
-    studio.0.store.put_member(&member(&["studio"])).await.expect("a member");
+    studio
+        .0
+        .store
+        .put_member(&member(&["studio"]), Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("a member");
     studio.0.settles(ask(), "allowed").await;
-    studio.0.store.put_member(&member(&["other"])).await.expect("a member");
+    studio
+        .0
+        .store
+        .put_member(&member(&["other"]), Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("a member");
     studio.0.settles(ask(), "organization_mismatch").await;
 }
 
@@ -266,10 +291,25 @@ async fn a_suspended_organization_is_refused_at_once_and_everywhere() {
     let acme = "acme".parse().expect("an id");
     // Which APIs it may use makes no difference: it is the same organization.
     let elsewhere = OrganizationEdit::Apis(vec!["other".parse().expect("a name")]);
-    studio.0.store.update_organization(&acme, &[elsewhere]).await.expect("updated");
-    studio.0.store.suspend_organization(&acme, Timestamp::UNIX_EPOCH).await.expect("suspended");
+    studio
+        .0
+        .store
+        .update_organization(&acme, &[elsewhere], Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("updated");
+    studio
+        .0
+        .store
+        .suspend_organization(&acme, Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("suspended");
     settle("organization_suspended").await;
-    studio.0.store.resume_organization(&acme).await.expect("resumed");
+    studio
+        .0
+        .store
+        .resume_organization(&acme, Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("resumed");
     settle("allowed").await;
 }
 
@@ -283,7 +323,12 @@ async fn an_organization_has_to_have_bought_all_that_a_route_needs() {
     let both = ["reports", "exports"].map(|name| name.parse().expect("an entitlement")).to_vec();
     let acme = "acme".parse().expect("an id");
     let edit = OrganizationEdit::Entitlements(both);
-    studio.0.store.update_organization(&acme, &[edit]).await.expect("updated");
+    studio
+        .0
+        .store
+        .update_organization(&acme, &[edit], Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("updated");
     studio.0.settles(ask(), "allowed").await;
     let unknown = call("/reports").bearer(&stranger);
     assert_eq!(studio.0.verdict(unknown).await, "entitlement_missing", "an organization without a record");

@@ -4,19 +4,20 @@ use std::{fmt::Debug, slice, str::FromStr, time::Duration};
 
 use doorward::{
     domain::{
-        ApiName, CredentialHash, KeyKind, KeyRecord, MemberRecord, Membership, OrganizationRecord,
-        ProjectRecord, ProjectSecrets, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
+        ApiName, CredentialHash, KeyKind, KeyRecord, MemberRecord, Membership, OrganizationId,
+        OrganizationRecord, ProjectRecord, ProjectSecrets, ScopeSet, SealedSecret, SecretRecord,
+        SessionRecord, Timestamp,
     },
     store::{
-        KeyStore, Member, MemberStore, OrganizationStore, ProjectStore, SecretStore, SessionFilter,
-        SessionStore,
+        KeyStore, Member, MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter,
+        ProjectStore, SecretStore, SessionFilter, SessionStore,
     },
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::{collection::vec, option, prelude::*, test_runner::TestRunner};
 use tokio::{runtime::Handle, task::block_in_place};
 
-use super::{Place, all, api, apis, find, organization, project, record, scopes, secret, session};
+use super::{Place, all, api, apis, at, by, find, organization, project, record, scopes, secret, session};
 
 /// What a store that builds its statements from texts, or its lists from lines, would stumble over.
 const NAUGHTY: [&str; 10] = [
@@ -48,7 +49,7 @@ pub(super) async fn naughty_texts_come_back_as_they_were(place: impl Place) {
             lineage: text.parse().expect("an id"),
             ..record(number)
         };
-        store.insert(slice::from_ref(&naughty)).await.expect("inserted");
+        store.insert(slice::from_ref(&naughty), &by()).await.expect("inserted");
         assert_eq!(store.get(&naughty.id).await.expect("it is there"), naughty);
         let found = find::<KeyRecord>(&store, &naughty.hash).await;
         assert_eq!(found.record, Some(naughty));
@@ -64,7 +65,7 @@ pub(super) async fn naughty_organizations_come_back_as_they_were(place: impl Pla
             name: text.clone(),
             ..organization(number)
         };
-        store.insert_organization(&organization).await.expect("inserted");
+        store.insert_organization(&organization, &by()).await.expect("inserted");
         let found = find::<OrganizationRecord>(&store, &organization.id).await;
         assert_eq!(found.record.as_ref(), Some(&organization));
 
@@ -74,8 +75,18 @@ pub(super) async fn naughty_organizations_come_back_as_they_were(place: impl Pla
             organization: organization.id.clone(),
             ..project(number)
         };
-        store.insert_project(&project).await.expect("inserted");
-        assert_eq!(store.projects_of(&organization.id).await.expect("a list"), slice::from_ref(&project));
+        store.insert_project(&project, &by()).await.expect("inserted");
+        assert_eq!(
+            store
+                .projects(
+                    &ProjectFilter { organization: Some(organization.id.clone()), apis: None },
+                    &PageRequest::default()
+                )
+                .await
+                .expect("a list")
+                .records,
+            slice::from_ref(&project)
+        );
         assert_eq!(find::<ProjectRecord>(&store, &project.id).await.record.as_ref(), Some(&project));
 
         let member = Member {
@@ -84,16 +95,33 @@ pub(super) async fn naughty_organizations_come_back_as_they_were(place: impl Pla
             apis: apis(&["odin"]),
             scopes: scopes(&["read"]),
         };
-        store.put_member(&member).await.expect("put");
-        assert_eq!(store.members_of(&organization.id).await.expect("a list"), slice::from_ref(&member));
-        assert_eq!(store.memberships_of(&member.user).await.expect("a list"), slice::from_ref(&member));
+        store.put_member(&member, at(70), &by()).await.expect("put");
+        assert_eq!(
+            store
+                .members(&members_of(&organization.id), &PageRequest::default())
+                .await
+                .expect("a list")
+                .records,
+            slice::from_ref(&member)
+        );
+        assert_eq!(
+            store
+                .members(
+                    &MemberFilter { user: Some(member.user.clone()), ..MemberFilter::default() },
+                    &PageRequest::default()
+                )
+                .await
+                .expect("a list")
+                .records,
+            slice::from_ref(&member)
+        );
         let name = (member.user.clone(), api("odin"));
         let found = find::<MemberRecord>(&store, &name).await.record.expect("a member");
         let membership = Membership { organization: organization.id.clone(), scopes: member.scopes.clone() };
         assert_eq!((found.user, &*found.memberships), (member.user.clone(), [membership.clone()].as_slice()));
 
-        store.remove_member(&member.user, &organization.id).await.expect("removed");
-        store.remove_project(&project.id).await.expect("removed");
+        store.remove_member(&member.user, &organization.id, at(70), &by()).await.expect("removed");
+        store.remove_project(&project.id, at(70), &by()).await.expect("removed");
     }
 }
 
@@ -107,10 +135,13 @@ pub(super) async fn naughty_sessions_and_secrets_come_back_as_they_were(place: i
             memberships: [membership].into(),
             ..session(number)
         };
-        store.insert_session(&session).await.expect("inserted");
+        store.insert_session(&session, &by()).await.expect("inserted");
         assert_eq!(store.session(&session.id).await.expect("it is there"), session);
-        let filter = SessionFilter { user: Some(session.user.clone()), api: None };
-        assert_eq!(store.sessions(&filter).await.expect("a list"), slice::from_ref(&session));
+        let filter = SessionFilter { user: Some(session.user.clone()), apis: None };
+        assert_eq!(
+            store.sessions(&filter, &PageRequest::default()).await.expect("a list").records,
+            slice::from_ref(&session)
+        );
         assert_eq!(find::<SessionRecord>(&store, &session.hash).await.record, Some(session));
 
         let secret = SecretRecord {
@@ -119,7 +150,7 @@ pub(super) async fn naughty_sessions_and_secrets_come_back_as_they_were(place: i
             project: text.parse().expect("an id"),
             ..secret(number)
         };
-        store.insert_secret(&secret).await.expect("inserted");
+        store.insert_secret(&secret, &by()).await.expect("inserted");
         assert_eq!(store.secret(&secret.id).await.expect("it is there"), secret);
         let name = (secret.api.clone(), secret.project.clone());
         let found = find::<ProjectSecrets>(&store, &name).await;
@@ -130,7 +161,7 @@ pub(super) async fn naughty_sessions_and_secrets_come_back_as_they_were(place: i
 pub(super) async fn any_record_comes_back_as_it_was(place: impl Place) {
     let store = place.open().await;
     every_one_survives(&any_record(), async |wanted: KeyRecord| {
-        store.insert(slice::from_ref(&wanted)).await.expect("inserted");
+        store.insert(slice::from_ref(&wanted), &by()).await.expect("inserted");
         find::<KeyRecord>(&store, &wanted.hash).await.record.expect("it is there")
     });
 }
@@ -175,6 +206,7 @@ fn any_record() -> impl Strategy<Value = KeyRecord> {
             expires,
             revoked,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage,
         }
     })
@@ -199,7 +231,7 @@ fn every_one_survives<T: Clone + PartialEq + Debug>(
 pub(super) async fn any_session_comes_back_as_it_was(place: impl Place) {
     let store = place.open().await;
     every_one_survives(&any_session(), async |wanted: SessionRecord| {
-        store.insert_session(&wanted).await.expect("inserted");
+        store.insert_session(&wanted, &by()).await.expect("inserted");
         find::<SessionRecord>(&store, &wanted.hash).await.record.expect("it is there")
     });
 }
@@ -236,7 +268,7 @@ fn any_session() -> impl Strategy<Value = SessionRecord> {
 pub(super) async fn any_secret_comes_back_as_it_was(place: impl Place) {
     let store = place.open().await;
     every_one_survives(&any_secret(), async |wanted: SecretRecord| {
-        store.insert_secret(&wanted).await.expect("inserted");
+        store.insert_secret(&wanted, &by()).await.expect("inserted");
         let name = (wanted.api, wanted.project);
         let found = find::<ProjectSecrets>(&store, &name).await.record.expect("it is there");
         found.secrets.first().expect("there is one").clone()
@@ -279,17 +311,25 @@ pub(super) async fn any_organization_project_and_member_come_back_as_they_were(p
         (organization, project, member)
     });
     every_one_survives(&any, async |(organization, project, member): (_, ProjectRecord, Member)| {
-        store.insert_organization(&organization).await.expect("inserted");
-        store.insert_project(&project).await.expect("inserted");
-        store.put_member(&member).await.expect("put");
+        store.insert_organization(&organization, &by()).await.expect("inserted");
+        store.insert_project(&project, &by()).await.expect("inserted");
+        store.put_member(&member, at(70), &by()).await.expect("put");
         let found = find::<OrganizationRecord>(&store, &organization.id).await.record;
-        let members = store.members_of(&organization.id).await.expect("a list");
+        let members = store
+            .members(&members_of(&organization.id), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records;
         (
             found.expect("it is there"),
             find::<ProjectRecord>(&store, &project.id).await.record.expect("it is there"),
             members.into_iter().next().expect("there is one"),
         )
     });
+}
+
+fn members_of(organization: &OrganizationId) -> MemberFilter {
+    MemberFilter { organization: Some(organization.clone()), ..MemberFilter::default() }
 }
 
 fn any_organization() -> impl Strategy<Value = OrganizationRecord> {

@@ -3,36 +3,47 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what went wrong by ending")]
 
 mod anything;
+mod audit;
 mod changing;
 mod members;
 mod organizations;
+mod paging;
 mod projects;
 mod reading;
+mod requests;
 mod secrets;
 mod sessions;
 mod surviving;
+mod updating;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use doorward::{
     domain::{
-        ApiName, CredentialHash, KeyId, KeyKind, KeyRecord, Membership, OrganizationId, OrganizationRecord,
-        ProjectRecord, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
+        ApiName, Author, CredentialHash, KeyId, KeyKind, KeyRecord, Membership, OrganizationId,
+        OrganizationRecord, ProjectRecord, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
     },
     store::{
-        Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore, ProjectStore,
-        SecretStore, SessionStore, SqliteStore, Version,
+        AuditStore, Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore,
+        ProjectStore, SecretStore, SessionStore, SqliteStore, Version, every_page,
     },
 };
 
 /// All that is promised of a store.
 trait Store:
-    KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + Clone
+    KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + AuditStore + Clone
 {
 }
 
 impl<S> Store for S where
-    S: KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + Clone
+    S: KeyStore
+        + OrganizationStore
+        + ProjectStore
+        + MemberStore
+        + SessionStore
+        + SecretStore
+        + AuditStore
+        + Clone
 {
 }
 
@@ -106,6 +117,22 @@ macro_rules! contract {
             secrets::a_secret_is_sealed_anew_unless_it_was_already
             surviving::two_handles_see_one_store_and_a_reader_misses_no_change
             surviving::a_closed_store_keeps_everything
+            audit::a_record_says_who_did_what_to_what
+            audit::every_change_of_every_record_is_told_once
+            audit::what_is_sealed_or_hashed_is_not_told
+            audit::what_is_refused_is_not_told
+            audit::the_log_is_filtered_and_latest_first
+            paging::every_list_comes_in_pages_without_gaps
+            paging::a_page_goes_on_after_what_was_removed
+            paging::a_place_of_another_list_is_refused
+            paging::keys_are_filtered_by_what_they_are_and_when
+            requests::a_request_makes_one_thing_within_a_day
+            requests::a_request_is_forgotten_after_a_day
+            requests::a_request_that_failed_may_be_sent_again
+            requests::every_kind_that_is_made_remembers_its_request
+            updating::an_update_of_a_key_changes_what_is_named_and_nothing_else
+            updating::a_revoked_key_is_not_updated
+            updating::keys_are_found_by_their_labels
             anything::naughty_texts_come_back_as_they_were
             anything::naughty_organizations_come_back_as_they_were
             anything::naughty_sessions_and_secrets_come_back_as_they_were
@@ -148,6 +175,7 @@ fn record(number: u32) -> KeyRecord {
         revoked: None,
         rotated_from: None,
         lineage: id(&format!("key_{number}")),
+        labels: BTreeMap::new(),
     }
 }
 
@@ -227,6 +255,10 @@ fn id(text: &str) -> KeyId {
     text.parse().expect("an id")
 }
 
+fn by() -> Author {
+    Author::on_the_store(0)
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a moment")
 }
@@ -247,5 +279,5 @@ fn mark_of(key: &KeyRecord) -> Mark {
 }
 
 async fn all(store: &impl KeyStore) -> Vec<KeyRecord> {
-    store.list(&KeyFilter::default()).await.expect("a list")
+    every_page(async |page| store.list(&KeyFilter::default(), page).await).await.expect("a list")
 }

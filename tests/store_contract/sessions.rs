@@ -2,10 +2,13 @@
 
 use doorward::{
     domain::{SessionId, SessionRecord, UserId},
-    store::{Changes, Kept, Mark, RecordKind, SessionFilter, SessionStore, StoreError, UniqueField, Version},
+    store::{
+        Changes, Kept, Mark, PageRequest, RecordKind, SessionFilter, SessionStore, StoreError, UniqueField,
+        Version,
+    },
 };
 
-use super::{Place, Store, api, apis, at, find, marks, session};
+use super::{Place, Store, apis, at, by, find, marks, session};
 
 fn user(name: &str) -> UserId {
     name.parse().expect("an id")
@@ -16,13 +19,13 @@ fn mark(number: u32) -> Mark {
 }
 
 async fn list(store: &impl SessionStore, filter: SessionFilter) -> Vec<SessionRecord> {
-    store.sessions(&filter).await.expect("a list")
+    store.sessions(&filter, &PageRequest::default()).await.expect("a list").records
 }
 
 async fn with_sessions(place: &impl Place, sessions: &[SessionRecord]) -> impl Store {
     let store = place.open().await;
     for session in sessions {
-        store.insert_session(session).await.expect("inserted");
+        store.insert_session(session, &by()).await.expect("inserted");
     }
     store
 }
@@ -45,14 +48,14 @@ pub(super) async fn a_session_is_found_listed_and_there_once(place: impl Place) 
     assert_eq!(list(&store, all.clone()).await, [session(1), session(2), elsewhere.clone()]);
     let of_ada = SessionFilter { user: Some(user("ada")), ..all.clone() };
     assert_eq!(list(&store, of_ada.clone()).await, [session(1), session(2)]);
-    let of_odin = SessionFilter { api: Some(api("odin")), ..all };
+    let of_odin = SessionFilter { apis: Some(apis(&["odin"])), ..all };
     assert_eq!(list(&store, of_odin).await, [elsewhere]);
-    assert_eq!(list(&store, SessionFilter { api: Some(api("odin")), ..of_ada }).await, []);
+    assert_eq!(list(&store, SessionFilter { apis: Some(apis(&["odin"])), ..of_ada }).await, []);
 
     let same_id = SessionRecord { hash: session(9).hash, ..session(1) };
     let same_hash = SessionRecord { id: session(9).id, ..session(1) };
     for (twin, what) in [(same_id, UniqueField::Id), (same_hash, UniqueField::Hash)] {
-        let error = store.insert_session(&twin).await.expect_err("it is there already");
+        let error = store.insert_session(&twin, &by()).await.expect_err("it is there already");
         assert!(matches!(error, StoreError::Exists(RecordKind::Session, found) if found == what), "{error}");
     }
 }
@@ -62,12 +65,12 @@ pub(super) async fn a_session_ends_once(place: impl Place) {
     let before = store.version().await.expect("a version");
     let ended = SessionRecord { ended: Some(at(50)), ..session(1) };
     for second in [50, 60] {
-        assert_eq!(store.end_session(&session(1).id, at(second)).await.expect("ended"), ended);
+        assert_eq!(store.end_session(&session(1).id, at(second), &by()).await.expect("ended"), ended);
         assert_eq!(find::<SessionRecord>(&store, &ended.hash).await.record.as_ref(), Some(&ended));
         assert_eq!(marks(&store, before).await, [mark(1)], "only the first has changed anything");
     }
     assert_eq!(store.session(&session(2).id).await.expect("it is there"), session(2));
-    let missing = store.end_session(&session(9).id, at(50)).await;
+    let missing = store.end_session(&session(9).id, at(50), &by()).await;
     assert!(matches!(missing, Err(StoreError::NotFound(RecordKind::Session))), "{missing:?}");
 }
 
@@ -79,14 +82,14 @@ pub(super) async fn all_good_sessions_of_a_user_end_together(place: impl Place) 
     let all = [&[session(1), session(2)], others.as_slice()].concat();
     let store = with_sessions(&place, &all).await;
     let before = store.version().await.expect("a version");
-    assert_eq!(store.end_sessions_of(&user("ada"), at(50)).await.expect("ended"), 2);
+    assert_eq!(store.end_sessions_of(&user("ada"), at(50), &by()).await.expect("ended").len(), 2);
     assert_eq!(marks(&store, before).await, [1, 2].map(mark));
     let now = [1, 2].map(|number| SessionRecord { ended: Some(at(50)), ..session(number) });
     let expected = [now.as_slice(), others.as_slice()].concat();
     assert_eq!(list(&store, SessionFilter::default()).await, expected);
 
     for nobody in ["ada", "eve"] {
-        assert_eq!(store.end_sessions_of(&user(nobody), at(60)).await.expect("no error"), 0);
+        assert_eq!(store.end_sessions_of(&user(nobody), at(60), &by()).await.expect("no error").len(), 0);
     }
     assert_eq!(list(&store, SessionFilter::default()).await, expected);
     assert_eq!(marks(&store, before).await.len(), 2, "nothing has changed");

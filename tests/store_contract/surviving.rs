@@ -2,13 +2,13 @@
 
 use doorward::store::{Change, Changes, KeyStore, Version};
 
-use super::{Place, all, at, record};
+use super::{Place, all, at, by, record};
 
 async fn write(store: impl KeyStore, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        store.insert(&[record(number)]).await.expect("inserted");
+        store.insert(&[record(number)], &by()).await.expect("inserted");
         if number % 3 == 0 {
-            store.revoke(&record(number).id, at(5)).await.expect("revoked");
+            store.revoke(&record(number).id, at(5), &by()).await.expect("revoked");
         }
     }
 }
@@ -33,8 +33,8 @@ pub(super) async fn two_handles_see_one_store_and_a_reader_misses_no_change(plac
 
 pub(super) async fn a_closed_store_keeps_everything(place: impl Place) {
     let store = place.open().await;
-    store.insert(&[record(1), record(2)]).await.expect("inserted");
-    store.revoke(&record(2).id, at(5)).await.expect("revoked");
+    store.insert(&[record(1), record(2)], &by()).await.expect("inserted");
+    store.revoke(&record(2).id, at(5), &by()).await.expect("revoked");
     let before = all(&store).await;
     let changes = store.changes(Version(0)).await.expect("changes");
     place.close(store).await;
@@ -42,6 +42,6 @@ pub(super) async fn a_closed_store_keeps_everything(place: impl Place) {
     let store = place.open().await;
     assert_eq!(all(&store).await, before);
     assert_eq!(store.changes(Version(0)).await.expect("changes"), changes);
-    store.insert(&[record(3)]).await.expect("inserted");
+    store.insert(&[record(3)], &by()).await.expect("inserted");
     assert!(store.version().await.expect("a version") > changes[2].version);
 }

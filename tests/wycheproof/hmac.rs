@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use doorward::{
     check::{Checker, Policy, decision::Verdict, request::Call},
     config::Config,
-    domain::{ManualClock, SealedSecret, SecretRecord, Timestamp},
+    domain::{Author, ManualClock, SealedSecret, SecretRecord, Timestamp},
     store::{CachedStore, SecretStore, SqliteStore},
 };
 use envoy_types::{
@@ -127,7 +127,7 @@ async fn run(vectors: &Value) -> Vec<Case> {
             };
             let sealed = keys.seal(&bytes(vector, "key"), record.owner(), &mut StdRng::seed_from_u64(id));
             record.sealed = sealed.expect("sealed");
-            store.insert_secret(&record).await.expect("a new secret");
+            store.insert_secret(&record, &Author::on_the_store(0)).await.expect("a new secret");
             let call = call(record.project.as_str(), bytes(vector, "msg"), text(vector, "tag"));
             cases.push(Case {
                 id,

@@ -1,10 +1,8 @@
 //! A key's record as a message of the admin API.
 
-use serde::{Serialize, Serializer};
-
 use crate::{
     admin::{
-        message::{code, wire},
+        json::wire,
         proto::{
             Key,
             key::{Kind, Status},
@@ -43,20 +41,10 @@ impl Key {
             expires: record.expires.map(wire),
             revoked: record.revoked.map(wire),
             rotated_from: record.rotated_from.as_ref().map(ToString::to_string),
+            labels: record.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            ..Self::default()
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-pub(crate) fn kind<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-    let kind = Kind::try_from(*number).unwrap_or_default();
-    code(kind.as_str_name(), "KIND_").serialize(serializer)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-    let status = Status::try_from(*number).unwrap_or_default();
-    code(status.as_str_name(), "STATUS_").serialize(serializer)
 }
 
 #[cfg(test)]
@@ -83,7 +71,9 @@ mod tests {
                 "scopes": ["read"],
                 "sources": [],
                 "status": "active",
-                "created": "1970-01-01T00:00:00Z"
+                "created": "1970-01-01T00:00:00Z",
+                "labels": {},
+                "uses": 0
             })
         );
     }

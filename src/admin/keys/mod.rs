@@ -1,5 +1,6 @@
 //! Management of API keys over any store: create, rotate, revoke, look up, import.
 
+mod edit;
 mod error;
 mod import;
 pub(crate) mod message;
@@ -12,13 +13,15 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
-    admin::field,
+    admin::{Problem, field, record::changed},
     config::{Api, Plans},
-    domain::{Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
-    store::{KeyFilter, KeyStore, StoreError, UniqueField},
+    domain::{Author, Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
+    store::{KeyEdit, KeyFilter, KeyStore, Page, PageRequest, StoreError, UniqueField},
 };
 
 pub use error::KeyError;
+
+use self::edit::edit_problems;
 pub use new_key::{NewKey, parse_network};
 
 /// Manages the keys of the configured APIs in one store.
@@ -33,8 +36,8 @@ pub struct Keys<'a, S> {
 /// A key that was just made: the only time that it is there in clear.
 #[derive(Debug)]
 pub struct Issued {
-    /// The key.
-    pub key: PlainKey,
+    /// The key; `None` if the same request made it before.
+    pub key: Option<PlainKey>,
     /// What the store keeps of it.
     pub record: KeyRecord,
 }
@@ -46,12 +49,27 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         Self { store, apis, plans, clock }
     }
 
-    /// Makes a new key.
+    /// Makes a new key, unless the same request made one within the last day.
     ///
     /// # Errors
     ///
     /// [`KeyError::Invalid`] with everything that the configuration does not allow, or [`KeyError::Store`].
-    pub async fn create(&self, wanted: NewKey, rng: &mut impl CryptoRng) -> Result<Issued, KeyError> {
+    pub async fn create(
+        &self,
+        wanted: NewKey,
+        rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<Issued, KeyError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.make(wanted, rng, by).await {
+            Err(KeyError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn make(&self, wanted: NewKey, rng: &mut impl CryptoRng, by: &Author) -> Result<Issued, KeyError> {
         let now = self.now();
         let problems = wanted.problems(self.apis, self.plans, now);
         if !problems.is_empty() {
@@ -62,12 +80,13 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         let key = PlainKey::generate(prefix, rng);
         let record =
             wanted.into_record(KeyId::generate(rng), key.hash(), key.hint(prefix), now, self.apis)?;
-        self.store.insert(slice::from_ref(&record)).await?;
-        Ok(Issued { key, record })
+        self.store.insert(slice::from_ref(&record), by).await?;
+        changed("create", &record, by);
+        Ok(Issued { key: Some(key), record })
     }
 
     /// Makes a key that replaces another one, with the same rights and the same end. Both work for the time
-    /// of the overlap, or until the old one expires if that is sooner.
+    /// of the overlap, or until the old one expires if that is sooner. The same request does so once within a day.
     ///
     /// # Errors
     ///
@@ -79,6 +98,23 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         id: &KeyId,
         overlap: Duration,
         rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<Issued, KeyError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.replace(id, overlap, rng, by).await {
+            Err(KeyError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn replace(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+        rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<Issued, KeyError> {
         let now = self.now();
         let overlap_ends = field::overlap_ends(now, overlap)?;
@@ -95,15 +131,42 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             hint: key.hint(prefix),
             created: now,
             rotated_from: Some(old.id.clone()),
-            ..old
+            ..old.clone()
         };
-        match self.store.rotate(id, &record, overlap_ends).await {
+        match self.store.rotate(id, &record, overlap_ends, by).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             Err(StoreError::Revoked(_)) => {
                 Err(KeyError::Ended { id: id.clone(), status: CredentialStatus::Revoked })
             }
-            rotated => Ok(rotated.map(|()| Issued { key, record })?),
+            rotated => {
+                rotated?;
+                changed("rotate", &old, by);
+                changed("create", &record, by);
+                Ok(Issued { key: Some(key), record })
+            }
         }
+    }
+
+    /// Makes all these changes of a key, or none of them; whatever they do not name stays. Every running server goes by
+    /// them within a second.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Invalid`] with everything that the configuration does not allow, or [`KeyError::Store`], also where
+    /// no key has this id, or it is revoked.
+    pub async fn update(&self, id: &KeyId, edits: Vec<KeyEdit>, by: &Author) -> Result<KeyRecord, KeyError> {
+        let now = self.now();
+        let problems: Vec<Problem> =
+            edits.iter().flat_map(|edit| edit_problems(edit, self.apis, self.plans, now)).collect();
+        if !problems.is_empty() {
+            return Err(KeyError::Invalid(problems));
+        }
+        let before = self.store.get(id).await?;
+        let after = self.store.update(id, &edits, now, by).await?;
+        if after != before {
+            changed("update", &after, by);
+        }
+        Ok(after)
     }
 
     /// Revokes a key at once and for ever. One that is revoked already stays as it was.
@@ -111,8 +174,13 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Store`], also where no key has this id.
-    pub async fn revoke(&self, id: &KeyId) -> Result<KeyRecord, KeyError> {
-        Ok(self.store.revoke(id, self.now()).await?)
+    pub async fn revoke(&self, id: &KeyId, by: &Author) -> Result<KeyRecord, KeyError> {
+        let now = self.now();
+        let record = self.store.revoke(id, now, by).await?;
+        if record.revoked == Some(now) {
+            changed("revoke", &record, by);
+        }
+        Ok(record)
     }
 
     /// What is known of a key.
@@ -129,11 +197,20 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     /// # Errors
     ///
     /// [`KeyError::Invalid`] if no API has the name that the filter asks for, or [`KeyError::Store`].
-    pub async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, KeyError> {
-        if let Some(name) = &filter.api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.list(filter).await?)
+    pub async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, KeyError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.list(filter, page).await?)
+    }
+
+    /// What the same request made before.
+    async fn made_for(&self, by: &Author) -> Result<Option<Issued>, KeyError> {
+        let made = self.store.made_for(by, self.now()).await?;
+        Ok(made.map(|record| Issued { key: None, record }))
+    }
+
+    /// What the same request made on another way while this one was under way.
+    async fn made_meanwhile(&self, by: &Author) -> Result<Issued, KeyError> {
+        Ok(self.made_for(by).await?.ok_or(StoreError::Repeated)?)
     }
 
     fn now(&self) -> Timestamp {

@@ -1,6 +1,6 @@
 //! What is wanted of a new key, and whether the configuration allows it.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use ipnet::IpNet;
 
@@ -41,6 +41,9 @@ pub struct NewKey {
     pub expires: Option<Timestamp>,
     /// The addresses that it may be used from; the API must say how a client's address is told.
     pub sources: Vec<IpNet>,
+    /// Whatever its owner wants to find it by: at most 32, names of 1 to 63 characters `a-z0-9._/-`, values of at most
+    /// 256 bytes.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl NewKey {
@@ -58,6 +61,7 @@ impl NewKey {
         problems.extend(self.scope_set(configured).err());
         problems.extend(field::plan_problem(plans, self.plan.as_ref()));
         problems.extend(field::expiry_problem(self.expires, now));
+        problems.extend(field::label_problems(&self.labels));
         problems
     }
 
@@ -66,11 +70,13 @@ impl NewKey {
         let scopes = self.scopes.iter().map(|scope| ("scopes", scope.as_str()));
         let project = self.project.as_ref().map(|project| ("project", project.as_str()));
         let fields = [("name", self.name.as_str()), ("organization", self.organization.as_str())];
-        field::secrets_in_clear(configured, fields.into_iter().chain(project).chain(scopes))
+        let labels = self.labels.iter().flat_map(|(name, value)| [name, value]);
+        let labels = labels.map(|text| ("labels", text.as_str()));
+        field::secrets_in_clear(configured, fields.into_iter().chain(project).chain(scopes).chain(labels))
     }
 
     /// What the key may do: the scopes named, and those of the preset.
-    fn scope_set(&self, configured: &[Api]) -> Result<ScopeSet, Problem> {
+    pub(in crate::admin) fn scope_set(&self, configured: &[Api]) -> Result<ScopeSet, Problem> {
         let serving = configured.iter().filter(|api| self.apis.contains(&api.name));
         let presets = serving.filter_map(|api| api.scope_presets.get(self.preset.as_ref()?));
         let scopes = presets.flat_map(|preset| &preset.scopes).chain(&self.scopes).cloned().collect();
@@ -140,6 +146,7 @@ impl NewKey {
             expires: self.expires,
             revoked: None,
             rotated_from: None,
+            labels: self.labels,
         })
     }
 }

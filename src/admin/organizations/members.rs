@@ -1,9 +1,9 @@
 //! The members of organizations.
 
 use crate::{
-    admin::field,
-    domain::{ApiName, OrganizationId, Scope, UserId},
-    store::{Member, MemberStore, OrganizationStore},
+    admin::{field, record::changed},
+    domain::{ApiName, Author, OrganizationId, Scope, UserId},
+    store::{Member, MemberFilter, MemberStore, OrganizationStore, Page, PageRequest},
 };
 
 use super::{OrganizationError, Organizations, refuse};
@@ -28,7 +28,7 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
     ///
     /// [`OrganizationError::Invalid`] with everything that the configuration does not allow, or
     /// [`OrganizationError::Store`], also where there is no such organization.
-    pub async fn put_member(&self, wanted: NewMember) -> Result<Member, OrganizationError> {
+    pub async fn put_member(&self, wanted: NewMember, by: &Author) -> Result<Member, OrganizationError> {
         let scopes = wanted.scopes.iter().map(|scope| ("scopes", scope.as_str()));
         let fields = std::iter::once(("user", wanted.user.as_str())).chain(scopes);
         let mut problems = Vec::new();
@@ -41,27 +41,30 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
             apis: wanted.apis,
             scopes: field::scope_set(wanted.scopes)?,
         };
-        self.store.put_member(&member).await?;
+        match self.store.put_member(&member, self.now(), by).await? {
+            Some(before) if before == member => {}
+            Some(_) => changed("update", &member, by),
+            None => changed("create", &member, by),
+        }
         Ok(member)
     }
 
-    /// The members of an organization, by the ids of the users.
+    /// The memberships that the filter lets through, by the ids of the users and then of the organizations.
     ///
     /// # Errors
     ///
-    /// [`OrganizationError::Store`], also where no organization has this id.
-    pub async fn members(&self, organization: &OrganizationId) -> Result<Vec<Member>, OrganizationError> {
-        self.store.organization(organization).await?;
-        Ok(self.store.members_of(organization).await?)
-    }
-
-    /// Where somebody is a member, by the ids of the organizations.
-    ///
-    /// # Errors
-    ///
-    /// [`OrganizationError::Store`].
-    pub async fn memberships(&self, user: &UserId) -> Result<Vec<Member>, OrganizationError> {
-        Ok(self.store.memberships_of(user).await?)
+    /// [`OrganizationError::Invalid`] if no API has a name that the filter asks for, or
+    /// [`OrganizationError::Store`], also where no organization has the id that it asks for.
+    pub async fn members(
+        &self,
+        filter: &MemberFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Member>, OrganizationError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        if let Some(organization) = &filter.organization {
+            self.store.organization(organization).await?;
+        }
+        Ok(self.store.members(filter, page).await?)
     }
 
     /// Ends a membership, and returns what it was.
@@ -73,7 +76,10 @@ impl<S: OrganizationStore + MemberStore> Organizations<'_, S> {
         &self,
         user: &UserId,
         organization: &OrganizationId,
+        by: &Author,
     ) -> Result<Member, OrganizationError> {
-        Ok(self.store.remove_member(user, organization).await?)
+        let member = self.store.remove_member(user, organization, self.now(), by).await?;
+        changed("remove", &member, by);
+        Ok(member)
     }
 }

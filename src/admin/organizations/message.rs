@@ -1,10 +1,8 @@
 //! Organizations, projects and members as messages of the admin API.
 
-use serde::{Serialize, Serializer};
-
 use crate::{
     admin::{
-        message::{code, wire},
+        json::wire,
         proto::{Member, Organization, Project, organization::Status},
     },
     domain::{OrganizationRecord, ProjectRecord},
@@ -54,10 +52,4 @@ impl Member {
             scopes: member.scopes.iter().map(ToString::to_string).collect(),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-    let status = Status::try_from(*number).unwrap_or_default();
-    code(status.as_str_name(), "STATUS_").serialize(serializer)
 }

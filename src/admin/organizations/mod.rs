@@ -9,15 +9,16 @@ mod tests;
 use crate::{
     config::{Api, Plans},
     domain::{
-        ApiName, Clock, Entitlement, OrganizationId, OrganizationRecord, PlanName, Timestamp,
+        ApiName, Author, Clock, Entitlement, OrganizationId, OrganizationRecord, PlanName, Timestamp,
         to_the_millisecond,
     },
-    store::{OrganizationEdit, OrganizationStore, StoreError},
+    store::{OrganizationEdit, OrganizationFilter, OrganizationStore, Page, PageRequest, StoreError},
 };
 
 use super::{
     field,
     problem::{Problem, lines},
+    record::changed,
 };
 
 pub use members::NewMember;
@@ -83,7 +84,11 @@ impl<S: OrganizationStore> Organizations<'_, S> {
     ///
     /// [`OrganizationError::Invalid`] with everything that the configuration does not allow, or
     /// [`OrganizationError::Store`], also where the id is taken.
-    pub async fn create(&self, wanted: NewOrganization) -> Result<OrganizationRecord, OrganizationError> {
+    pub async fn create(
+        &self,
+        wanted: NewOrganization,
+        by: &Author,
+    ) -> Result<OrganizationRecord, OrganizationError> {
         let entitlements =
             wanted.entitlements.iter().map(|entitlement| ("entitlements", entitlement.as_str()));
         let fields = [("id", wanted.id.as_str()), ("name", &wanted.name)];
@@ -102,7 +107,8 @@ impl<S: OrganizationStore> Organizations<'_, S> {
             suspended: None,
             created: self.now(),
         };
-        self.store.insert_organization(&record).await?;
+        self.store.insert_organization(&record, by).await?;
+        changed("create", &record, by);
         Ok(record)
     }
 
@@ -115,16 +121,18 @@ impl<S: OrganizationStore> Organizations<'_, S> {
         Ok(self.store.organization(id).await?)
     }
 
-    /// The organizations, oldest first: all of them, or those that may use `api`.
+    /// The organizations that the filter lets through, oldest first.
     ///
     /// # Errors
     ///
     /// [`OrganizationError::Invalid`] if no API has this name, or [`OrganizationError::Store`].
-    pub async fn list(&self, api: Option<&ApiName>) -> Result<Vec<OrganizationRecord>, OrganizationError> {
-        if let Some(name) = api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.organizations(api).await?)
+    pub async fn list(
+        &self,
+        filter: &OrganizationFilter,
+        page: &PageRequest,
+    ) -> Result<Page<OrganizationRecord>, OrganizationError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.organizations(filter, page).await?)
     }
 
     /// Makes all these changes, or none of them; whatever they do not name stays. Every running server goes by
@@ -138,6 +146,7 @@ impl<S: OrganizationStore> Organizations<'_, S> {
         &self,
         id: &OrganizationId,
         mut edits: Vec<OrganizationEdit>,
+        by: &Author,
     ) -> Result<OrganizationRecord, OrganizationError> {
         let mut problems = Vec::new();
         for edit in &mut edits {
@@ -159,7 +168,12 @@ impl<S: OrganizationStore> Organizations<'_, S> {
             }
         }
         refuse(problems)?;
-        Ok(self.store.update_organization(id, &edits).await?)
+        let before = self.store.organization(id).await?;
+        let after = self.store.update_organization(id, &edits, self.now(), by).await?;
+        if after != before {
+            changed("update", &after, by);
+        }
+        Ok(after)
     }
 
     /// Suspends an organization: every running server refuses everything of it within a second. One that is
@@ -168,8 +182,17 @@ impl<S: OrganizationStore> Organizations<'_, S> {
     /// # Errors
     ///
     /// [`OrganizationError::Store`], also where no organization has this id.
-    pub async fn suspend(&self, id: &OrganizationId) -> Result<OrganizationRecord, OrganizationError> {
-        Ok(self.store.suspend_organization(id, self.now()).await?)
+    pub async fn suspend(
+        &self,
+        id: &OrganizationId,
+        by: &Author,
+    ) -> Result<OrganizationRecord, OrganizationError> {
+        let now = self.now();
+        let record = self.store.suspend_organization(id, now, by).await?;
+        if record.suspended == Some(now) {
+            changed("suspend", &record, by);
+        }
+        Ok(record)
     }
 
     /// Ends the suspension of an organization, if it is suspended.
@@ -177,8 +200,17 @@ impl<S: OrganizationStore> Organizations<'_, S> {
     /// # Errors
     ///
     /// [`OrganizationError::Store`], also where no organization has this id.
-    pub async fn resume(&self, id: &OrganizationId) -> Result<OrganizationRecord, OrganizationError> {
-        Ok(self.store.resume_organization(id).await?)
+    pub async fn resume(
+        &self,
+        id: &OrganizationId,
+        by: &Author,
+    ) -> Result<OrganizationRecord, OrganizationError> {
+        let before = self.store.organization(id).await?;
+        let after = self.store.resume_organization(id, self.now(), by).await?;
+        if after != before {
+            changed("resume", &after, by);
+        }
+        Ok(after)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The projects of organizations.
 
 use crate::{
-    admin::field,
-    domain::{ApiName, OrganizationId, ProjectId, ProjectRecord},
-    store::{OrganizationStore, ProjectStore},
+    admin::{field, record::changed},
+    domain::{ApiName, Author, OrganizationId, ProjectId, ProjectRecord},
+    store::{OrganizationStore, Page, PageRequest, ProjectFilter, ProjectStore},
 };
 
 use super::{OrganizationError, Organizations, refuse};
@@ -28,7 +28,11 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
     ///
     /// [`OrganizationError::Invalid`] with everything that the configuration does not allow, or
     /// [`OrganizationError::Store`], also where there is no such organization or the id is taken.
-    pub async fn create_project(&self, wanted: NewProject) -> Result<ProjectRecord, OrganizationError> {
+    pub async fn create_project(
+        &self,
+        wanted: NewProject,
+        by: &Author,
+    ) -> Result<ProjectRecord, OrganizationError> {
         let mut problems = Vec::new();
         problems.extend(field::name_problem(&wanted.name));
         problems.extend(field::api_problems(self.apis, &wanted.apis));
@@ -42,21 +46,27 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
             organization: wanted.organization,
             created: self.now(),
         };
-        self.store.insert_project(&record).await?;
+        self.store.insert_project(&record, by).await?;
+        changed("create", &record, by);
         Ok(record)
     }
 
-    /// The projects of an organization, oldest first.
+    /// The projects that the filter lets through, oldest first.
     ///
     /// # Errors
     ///
-    /// [`OrganizationError::Store`], also where no organization has this id.
+    /// [`OrganizationError::Invalid`] if no API has a name that the filter asks for, or
+    /// [`OrganizationError::Store`], also where no organization has the id that it asks for.
     pub async fn projects(
         &self,
-        organization: &OrganizationId,
-    ) -> Result<Vec<ProjectRecord>, OrganizationError> {
-        self.store.organization(organization).await?;
-        Ok(self.store.projects_of(organization).await?)
+        filter: &ProjectFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ProjectRecord>, OrganizationError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        if let Some(organization) = &filter.organization {
+            self.store.organization(organization).await?;
+        }
+        Ok(self.store.projects(filter, page).await?)
     }
 
     /// Removes a project, and returns what it was. Keys and secrets that name it are left as they are.
@@ -64,7 +74,13 @@ impl<S: OrganizationStore + ProjectStore> Organizations<'_, S> {
     /// # Errors
     ///
     /// [`OrganizationError::Store`], also where no project has this id.
-    pub async fn remove_project(&self, id: &ProjectId) -> Result<ProjectRecord, OrganizationError> {
-        Ok(self.store.remove_project(id).await?)
+    pub async fn remove_project(
+        &self,
+        id: &ProjectId,
+        by: &Author,
+    ) -> Result<ProjectRecord, OrganizationError> {
+        let record = self.store.remove_project(id, self.now(), by).await?;
+        changed("remove", &record, by);
+        Ok(record)
     }
 }

@@ -6,8 +6,8 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     admin::fixture,
-    domain::{ManualClock, PlainKey, parse_moment},
-    store::SqliteStore,
+    domain::{Author, ManualClock, PlainKey, parse_moment},
+    store::{MemberFilter, OrganizationFilter, PageRequest, ProjectFilter, SqliteStore},
 };
 
 use super::*;
@@ -85,11 +85,23 @@ fn key() -> String {
     PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(1)).expose().to_owned()
 }
 
+fn serving(api: &str) -> OrganizationFilter {
+    OrganizationFilter { apis: Some(apis(&[api])) }
+}
+
+fn projects_of_acme() -> ProjectFilter {
+    ProjectFilter { organization: Some(acme().id), apis: None }
+}
+
+fn members_of_acme() -> MemberFilter {
+    MemberFilter { organization: Some(acme().id), ..MemberFilter::default() }
+}
+
 #[tokio::test]
 async fn an_organization_is_kept_as_it_was_wanted() {
     let scene = Scene::new().await;
     let organizations = scene.organizations();
-    let created = organizations.create(acme()).await.expect("created");
+    let created = organizations.create(acme(), &Author::on_the_store(0)).await.expect("created");
     let expected = OrganizationRecord {
         id: acme().id,
         name: "Acme".to_owned(),
@@ -101,12 +113,24 @@ async fn an_organization_is_kept_as_it_was_wanted() {
     };
     assert_eq!(created, expected);
     assert_eq!(organizations.get(&acme().id).await.expect("it is there"), expected);
-    assert_eq!(organizations.list(None).await.expect("a list"), [expected]);
-    assert_eq!(organizations.list(Some(&apis(&["games"])[0])).await.expect("a list"), []);
-    let unknown = organizations.list(Some(&apis(&["paiments"])[0])).await.expect_err("no such API");
+    assert_eq!(
+        organizations
+            .list(&OrganizationFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        [expected]
+    );
+    assert_eq!(
+        organizations.list(&serving("games"), &PageRequest::default()).await.expect("a list").records,
+        []
+    );
+    let unknown =
+        organizations.list(&serving("paiments"), &PageRequest::default()).await.expect_err("no such API");
     assert!(unknown.to_string().starts_with("apis: found \"paiments\", expected one of `payments`"));
 
-    let again = organizations.create(acme()).await.expect_err("it is there already");
+    let again =
+        organizations.create(acme(), &Author::on_the_store(0)).await.expect_err("it is there already");
     assert_eq!(again.to_string(), "another organization has this id already");
 }
 
@@ -114,13 +138,14 @@ async fn an_organization_is_kept_as_it_was_wanted() {
 async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     let scene = Scene::new().await;
     let organizations = scene.organizations();
+    let by = Author::on_the_store(0);
     let wrong = NewOrganization {
         id: key().parse().expect("an id"),
         name: String::new(),
         apis: apis(&["payments", "paiments", "payments"]),
         ..acme()
     };
-    let told = organizations.create(wrong).await.expect_err("nothing is right").to_string();
+    let told = organizations.create(wrong, &by).await.expect_err("nothing is right").to_string();
     assert_eq!(
         told,
         "name: found nothing, expected 1 to 256 bytes without control characters\n\
@@ -128,16 +153,23 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
          apis: found `payments` twice, expected each API once\n\
          id: found a key in clear, expected no secret"
     );
-    assert_eq!(organizations.list(None).await.expect("a list"), []);
+    assert_eq!(
+        organizations
+            .list(&OrganizationFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        []
+    );
 
-    organizations.create(acme()).await.expect("created");
+    organizations.create(acme(), &by).await.expect("created");
     let edits = vec![
         OrganizationEdit::Plan(None),
         OrganizationEdit::Name(key()),
         OrganizationEdit::Apis(Vec::new()),
         OrganizationEdit::Entitlements(entitlements(&[&key()])),
     ];
-    let told = organizations.update(&acme().id, edits).await.expect_err("it is not allowed").to_string();
+    let told = organizations.update(&acme().id, edits, &by).await.expect_err("it is not allowed").to_string();
     assert_eq!(
         told,
         "name: found a key in clear, expected no secret\n\
@@ -147,7 +179,7 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     assert_eq!(organizations.get(&acme().id).await.expect("it is there").plan, acme().plan);
 
     let project = NewProject { name: "a\u{7}".to_owned(), apis: Vec::new(), ..apollo() };
-    let told = organizations.create_project(project).await.expect_err("it is not allowed").to_string();
+    let told = organizations.create_project(project, &by).await.expect_err("it is not allowed").to_string();
     assert_eq!(
         told,
         "name: found a control character, expected 1 to 256 bytes without control characters\n\
@@ -155,10 +187,10 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     );
     let scopes = (0..65).map(|number| format!("s{number}").parse().expect("a scope")).collect();
     let member = NewMember { scopes, ..ada() };
-    let told = organizations.put_member(member).await.expect_err("too many").to_string();
+    let told = organizations.put_member(member, &by).await.expect_err("too many").to_string();
     assert_eq!(told, "scopes: found 65 scopes, expected at most 64");
     let member = NewMember { user: key().parse().expect("an id"), apis: apis(&["paiments"]), ..ada() };
-    let told = organizations.put_member(member).await.expect_err("it is not allowed").to_string();
+    let told = organizations.put_member(member, &by).await.expect_err("it is not allowed").to_string();
     assert_eq!(told.lines().count(), 2, "{told}");
     assert!(!told.contains(&key()));
 }
@@ -167,12 +199,12 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
 async fn an_update_changes_what_it_names() {
     let scene = Scene::new().await;
     let organizations = scene.organizations();
-    let before = organizations.create(acme()).await.expect("created");
+    let before = organizations.create(acme(), &Author::on_the_store(0)).await.expect("created");
     let edits = vec![
         OrganizationEdit::Plan(None),
         OrganizationEdit::Entitlements(entitlements(&["sso", "backup", "sso"])),
     ];
-    let after = organizations.update(&acme().id, edits).await.expect("updated");
+    let after = organizations.update(&acme().id, edits, &Author::on_the_store(0)).await.expect("updated");
     let entitlements = entitlements(&["backup", "sso"]);
     assert_eq!(after, OrganizationRecord { plan: None, entitlements, ..before });
     assert_eq!(organizations.get(&acme().id).await.expect("it is there"), after);
@@ -181,35 +213,51 @@ async fn an_update_changes_what_it_names() {
 #[tokio::test]
 async fn where_there_are_plans_an_organization_has_one_of_them_or_none() {
     let mut scene = Scene::new().await;
-    scene.organizations().create(acme()).await.expect("without plans the name is the applications' alone");
+    scene
+        .organizations()
+        .create(acme(), &Author::on_the_store(0))
+        .await
+        .expect("without plans the name is the applications' alone");
     scene.plans = [("free".parse().expect("a name"), [].into())].into();
     let organizations = scene.organizations();
     let other = NewOrganization { id: "other".parse().expect("an id"), ..acme() };
     let expected = "plan: found \"developer\", expected one of the configured plans: `free`";
-    assert_eq!(organizations.create(other).await.expect_err("no such plan").to_string(), expected);
+    assert_eq!(
+        organizations.create(other, &Author::on_the_store(0)).await.expect_err("no such plan").to_string(),
+        expected
+    );
     let edits = |plan: Option<PlanName>| vec![OrganizationEdit::Plan(plan)];
-    let told = organizations.update(&acme().id, edits(acme().plan)).await.expect_err("no such plan");
+    let told = organizations
+        .update(&acme().id, edits(acme().plan), &Author::on_the_store(0))
+        .await
+        .expect_err("no such plan");
     assert_eq!(told.to_string(), expected);
     for plan in [Some("free".parse().expect("a name")), None] {
-        organizations.update(&acme().id, edits(plan)).await.expect("updated");
+        organizations.update(&acme().id, edits(plan), &Author::on_the_store(0)).await.expect("updated");
     }
     let name = vec![OrganizationEdit::Name("Acme Inc.".to_owned())];
-    organizations.update(&acme().id, name).await.expect("a plan that is not touched is not judged");
+    organizations
+        .update(&acme().id, name, &Author::on_the_store(0))
+        .await
+        .expect("a plan that is not touched is not judged");
 }
 
 #[tokio::test]
 async fn a_suspension_lasts_until_it_is_ended() {
     let scene = Scene::new().await;
     let organizations = scene.organizations();
-    let active = organizations.create(acme()).await.expect("created");
+    let active = organizations.create(acme(), &Author::on_the_store(0)).await.expect("created");
     let suspended = OrganizationRecord { suspended: Some(moment("2030-01-01")), ..active.clone() };
     for _ in 0..2 {
-        assert_eq!(organizations.suspend(&acme().id).await.expect("suspended"), suspended);
+        assert_eq!(
+            organizations.suspend(&acme().id, &Author::on_the_store(0)).await.expect("suspended"),
+            suspended
+        );
         scene.clock.advance(86_400);
     }
-    assert_eq!(organizations.resume(&acme().id).await.expect("resumed"), active);
+    assert_eq!(organizations.resume(&acme().id, &Author::on_the_store(0)).await.expect("resumed"), active);
     let nobody = "nobody".parse().expect("an id");
-    let missing = organizations.suspend(&nobody).await.expect_err("there is none");
+    let missing = organizations.suspend(&nobody, &Author::on_the_store(0)).await.expect_err("there is none");
     assert_eq!(missing.to_string(), "no organization has this id");
 }
 
@@ -218,29 +266,60 @@ async fn projects_and_members_belong_to_an_organization() {
     let scene = Scene::new().await;
     let organizations = scene.organizations();
     for missing in [
-        organizations.create_project(apollo()).await.map(drop),
-        organizations.put_member(ada()).await.map(drop),
-        organizations.projects(&acme().id).await.map(drop),
-        organizations.members(&acme().id).await.map(drop),
+        organizations.create_project(apollo(), &Author::on_the_store(0)).await.map(drop),
+        organizations.put_member(ada(), &Author::on_the_store(0)).await.map(drop),
+        organizations.projects(&projects_of_acme(), &PageRequest::default()).await.map(drop),
+        organizations.members(&members_of_acme(), &PageRequest::default()).await.map(drop),
     ] {
         assert_eq!(missing.expect_err("there is none").to_string(), "no organization has this id");
     }
-    organizations.create(acme()).await.expect("created");
+    organizations.create(acme(), &Author::on_the_store(0)).await.expect("created");
 
-    let project = organizations.create_project(apollo()).await.expect("created");
+    let project = organizations.create_project(apollo(), &Author::on_the_store(0)).await.expect("created");
     assert_eq!(project.created, moment("2030-01-01"));
-    let again = organizations.create_project(apollo()).await.expect_err("it is there already");
+    let again = organizations
+        .create_project(apollo(), &Author::on_the_store(0))
+        .await
+        .expect_err("it is there already");
     assert_eq!(again.to_string(), "another project has this id already");
-    assert_eq!(organizations.projects(&acme().id).await.expect("a list"), slice::from_ref(&project));
-    assert_eq!(organizations.remove_project(&project.id).await.expect("removed"), project);
-    assert_eq!(organizations.projects(&acme().id).await.expect("a list"), []);
+    assert_eq!(
+        organizations.projects(&projects_of_acme(), &PageRequest::default()).await.expect("a list").records,
+        slice::from_ref(&project)
+    );
+    assert_eq!(
+        organizations.remove_project(&project.id, &Author::on_the_store(0)).await.expect("removed"),
+        project
+    );
+    assert_eq!(
+        organizations.projects(&projects_of_acme(), &PageRequest::default()).await.expect("a list").records,
+        []
+    );
 
-    organizations.put_member(ada()).await.expect("put");
-    let member = organizations.put_member(NewMember { scopes: Vec::new(), ..ada() }).await.expect("replaced");
+    organizations.put_member(ada(), &Author::on_the_store(0)).await.expect("put");
+    let member = organizations
+        .put_member(NewMember { scopes: Vec::new(), ..ada() }, &Author::on_the_store(0))
+        .await
+        .expect("replaced");
     assert!(member.scopes.is_empty());
-    assert_eq!(organizations.members(&acme().id).await.expect("a list"), slice::from_ref(&member));
-    assert_eq!(organizations.memberships(&ada().user).await.expect("a list"), slice::from_ref(&member));
-    assert_eq!(organizations.remove_member(&ada().user, &acme().id).await.expect("removed"), member);
-    let missing = organizations.remove_member(&ada().user, &acme().id).await.expect_err("there is none");
+    assert_eq!(
+        organizations.members(&members_of_acme(), &PageRequest::default()).await.expect("a list").records,
+        slice::from_ref(&member)
+    );
+    let of_ada = MemberFilter { user: Some(ada().user), ..MemberFilter::default() };
+    assert_eq!(
+        organizations.members(&of_ada, &PageRequest::default()).await.expect("a list").records,
+        slice::from_ref(&member)
+    );
+    assert_eq!(
+        organizations
+            .remove_member(&ada().user, &acme().id, &Author::on_the_store(0))
+            .await
+            .expect("removed"),
+        member
+    );
+    let missing = organizations
+        .remove_member(&ada().user, &acme().id, &Author::on_the_store(0))
+        .await
+        .expect_err("there is none");
     assert_eq!(missing.to_string(), "this user is no member of this organization");
 }

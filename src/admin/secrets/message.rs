@@ -1,10 +1,8 @@
 //! A secret's record as a message of the admin API.
 
-use serde::{Serialize, Serializer};
-
 use crate::{
     admin::{
-        message::{code, wire},
+        json::wire,
         proto::{Secret, secret::Status},
     },
     domain::{CredentialStatus, SecretRecord, Timestamp},
@@ -32,10 +30,4 @@ impl Secret {
             rotated_from: record.rotated_from.as_ref().map(ToString::to_string),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-    let status = Status::try_from(*number).unwrap_or_default();
-    code(status.as_str_name(), "STATUS_").serialize(serializer)
 }

@@ -11,13 +11,17 @@ use rand::CryptoRng;
 use secrecy::ExposeSecret;
 
 use crate::{
-    admin::{Problem, field, problem::quoted},
+    admin::{Problem, field, problem::quoted, record::changed},
     config::{Api, CredentialRule, Sealing},
     domain::{
-        ApiName, Clock, CredentialStatus, OpenError, OrganizationId, PlainSecret, ProjectId, SealedSecret,
-        SealingKeyId, SealingKeys, SecretId, SecretOwner, SecretRecord, Timestamp, to_the_millisecond,
+        ApiName, Author, Clock, CredentialStatus, OpenError, OrganizationId, PlainSecret, ProjectId,
+        SealedSecret, SealingKeyId, SealingKeys, SecretId, SecretOwner, SecretRecord, Timestamp,
+        to_the_millisecond,
     },
-    store::{ProjectStore, SecretFilter, SecretStore, StoreError, UniqueField},
+    store::{
+        AuditStore, Audited, Deed, Page, PageRequest, ProjectStore, RecordKind, SecretFilter, SecretStore,
+        StoreError, UniqueField,
+    },
 };
 
 pub use error::SecretError;
@@ -46,9 +50,18 @@ pub struct NewSecret {
     pub expires: Option<Timestamp>,
 }
 
-/// A secret in clear, and what the store keeps of it.
+/// A secret that was just made.
 #[derive(Debug)]
 pub struct IssuedSecret {
+    /// The secret; `None` if the same request made it before.
+    pub secret: Option<PlainSecret>,
+    /// What the store keeps.
+    pub record: SecretRecord,
+}
+
+/// A secret that was read back, and what the store keeps of it.
+#[derive(Debug)]
+pub struct RevealedSecret {
     /// The secret.
     pub secret: PlainSecret,
     /// What the store keeps.
@@ -66,14 +79,14 @@ pub struct Resealed {
     pub left: Vec<(SecretId, OpenError)>,
 }
 
-impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
+impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
     /// Manages the secrets of `apis` in `store`, sealed under the keys of `sealing`.
     #[must_use]
     pub fn new(store: &'a S, apis: &'a [Api], sealing: Option<&'a Sealing>, clock: &'a dyn Clock) -> Self {
         Self { store, apis, sealing, clock }
     }
 
-    /// Makes a new secret, or takes one over.
+    /// Makes a new secret, or takes one over, unless the same request did so within the last day.
     ///
     /// # Errors
     ///
@@ -83,6 +96,22 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         &self,
         wanted: NewSecret,
         rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<IssuedSecret, SecretError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.make(wanted, rng, by).await {
+            Err(SecretError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn make(
+        &self,
+        wanted: NewSecret,
+        rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<IssuedSecret, SecretError> {
         let now = self.now();
         let mut problems = Vec::new();
@@ -110,12 +139,13 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
             revoked: None,
             rotated_from: None,
         };
-        self.store.insert_secret(&record).await?;
-        Ok(IssuedSecret { secret, record })
+        self.store.insert_secret(&record, by).await?;
+        changed("create", &record, by);
+        Ok(IssuedSecret { secret: Some(secret), record })
     }
 
     /// Makes a secret that replaces another one, with the same end. Both are good for the time of the overlap, or
-    /// until the old one expires if that is sooner.
+    /// until the old one expires if that is sooner. The same request does so once within a day.
     ///
     /// # Errors
     ///
@@ -127,6 +157,23 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         id: &SecretId,
         overlap: Duration,
         rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<IssuedSecret, SecretError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.replace(id, overlap, rng, by).await {
+            Err(SecretError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
+            made => made,
+        }
+    }
+
+    async fn replace(
+        &self,
+        id: &SecretId,
+        overlap: Duration,
+        rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<IssuedSecret, SecretError> {
         let now = self.now();
         let overlap_ends = field::overlap_ends(now, overlap)?;
@@ -144,12 +191,17 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         let sealed = self.seal(&secret, owner, rng)?;
         let record =
             SecretRecord { id, sealed, created: now, rotated_from: Some(old.id.clone()), ..old.clone() };
-        match self.store.rotate_secret(&old.id, &record, overlap_ends).await {
+        match self.store.rotate_secret(&old.id, &record, overlap_ends, by).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(SecretError::Replaced(old.id)),
             Err(StoreError::Revoked(_)) => {
                 Err(SecretError::Ended { id: old.id, status: CredentialStatus::Revoked })
             }
-            rotated => Ok(rotated.map(|()| IssuedSecret { secret, record })?),
+            rotated => {
+                rotated?;
+                changed("rotate", &old, by);
+                changed("create", &record, by);
+                Ok(IssuedSecret { secret: Some(secret), record })
+            }
         }
     }
 
@@ -158,8 +210,13 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
     /// # Errors
     ///
     /// [`SecretError::Store`], also where no secret has this id.
-    pub async fn revoke(&self, id: &SecretId) -> Result<SecretRecord, SecretError> {
-        Ok(self.store.revoke_secret(id, self.now()).await?)
+    pub async fn revoke(&self, id: &SecretId, by: &Author) -> Result<SecretRecord, SecretError> {
+        let now = self.now();
+        let record = self.store.revoke_secret(id, now, by).await?;
+        if record.revoked == Some(now) {
+            changed("revoke", &record, by);
+        }
+        Ok(record)
     }
 
     /// What is known of a secret.
@@ -176,27 +233,33 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
     /// # Errors
     ///
     /// [`SecretError::Invalid`] if no API has the name that the filter asks for, or [`SecretError::Store`].
-    pub async fn list(&self, filter: &SecretFilter) -> Result<Vec<SecretRecord>, SecretError> {
-        if let Some(name) = &filter.api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.secrets(filter).await?)
+    pub async fn list(
+        &self,
+        filter: &SecretFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SecretRecord>, SecretError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.secrets(filter, page).await?)
     }
 
-    /// Reads a secret back, whether it is good still or not.
+    /// Reads a secret back, whether it is good still or not, and notes that in the audit log first.
     ///
     /// # Errors
     ///
     /// [`SecretError::Open`] if it is sealed under a key that is not configured, or is damaged;
     /// [`SecretError::NoSealing`], or [`SecretError::Store`], also where no secret has this id.
-    pub async fn reveal(&self, id: &SecretId) -> Result<IssuedSecret, SecretError> {
+    pub async fn reveal(&self, id: &SecretId, by: &Author) -> Result<RevealedSecret, SecretError> {
         let record = self.store.secret(id).await?;
         let opened = self.keys()?.open(&record.sealed, record.owner());
         let opened = opened.map_err(|error| SecretError::Open { id: record.id.clone(), error })?;
         let text = std::str::from_utf8(opened.expose_secret()).ok();
         let secret = text.and_then(|text| PlainSecret::from_elsewhere(text.into()).ok());
         match secret {
-            Some(secret) => Ok(IssuedSecret { secret, record }),
+            Some(secret) => {
+                self.store.note(&revelation(&record, self.now()), by).await?;
+                changed("reveal", &record, by);
+                Ok(RevealedSecret { secret, record })
+            }
             None => Err(SecretError::NoText(record.id)),
         }
     }
@@ -212,6 +275,7 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         &self,
         rng: &mut impl CryptoRng,
         mut progress: impl FnMut(usize, usize),
+        by: &Author,
     ) -> Result<Resealed, SecretError> {
         let keys = self.keys()?;
         let records = self.store.secrets_not_sealed_under(keys.current()).await?;
@@ -220,7 +284,8 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
             match keys.open(&record.sealed, record.owner()) {
                 Ok(secret) => {
                     let new = keys.seal(secret.expose_secret(), record.owner(), rng)?;
-                    if self.store.reseal(&record.id, &record.sealed, &new).await? {
+                    if self.store.reseal(&record.id, &record.sealed, &new, self.now(), by).await? {
+                        changed("reseal", record, by);
                         resealed.count += 1;
                     }
                 }
@@ -259,8 +324,10 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         let owner = match self.store.project(&wanted.project).await {
             Ok(project) => Some(project.organization),
             Err(StoreError::NotFound(_)) => {
-                let filter = SecretFilter { project: Some(wanted.project.clone()), api: None };
-                self.store.secrets(&filter).await?.pop().map(|other| other.organization)
+                let first = PageRequest { size: 1, after: None };
+                let filter =
+                    SecretFilter { project: Some(wanted.project.clone()), ..SecretFilter::default() };
+                self.store.secrets(&filter, &first).await?.records.pop().map(|other| other.organization)
             }
             Err(error) => return Err(error.into()),
         };
@@ -270,8 +337,31 @@ impl<'a, S: SecretStore + ProjectStore> Secrets<'a, S> {
         }))
     }
 
+    /// What the same request made before.
+    async fn made_for(&self, by: &Author) -> Result<Option<IssuedSecret>, SecretError> {
+        let made = self.store.secret_made_for(by, self.now()).await?;
+        Ok(made.map(|record| IssuedSecret { secret: None, record }))
+    }
+
+    /// What the same request made on another way while this one was under way.
+    async fn made_meanwhile(&self, by: &Author) -> Result<IssuedSecret, SecretError> {
+        Ok(self.made_for(by).await?.ok_or(StoreError::Repeated)?)
+    }
+
     fn now(&self) -> Timestamp {
         to_the_millisecond(self.clock.now())
+    }
+}
+
+/// That a secret is told in clear.
+fn revelation(record: &SecretRecord, at: Timestamp) -> Deed<'_> {
+    Deed {
+        at,
+        action: "secret.reveal",
+        kind: RecordKind::Secret,
+        id: record.id(),
+        organization: record.organization(),
+        apis: record.apis(),
     }
 }
 

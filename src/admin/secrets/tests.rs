@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     config::Config,
-    domain::{ManualClock, OrganizationRecord, ProjectRecord, parse_moment},
+    domain::{Author, ManualClock, OrganizationRecord, ProjectRecord, parse_moment},
     store::{OrganizationStore, SqliteStore},
 };
 
@@ -41,23 +41,32 @@ impl Scene {
 
     async fn create(&mut self, wanted: NewSecret) -> Result<IssuedSecret, SecretError> {
         let mut rng = StdRng::from_rng(&mut self.rng);
-        self.secrets().create(wanted, &mut rng).await
+        self.secrets().create(wanted, &mut rng, &Author::on_the_store(0)).await
     }
 
     async fn rotate(&mut self, id: &SecretId, overlap: Duration) -> Result<IssuedSecret, SecretError> {
         let mut rng = StdRng::from_rng(&mut self.rng);
-        self.secrets().rotate(id, overlap, &mut rng).await
+        self.secrets().rotate(id, overlap, &mut rng, &Author::on_the_store(0)).await
     }
 
     async fn reseal(&mut self) -> (Resealed, Vec<(usize, usize)>) {
         let mut rng = StdRng::from_rng(&mut self.rng);
         let mut told = Vec::new();
-        let resealed = self.secrets().reseal(&mut rng, |done, all| told.push((done, all))).await;
+        let resealed = self
+            .secrets()
+            .reseal(&mut rng, |done, all| told.push((done, all)), &Author::on_the_store(0))
+            .await;
         (resealed.expect("no error"), told)
     }
 
     async fn revealed(&self, id: &SecretId) -> String {
-        self.secrets().reveal(id).await.expect("it opens").secret.expose().to_owned()
+        self.secrets()
+            .reveal(id, &Author::on_the_store(0))
+            .await
+            .expect("it opens")
+            .secret
+            .expose()
+            .to_owned()
     }
 }
 
@@ -87,6 +96,7 @@ async fn complaint(scene: &mut Scene, wanted: NewSecret) -> String {
 async fn a_new_secret_is_sealed_and_can_be_read_back() {
     let mut scene = Scene::new().await;
     let IssuedSecret { secret, record } = scene.create(wanted("apollo")).await.expect("created");
+    let secret = secret.expect("it is new");
     assert_eq!(secret.expose().len(), 43);
     assert_eq!(record.sealed.key.as_str(), "k1");
     let holds = |bytes: &[u8]| bytes.windows(8).any(|part| secret.expose().as_bytes().starts_with(part));
@@ -94,7 +104,7 @@ async fn a_new_secret_is_sealed_and_can_be_read_back() {
     assert_eq!(scene.revealed(&record.id).await, secret.expose());
     assert_eq!(scene.secrets().get(&record.id).await.expect("it is there"), record);
     let another = scene.create(wanted("apollo")).await.expect("a second one");
-    assert_ne!(another.secret.expose(), secret.expose());
+    assert_ne!(another.secret.expect("it is new").expose(), secret.expose());
     let third = scene.create(wanted("apollo")).await;
     assert!(matches!(third, Err(SecretError::Store(StoreError::TwoSecretsActive))), "{third:?}");
 }
@@ -155,7 +165,7 @@ async fn a_project_has_one_organization() {
         suspended: None,
         created: first.record.created,
     };
-    scene.store.insert_organization(&globex).await.expect("a new organization");
+    scene.store.insert_organization(&globex, &Author::on_the_store(0)).await.expect("a new organization");
     let project = ProjectRecord {
         id: "gemini".parse().expect("an id"),
         name: "Gemini".to_owned(),
@@ -163,7 +173,7 @@ async fn a_project_has_one_organization() {
         organization: globex.id,
         created: globex.created,
     };
-    scene.store.insert_project(&project).await.expect("a new project");
+    scene.store.insert_project(&project, &Author::on_the_store(0)).await.expect("a new project");
     let expected = "organization: found \"acme\", expected \"globex\", which owns the project";
     assert_eq!(complaint(&mut scene, wanted("gemini")).await, expected, "the project itself says so");
     let good = NewSecret { organization: project.organization, ..wanted("gemini") };
@@ -178,7 +188,7 @@ async fn a_rotation_leaves_both_active_for_the_overlap() {
     let new = scene.rotate(&old.id, DAY).await.expect("rotated");
     assert_eq!(new.record.rotated_from.as_ref(), Some(&old.id));
     assert_eq!(new.record.expires, expires);
-    assert_eq!(scene.revealed(&new.record.id).await, new.secret.expose());
+    assert_eq!(scene.revealed(&new.record.id).await, new.secret.as_ref().expect("it is new").expose());
     let ends = scene.secrets().get(&old.id).await.expect("it is there").expires;
     assert_eq!(ends, parse_moment("2030-01-02").ok());
 
@@ -201,7 +211,7 @@ async fn a_rotation_leaves_both_active_for_the_overlap() {
 async fn a_revoked_secret_is_replaced_by_a_new_one_only() {
     let mut scene = Scene::new().await;
     let id = scene.create(wanted("apollo")).await.expect("created").record.id;
-    let revoked = scene.secrets().revoke(&id).await.expect("revoked");
+    let revoked = scene.secrets().revoke(&id, &Author::on_the_store(0)).await.expect("revoked");
     assert_eq!(revoked.revoked, parse_moment("2030-01-01").ok());
     let status = CredentialStatus::Revoked;
     let refused = scene.rotate(&id, DAY).await;
@@ -226,9 +236,21 @@ async fn sealing_anew_is_done_once_and_goes_on_where_it_was_interrupted() {
     scene.config = fixture::config_sealing_under("k2");
     // As if it had been interrupted after the first.
     let (keys, first) = (&scene.config.sealing.as_ref().expect("keys").keys, &issued[0]);
-    let bytes = first.secret.expose().as_bytes();
+    let bytes = first.secret.as_ref().expect("it is new").expose().as_bytes();
     let sealed = keys.seal(bytes, first.record.owner(), &mut StdRng::seed_from_u64(1)).expect("sealed");
-    assert!(scene.store.reseal(&first.record.id, &first.record.sealed, &sealed).await.expect("no error"));
+    assert!(
+        scene
+            .store
+            .reseal(
+                &first.record.id,
+                &first.record.sealed,
+                &sealed,
+                Timestamp::UNIX_EPOCH,
+                &Author::on_the_store(0)
+            )
+            .await
+            .expect("no error")
+    );
     let (resealed, told) = scene.reseal().await;
     assert_eq!((resealed.key.as_str(), resealed.count, resealed.left.len()), ("k2", 2, 0));
     assert_eq!(told, [(1, 2), (2, 2)]);
@@ -236,7 +258,7 @@ async fn sealing_anew_is_done_once_and_goes_on_where_it_was_interrupted() {
     assert_eq!((again.count, told.len()), (0, 0));
     for IssuedSecret { secret, record } in issued {
         assert_eq!(scene.secrets().get(&record.id).await.expect("it is there").sealed.key.as_str(), "k2");
-        assert_eq!(scene.revealed(&record.id).await, secret.expose());
+        assert_eq!(scene.revealed(&record.id).await, secret.expect("it is new").expose());
     }
 }
 
@@ -250,8 +272,9 @@ async fn what_cannot_be_opened_is_told_and_keeps_nothing_else_from_being_sealed(
         sealed: SealedSecret { key: "k0".parse().expect("a name"), ..good.sealed.clone() },
         ..good.clone()
     };
-    scene.store.insert_secret(&lost).await.expect("inserted");
-    let error = scene.secrets().reveal(&lost.id).await.expect_err("its key is lost");
+    scene.store.insert_secret(&lost, &Author::on_the_store(0)).await.expect("inserted");
+    let error =
+        scene.secrets().reveal(&lost.id, &Author::on_the_store(0)).await.expect_err("its key is lost");
     assert_eq!(
         error.to_string(),
         "the secret secret_lost cannot be read back: its sealing key `k0` is not configured"

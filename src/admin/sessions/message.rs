@@ -1,10 +1,8 @@
 //! A session's record as a message of the admin API.
 
-use serde::{Serialize, Serializer};
-
 use crate::{
     admin::{
-        message::{code, wire},
+        json::wire,
         proto::{
             Session,
             session::{Membership, Status},
@@ -41,20 +39,6 @@ impl Session {
             ended: record.ended.map(wire),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-pub(crate) fn status<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-    let status = Status::try_from(*number).unwrap_or_default();
-    code(status.as_str_name(), "STATUS_").serialize(serializer)
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
-pub(crate) fn span<S: Serializer>(
-    span: &Option<prost_types::Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    span.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use rand::CryptoRng;
 
 use crate::{
     config::Api,
-    domain::{Clock, SessionId, SessionRecord, SessionToken, Timestamp, UserId, to_the_millisecond},
-    store::{SessionFilter, SessionStore, StoreError},
+    domain::{Author, Clock, SessionId, SessionRecord, SessionToken, Timestamp, UserId, to_the_millisecond},
+    store::{Page, PageRequest, SessionFilter, SessionStore, StoreError},
 };
 
 use super::{
     field,
     problem::{Problem, lines},
+    record::changed,
 };
 
 pub use new_session::NewSession;
@@ -33,8 +34,10 @@ pub struct Sessions<'a, S> {
 /// A session that was just made: the only time that its token is there in clear.
 #[derive(Debug)]
 pub struct IssuedSession {
-    /// The token; `None` if it was made elsewhere.
+    /// The token; `None` if it was made elsewhere, or the session is `repeated`.
     pub token: Option<SessionToken>,
+    /// Whether the same request made it before.
+    pub repeated: bool,
     /// What the store keeps of it.
     pub record: SessionRecord,
 }
@@ -63,7 +66,7 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
         Self { store, apis, clock }
     }
 
-    /// Begins a session.
+    /// Begins a session, unless the same request did so within the last day.
     ///
     /// # Errors
     ///
@@ -73,6 +76,24 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
         &self,
         wanted: NewSession,
         rng: &mut impl CryptoRng,
+        by: &Author,
+    ) -> Result<IssuedSession, SessionError> {
+        if let Some(made) = self.made_for(by).await? {
+            return Ok(made);
+        }
+        match self.make(wanted, rng, by).await {
+            Err(SessionError::Store(StoreError::Repeated)) => {
+                Ok(self.made_for(by).await?.ok_or(StoreError::Repeated)?)
+            }
+            made => made,
+        }
+    }
+
+    async fn make(
+        &self,
+        wanted: NewSession,
+        rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<IssuedSession, SessionError> {
         let problems = wanted.problems(self.apis);
         if !problems.is_empty() {
@@ -87,8 +108,9 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
             (Some(token), hash)
         };
         let record = wanted.into_record(id, hash, self.now())?;
-        self.store.insert_session(&record).await?;
-        Ok(IssuedSession { token, record })
+        self.store.insert_session(&record, by).await?;
+        changed("create", &record, by);
+        Ok(IssuedSession { token, repeated: false, record })
     }
 
     /// What is known of a session.
@@ -105,11 +127,13 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
     /// # Errors
     ///
     /// [`SessionError::Invalid`] if no API has the name that the filter asks for, or [`SessionError::Store`].
-    pub async fn list(&self, filter: &SessionFilter) -> Result<Vec<SessionRecord>, SessionError> {
-        if let Some(name) = &filter.api {
-            field::api(self.apis, name)?;
-        }
-        Ok(self.store.sessions(filter).await?)
+    pub async fn list(
+        &self,
+        filter: &SessionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SessionRecord>, SessionError> {
+        field::known_apis(self.apis, filter.apis.as_deref())?;
+        Ok(self.store.sessions(filter, page).await?)
     }
 
     /// Ends a session at once and for ever. One that was ended already stays as it was.
@@ -117,8 +141,13 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
     /// # Errors
     ///
     /// [`SessionError::Store`], also where no session has this id.
-    pub async fn end(&self, id: &SessionId) -> Result<SessionRecord, SessionError> {
-        Ok(self.store.end_session(id, self.now()).await?)
+    pub async fn end(&self, id: &SessionId, by: &Author) -> Result<SessionRecord, SessionError> {
+        let now = self.now();
+        let record = self.store.end_session(id, now, by).await?;
+        if record.ended == Some(now) {
+            changed("end", &record, by);
+        }
+        Ok(record)
     }
 
     /// Ends all sessions of a user that are neither ended nor expired. Returns how many.
@@ -126,8 +155,12 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
     /// # Errors
     ///
     /// [`SessionError::Store`].
-    pub async fn end_all(&self, user: &UserId) -> Result<u64, SessionError> {
-        Ok(self.store.end_sessions_of(user, self.now()).await?)
+    pub async fn end_all(&self, user: &UserId, by: &Author) -> Result<usize, SessionError> {
+        let ended = self.store.end_sessions_of(user, self.now(), by).await?;
+        for record in &ended {
+            changed("end", record, by);
+        }
+        Ok(ended.len())
     }
 
     /// Removes the sessions that were ended or expired longer ago than this. Returns how many.
@@ -141,6 +174,12 @@ impl<'a, S: SessionStore> Sessions<'a, S> {
             Problem::new("older_than", found, "expected a time that calendars reach")
         })?;
         Ok(self.store.remove_sessions_over(to_the_millisecond(before)).await?)
+    }
+
+    /// What the same request made before.
+    async fn made_for(&self, by: &Author) -> Result<Option<IssuedSession>, SessionError> {
+        let made = self.store.session_made_for(by, self.now()).await?;
+        Ok(made.map(|record| IssuedSession { token: None, repeated: true, record }))
     }
 
     fn now(&self) -> Timestamp {

@@ -5,10 +5,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{
-        ApiName, CredentialHash, ManualClock, Membership, PlainKey, ScopeSet, is_well_formed_session_token,
-        parse_moment,
+        ApiName, Author, CredentialHash, ManualClock, Membership, PlainKey, ScopeSet,
+        is_well_formed_session_token, parse_moment,
     },
-    store::{Finds, SqliteStore},
+    store::{Finds, PageRequest, SqliteStore},
 };
 
 use super::*;
@@ -43,7 +43,9 @@ impl Scene {
     }
 
     async fn create(&mut self, wanted: NewSession) -> Result<IssuedSession, SessionError> {
-        Sessions::new(&self.store, &self.apis, &self.clock).create(wanted, &mut self.rng).await
+        Sessions::new(&self.store, &self.apis, &self.clock)
+            .create(wanted, &mut self.rng, &Author::on_the_store(0))
+            .await
     }
 
     /// What is said about a session that cannot be made.
@@ -80,7 +82,7 @@ fn ada() -> NewSession {
 #[tokio::test]
 async fn a_session_is_kept_as_it_was_wanted_and_found_by_its_token() {
     let mut scene = Scene::new().await;
-    let IssuedSession { token, record } = scene.create(ada()).await.expect("created");
+    let IssuedSession { token, record, .. } = scene.create(ada()).await.expect("created");
     let token = token.expect("it was made here");
     assert!(is_well_formed_session_token(token.expose()));
     let expected = SessionRecord {
@@ -107,7 +109,7 @@ async fn a_token_made_elsewhere_is_taken_over_by_its_hash() {
     let mut scene = Scene::new().await;
     let hash = CredentialHash::of("made elsewhere");
     let wanted = NewSession { hash: Some(hash), ..ada() };
-    let IssuedSession { token, record } = scene.create(wanted.clone()).await.expect("created");
+    let IssuedSession { token, record, .. } = scene.create(wanted.clone()).await.expect("created");
     assert!(token.is_none() && record.hash == hash);
     assert_eq!(scene.refusal(wanted).await, "another session has this hash already");
 }
@@ -140,7 +142,15 @@ async fn everything_that_is_not_allowed_is_told_and_nothing_done() {
     let many = (0..65).map(|number| membership(&format!("organization-{number}"))).collect();
     let told = scene.refusal(NewSession { memberships: many, ..ada() }).await;
     assert_eq!(told, "organizations: found 65 organizations, expected at most 64");
-    assert_eq!(scene.sessions().list(&SessionFilter::default()).await.expect("a list"), []);
+    assert_eq!(
+        scene
+            .sessions()
+            .list(&SessionFilter::default(), &PageRequest::default())
+            .await
+            .expect("a list")
+            .records,
+        []
+    );
 }
 
 #[tokio::test]
@@ -183,9 +193,9 @@ async fn sessions_are_listed_ended_and_removed() {
     let list = async |user: Option<&str>, api: Option<&str>| {
         let filter = SessionFilter {
             user: user.map(|user| user.parse().expect("an id")),
-            api: api.map(|api| api.parse().expect("a name")),
+            apis: api.map(|api| vec![api.parse().expect("a name")]),
         };
-        sessions.list(&filter).await
+        sessions.list(&filter, &PageRequest::default()).await.map(|page| page.records)
     };
     let of_ada = list(Some("ada"), Some("games")).await.expect("a list");
     assert_eq!(of_ada, [first.clone(), third.clone()]);
@@ -194,14 +204,17 @@ async fn sessions_are_listed_ended_and_removed() {
 
     let ended = SessionRecord { ended: Some(moment("2030-01-01")), ..third };
     for _ in 0..2 {
-        assert_eq!(sessions.end(&ended.id).await.expect("ended"), ended);
+        assert_eq!(sessions.end(&ended.id, &Author::on_the_store(0)).await.expect("ended"), ended);
         scene.clock.advance(3_600);
     }
-    let missing = sessions.end(&"session_0".parse().expect("an id")).await.expect_err("there is none");
+    let missing = sessions
+        .end(&"session_0".parse().expect("an id"), &Author::on_the_store(0))
+        .await
+        .expect_err("there is none");
     assert_eq!(missing.to_string(), "no session has this id");
     scene.clock.advance(86_400);
     assert_eq!(
-        sessions.end_all(&"ada".parse().expect("an id")).await.expect("ended"),
+        sessions.end_all(&"ada".parse().expect("an id"), &Author::on_the_store(0)).await.expect("ended"),
         1,
         "one is good still"
     );

@@ -80,9 +80,37 @@ pub async fn verify<S: Lookups>(
     proven
 }
 
+/// Whom a text proves that would be presented to this API, wherever it accepts such credentials. A signature proves
+/// nobody by itself.
+///
+/// # Errors
+///
+/// As [`verify`]; `credential_malformed` if the API accepts nothing of this form. Failed attempts are not counted.
+pub async fn inspect<S: Lookups>(
+    text: &str,
+    api: &GuardedApi,
+    witnesses: Witnesses<'_, S>,
+) -> Result<Principal, Refusal> {
+    prove_by_itself(credential::of_text(text, api)?, api, witnesses).await
+}
+
 async fn prove<S: Lookups>(
     credential: Credential<'_>,
     request: &InboundRequest<'_>,
+    api: &GuardedApi,
+    witnesses: Witnesses<'_, S>,
+) -> Result<Principal, Refusal> {
+    match credential {
+        Credential::Signature(signature) => {
+            signature::verify(&signature, request, &api.config.name, witnesses).await
+        }
+        other => prove_by_itself(other, api, witnesses).await,
+    }
+}
+
+/// Proves what needs nothing else of the request.
+async fn prove_by_itself<S: Lookups>(
+    credential: Credential<'_>,
     api: &GuardedApi,
     witnesses: Witnesses<'_, S>,
 ) -> Result<Principal, Refusal> {
@@ -96,8 +124,8 @@ async fn prove<S: Lookups>(
             let deadline = (!store.only_remembers()).then(|| store.deadline());
             jwt::verify_presented(&token, api, tokens, now, deadline).await?
         }
-        Credential::Signature(signature) => {
-            signature::verify(&signature, request, &api.config.name, witnesses).await?
+        Credential::Signature(_) => {
+            return Err(credential::malformed("a signature proves one request alone"));
         }
     };
     Ok(principal.by_cookie(by_cookie))

@@ -75,6 +75,7 @@ impl Renderer {
                 goes_on(&mut response, seen, None, |ok| {
                     principal_headers::changes(hygiene, admission.grant(), decision, ok);
                     rate_limit_headers::write(seen, None, OK_RESPONSE_HEADERS, ok);
+                    warn(decision, ok);
                 });
             }
             // The request goes on as it came, but for what would be taken for ours or for another request.
@@ -96,6 +97,14 @@ impl Renderer {
             },
         }
         Ok(())
+    }
+}
+
+/// Tells whoever uses a key that it ends soon.
+fn warn(decision: &Decision<'_>, ok: &mut Message<'_>) {
+    let warning = decision.seen.api.and_then(|api| api.config.expiry_warning.as_ref());
+    if let (Some(end), Some(warning)) = (decision.ends_soon, warning) {
+        set_header(ok, OK_RESPONSE_HEADERS, warning.header.as_str(), [&*end.to_string()]);
     }
 }
 

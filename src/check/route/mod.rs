@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     config::{Access, Api, Config, FragmentName, Guard, Preflight, Route},
-    domain::{DenialReason, Timestamp},
+    domain::{ApiName, DenialReason, Timestamp},
 };
 
 use super::{refusal::Refusal, request::InboundRequest};
@@ -81,6 +81,11 @@ impl Doors {
             }
             _ => Ok(api),
         }
+    }
+
+    /// The API of this name.
+    pub(super) fn named(&self, name: &ApiName) -> Option<&GuardedApi> {
+        self.apis.iter().find(|api| api.config.name == *name)
     }
 }
 

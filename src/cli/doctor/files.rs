@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
 
 use crate::config::{
-    Config, CounterLocation, CredentialRule, JwtKeys, SecretOrigin, StoreLocation, Transport,
+    Config, CounterLocation, CredentialRule, JwtKeys, KnownAdministrator, SecretOrigin, StoreLocation,
+    Transport,
 };
 
 use super::finding::{Finding, Level};
@@ -36,19 +37,25 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
     open
 }
 
-/// The store, the private keys of listeners, shared secrets, the keys of `sealing`, and what opens the counters.
+/// The store, the private keys of listeners, shared secrets, the tokens of administrators, the keys of `sealing`, and
+/// what opens the counters.
 fn secret_files(config: &Config) -> BTreeSet<&Path> {
     let StoreLocation::Sqlite(store) = &config.store;
-    let keys = config.listen.check.iter().filter_map(|listener| match &listener.transport {
-        Transport::MutualTls { key, .. } => Some(key.as_path()),
+    let check = config.listen.check.iter().map(|listener| &listener.transport);
+    let transports = check.chain(config.listen.admin.as_ref().map(|listener| &listener.transport));
+    let keys = transports.filter_map(|transport| match transport {
+        Transport::MutualTls { key, .. } | Transport::Tls { key, .. } => Some(key.as_path()),
         Transport::Plain => None,
     });
+    let administrators = config.administrators.iter().flat_map(KnownAdministrator::origins);
     let rules = config.apis.iter().flat_map(|api| &api.credentials);
-    let shared = rules.filter_map(|rule| match rule {
-        CredentialRule::Jwt(jwt) => match &jwt.keys {
-            JwtKeys::Secret(source) => Some(&source.origin),
-            _ => None,
-        },
+    let tokens = rules.filter_map(|rule| match rule {
+        CredentialRule::Jwt(jwt) => Some(&**jwt),
+        _ => None,
+    });
+    let tokens = tokens.chain(config.sign_in.iter().map(|sign_in| &sign_in.tokens));
+    let shared = tokens.filter_map(|jwt| match &jwt.keys {
+        JwtKeys::Secret(source) => Some(&source.origin),
         _ => None,
     });
     let sealing = config.sealing.iter().flat_map(|sealing| &sealing.origins);
@@ -60,9 +67,10 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
     let passwords = passwords.flatten().map(|password| &password.origin);
     let client_key = redis.and_then(|redis| redis.tls.as_ref()?.identity.as_ref());
     let keys = keys.chain(client_key.map(|(_, key)| key.as_path()));
-    let secrets = shared.chain(sealing).chain(passwords).filter_map(|origin| match origin {
-        SecretOrigin::File(path) => Some(path.as_path()),
-        SecretOrigin::Env(_) | SecretOrigin::Written => None,
-    });
+    let secrets =
+        shared.chain(sealing).chain(passwords).chain(administrators).filter_map(|origin| match origin {
+            SecretOrigin::File(path) => Some(path.as_path()),
+            SecretOrigin::Env(_) | SecretOrigin::Written => None,
+        });
     std::iter::once(store.as_path()).chain(keys).chain(secrets).collect()
 }

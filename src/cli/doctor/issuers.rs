@@ -16,13 +16,16 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
     let rules = config.apis.iter().flat_map(|api| api.credentials.iter().map(move |rule| (api, rule)));
+    let of_apis = rules.filter_map(|(api, rule)| match rule {
+        CredentialRule::Jwt(jwt) => Some((api.name.as_str(), &**jwt)),
+        _ => None,
+    });
+    let of_people = config.sign_in.iter().map(|sign_in| ("sign_in", &sign_in.tokens));
     let mut findings = Vec::new();
-    for (api, rule) in rules {
-        if let CredentialRule::Jwt(jwt) = rule {
-            let place = format!("{}, issuer {}", api.name, jwt.issuer);
-            let inquired = inquire(jwt).await;
-            findings.extend(describe(&place, jwt, inquired, clock.now()));
-        }
+    for (whose, jwt) in of_apis.chain(of_people) {
+        let place = format!("{whose}, issuer {}", jwt.issuer);
+        let inquired = inquire(jwt).await;
+        findings.extend(describe(&place, jwt, inquired, clock.now()));
     }
     findings
 }

@@ -1,9 +1,11 @@
 //! The addresses of the configuration: whether a server could listen on them, or does, and its certificates.
 
 use crate::{
-    config::{CheckListener, Config},
+    config::{Config, ListenAddress, Transport},
     domain::Timestamp,
-    server::{CertificateEnd, Probed, ServeError, certificate_ends, probe_check, probe_telemetry},
+    server::{
+        CertificateEnd, Probed, ServeError, certificate_ends, probe_admin, probe_check, probe_telemetry,
+    },
 };
 
 use super::finding::{Finding, Level};
@@ -17,11 +19,16 @@ pub(super) async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     for listener in &config.listen.check {
         let probed = probe_check(listener).await;
         findings.push(describe(probed, &listener.address.to_string(), "listen.check"));
-        findings.extend(certificates(listener, now));
+        findings.extend(certificates(&listener.address, &listener.transport, now));
     }
     if let Some(address) = config.listen.telemetry {
         let probed = probe_telemetry(address).await;
         findings.push(describe(probed, &address.to_string(), "listen.telemetry"));
+    }
+    if let Some(listener) = &config.listen.admin {
+        let probed = probe_admin(listener).await;
+        findings.push(describe(probed, &listener.address.to_string(), "listen.admin"));
+        findings.extend(certificates(&listener.address, &listener.transport, now));
     }
     findings
 }
@@ -32,9 +39,7 @@ fn describe(probed: Probed, address: &str, field: &'static str) -> Finding {
         Probed::LeftBehind => (Level::Ok, "a socket that nobody answers: the next start replaces it"),
         Probed::Serving => (Level::Ok, "a running server answers there"),
         Probed::NotReady => (Level::Warning, "a running server says that it is not ready: it begins or ends"),
-        Probed::Guarded => {
-            (Level::Info, "somebody listens there, who cannot be asked without a client's certificate")
-        }
+        Probed::Guarded => (Level::Info, "somebody listens there by TLS, who is not asked"),
         Probed::Foreign(reason) => {
             let found = format!("somebody else listens there: {reason}");
             return Finding::new(Level::Failed, CHECK, place(field, address), found)
@@ -52,11 +57,11 @@ fn place(field: &str, address: &str) -> String {
     format!("{field} {address}")
 }
 
-fn certificates(listener: &CheckListener, now: Timestamp) -> Vec<Finding> {
-    let ends = match certificate_ends(&listener.transport) {
+fn certificates(address: &ListenAddress, transport: &Transport, now: Timestamp) -> Vec<Finding> {
+    let ends = match certificate_ends(transport) {
         Ok(ends) => ends,
         Err(error) => {
-            return vec![Finding::new(Level::Failed, "certificate", &listener.address, error.to_string())];
+            return vec![Finding::new(Level::Failed, "certificate", address, error.to_string())];
         }
     };
     let finding = |CertificateEnd { path, ends }: CertificateEnd| {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     config::{Config, Sealing, StoreLocation},
     domain::{ApiName, CredentialStatus, KeyRecord, SecretRecord, Timestamp},
-    store::{KeyFilter, KeyStore, OrganizationStore, SecretFilter, SecretStore, SqliteStore, StoreError},
+    store::{
+        KeyFilter, KeyStore, OrganizationFilter, OrganizationStore, SecretFilter, SecretStore, SqliteStore,
+        StoreError, every_page,
+    },
 };
 
 use super::{
@@ -51,18 +54,20 @@ async fn look(store: &SqliteStore, place: &str, config: &Config, now: Timestamp)
         Err(error) => failed(place, &error),
     };
     let mut findings = vec![can_write];
-    match store.list(&KeyFilter::default()).await {
+    match every_page(async |page| store.list(&KeyFilter::default(), page).await).await {
         Ok(mut keys) => {
             findings.extend(examine_keys(&keys, config, now));
             keys.retain(|key| key.status(now) == CredentialStatus::Active);
-            match store.organizations(None).await {
+            match every_page(async |page| store.organizations(&OrganizationFilter::default(), page).await)
+                .await
+            {
                 Ok(organizations) => findings.extend(plans::examine(config, &keys, &organizations)),
                 Err(error) => findings.push(failed(place, &error)),
             }
         }
         Err(error) => findings.push(failed(place, &error)),
     }
-    match store.secrets(&SecretFilter::default()).await {
+    match every_page(async |page| store.secrets(&SecretFilter::default(), page).await).await {
         Ok(secrets) => findings.extend(examine_secrets(&secrets, config.sealing.as_ref(), now)),
         Err(error) => findings.push(failed(place, &error)),
     }

@@ -29,7 +29,7 @@ const COLUMNS: [&str; 12] = [
 
 pub(super) enum Answer {
     Issued {
-        key: PlainKey,
+        key: Option<PlainKey>,
         record: KeyRecord,
         /// When the key that it replaces ends.
         old_ends: Option<Timestamp>,
@@ -57,7 +57,7 @@ impl Answer {
         match self {
             Self::Issued { key, record, .. } => to_json(&json!({
                 "id": record.id.as_str(),
-                "key": key.expose(),
+                "key": key.as_ref().map(PlainKey::expose),
                 "record": Key::of(record, now),
             })),
             Self::List(records) => {
@@ -74,7 +74,7 @@ impl Answer {
             Self::Issued { key, record, old_ends } => {
                 let id = plain(record.id.as_str());
                 let mut lines = vec![
-                    key.expose().to_owned(),
+                    optional(key.as_ref().map(PlainKey::expose)),
                     format!("This is the only time that the key is shown: keep it now. Its id is {id}."),
                 ];
                 if let (Some(old), Some(end)) = (&record.rotated_from, old_ends) {

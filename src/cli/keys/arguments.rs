@@ -53,8 +53,8 @@ Example:
 
 const IMPORT_EXAMPLES: &str = "\
 Each line is a JSON object with `hash`, `api` (or `apis`), `name` and `organization`, and as
-needed with `hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires` and
-`sources`:
+needed with `hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `expires`,
+`sources` and `labels`:
 
   {\"hash\": \"sha256:9f86d081...\", \"api\": \"payments\", \"name\": \"CI\", \"organization\": \"acme\",
    \"environment\": \"live\", \"scopes\": [\"read\"]}      (in one line)

@@ -6,6 +6,7 @@ mod arguments;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufReader},
     path::Path,
@@ -17,10 +18,13 @@ use crate::{
     admin::{Issued, KeyError, Keys, NewKey},
     config::Config,
     domain::{Clock, SystemClock, Timestamp},
-    store::{KeyFilter, KeyStore},
+    store::{KeyFilter, KeyStore, every_page},
 };
 
-use super::{Exit, Failure, block_on, print, randomness, store::with_store};
+use super::{
+    Exit, Failure, block_on, print, randomness,
+    store::{author, with_store},
+};
 
 use self::{
     answer::Answer,
@@ -76,17 +80,18 @@ async fn carry_out<S: KeyStore>(
 ) -> Result<Answer, Failure> {
     Ok(match action {
         Action::Create(arguments) => {
-            let Issued { key, record } = keys.create(wanted(arguments, now)?, rng).await?;
+            let Issued { key, record } = keys.create(wanted(arguments, now)?, rng, &author()).await?;
             Answer::Issued { key, record, old_ends: None }
         }
         Action::List { api, older_than } => {
-            let mut records = keys.list(&KeyFilter { api }).await?;
+            let filter = KeyFilter { apis: api.map(|api| vec![api]), ..KeyFilter::default() };
+            let mut records = every_page(async |page| keys.list(&filter, page).await).await?;
             records.retain(|record| older_than.is_none_or(|age| record.is_past(age, now)));
             Answer::List(records)
         }
         Action::Get { id } => Answer::Key(keys.get(&id).await?),
         Action::Rotate { id, overlap } => {
-            let Issued { key, record } = keys.rotate(&id, overlap, rng).await?;
+            let Issued { key, record } = keys.rotate(&id, overlap, rng, &author()).await?;
             Answer::Issued {
                 key,
                 record,
@@ -94,7 +99,7 @@ async fn carry_out<S: KeyStore>(
                 old_ends: keys.get(&id).await.ok().and_then(|old| old.expires),
             }
         }
-        Action::Revoke { id } => Answer::Revoked(keys.revoke(&id).await?),
+        Action::Revoke { id } => Answer::Revoked(keys.revoke(&id, &author()).await?),
         Action::Import { file } => Answer::Imported(import(&file, keys, rng).await?),
     })
 }
@@ -113,6 +118,7 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
         plan: arguments.plan,
         expires,
         sources: arguments.sources,
+        labels: BTreeMap::new(),
     })
 }
 
@@ -122,10 +128,10 @@ async fn import<S: KeyStore>(
     rng: &mut impl CryptoRng,
 ) -> Result<usize, Failure> {
     if file == Path::new("-") {
-        return Ok(keys.import(BufReader::new(io::stdin()), rng).await?);
+        return Ok(keys.import(BufReader::new(io::stdin()), rng, &author()).await?);
     }
     let opened = File::open(file).map_err(|error| {
         Failure::new(Exit::Usage, format!("{} cannot be opened: {error}", file.display()))
     })?;
-    Ok(keys.import(BufReader::new(opened), rng).await?)
+    Ok(keys.import(BufReader::new(opened), rng, &author()).await?)
 }

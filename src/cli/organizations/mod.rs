@@ -9,10 +9,16 @@ use crate::{
     admin::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations},
     config::Config,
     domain::{Clock, SystemClock},
-    store::{MemberStore, OrganizationEdit, OrganizationStore, ProjectStore},
+    store::{
+        MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore, ProjectFilter,
+        ProjectStore, every_page,
+    },
 };
 
-use super::{Exit, Failure, block_on, print, store::with_store};
+use super::{
+    Exit, Failure, block_on, print,
+    store::{author, with_store},
+};
 
 use self::{
     answer::Answer,
@@ -65,16 +71,19 @@ async fn carry_out<S: OrganizationStore + ProjectStore + MemberStore>(
     Ok(match action {
         Action::Create(Create { id, name, apis, plan, entitlements }) => {
             let wanted = NewOrganization { id, name, apis, plan, entitlements };
-            Answer::Organization(organizations.create(wanted).await?)
+            Answer::Organization(organizations.create(wanted, &author()).await?)
         }
-        Action::List { api } => Answer::Organizations(organizations.list(api.as_ref()).await?),
+        Action::List { api } => {
+            let filter = OrganizationFilter { apis: api.map(|api| vec![api]) };
+            Answer::Organizations(every_page(async |page| organizations.list(&filter, page).await).await?)
+        }
         Action::Get { id } => Answer::Organization(organizations.get(&id).await?),
         Action::Update(update) => {
             let id = update.id.clone();
-            Answer::Organization(organizations.update(&id, edits(update)).await?)
+            Answer::Organization(organizations.update(&id, edits(update), &author()).await?)
         }
-        Action::Suspend { id } => Answer::Suspended(organizations.suspend(&id).await?),
-        Action::Resume { id } => Answer::Resumed(organizations.resume(&id).await?),
+        Action::Suspend { id } => Answer::Suspended(organizations.suspend(&id, &author()).await?),
+        Action::Resume { id } => Answer::Resumed(organizations.resume(&id, &author()).await?),
         Action::Projects(action) => carry_out_on_projects(action, organizations).await?,
         Action::Members(action) => carry_out_on_members(action, organizations).await?,
     })
@@ -99,12 +108,15 @@ async fn carry_out_on_projects<S: OrganizationStore + ProjectStore>(
     Ok(match action {
         ProjectAction::Create { id, organization, name, apis } => {
             let wanted = NewProject { id, name, apis, organization };
-            Answer::Project(organizations.create_project(wanted).await?)
+            Answer::Project(organizations.create_project(wanted, &author()).await?)
         }
         ProjectAction::List { organization } => {
-            Answer::Projects(organizations.projects(&organization).await?)
+            let filter = ProjectFilter { organization: Some(organization), apis: None };
+            Answer::Projects(every_page(async |page| organizations.projects(&filter, page).await).await?)
         }
-        ProjectAction::Remove { id } => Answer::ProjectRemoved(organizations.remove_project(&id).await?),
+        ProjectAction::Remove { id } => {
+            Answer::ProjectRemoved(organizations.remove_project(&id, &author()).await?)
+        }
     })
 }
 
@@ -115,21 +127,16 @@ async fn carry_out_on_members<S: OrganizationStore + MemberStore>(
     Ok(match action {
         MemberAction::Put { user, organization, apis, scopes } => {
             let wanted = NewMember { user, organization, apis, scopes };
-            Answer::Member(organizations.put_member(wanted).await?)
+            Answer::Member(organizations.put_member(wanted, &author()).await?)
         }
         // One of the two is named.
         MemberAction::List { organization, user } => {
-            let mut members = Vec::new();
-            if let Some(organization) = organization {
-                members.extend(organizations.members(&organization).await?);
-            }
-            if let Some(user) = user {
-                members.extend(organizations.memberships(&user).await?);
-            }
+            let filter = MemberFilter { organization, user, apis: None };
+            let members = every_page(async |page| organizations.members(&filter, page).await).await?;
             Answer::Members(members)
         }
         MemberAction::Remove { user, organization } => {
-            Answer::MemberRemoved(organizations.remove_member(&user, &organization).await?)
+            Answer::MemberRemoved(organizations.remove_member(&user, &organization, &author()).await?)
         }
     })
 }

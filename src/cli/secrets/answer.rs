@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::{
-    admin::{IssuedSecret, Resealed, proto::Secret},
+    admin::{IssuedSecret, Resealed, RevealedSecret, proto::Secret},
     cli::{
         Failure, Output,
         table::{self, optional, optional_time, plain, time},
         to_json,
     },
-    domain::{SecretId, SecretRecord, Timestamp},
+    domain::{PlainSecret, SecretId, SecretRecord, Timestamp},
 };
 
 const COLUMNS: [&str; 8] =
@@ -25,7 +25,7 @@ pub(super) enum Answer {
     List(Vec<SecretRecord>),
     Secret(SecretRecord),
     Revoked(SecretRecord),
-    Revealed(IssuedSecret),
+    Revealed(RevealedSecret),
     Resealed(Resealed),
 }
 
@@ -44,8 +44,12 @@ impl Answer {
 
     fn json(&self, now: Timestamp) -> Result<String, Failure> {
         match self {
-            Self::Issued { issued: IssuedSecret { secret, record }, .. }
-            | Self::Revealed(IssuedSecret { secret, record }) => to_json(&json!({
+            Self::Issued { issued: IssuedSecret { secret, record }, .. } => to_json(&json!({
+                "id": record.id.as_str(),
+                "secret": secret.as_ref().map(PlainSecret::expose),
+                "record": Secret::of(record, now),
+            })),
+            Self::Revealed(RevealedSecret { secret, record }) => to_json(&json!({
                 "id": record.id.as_str(),
                 "secret": secret.expose(),
                 "record": Secret::of(record, now),
@@ -71,7 +75,7 @@ impl Answer {
             Self::Issued { issued: IssuedSecret { secret, record }, old_ends } => {
                 let id = plain(record.id.as_str());
                 let mut lines = vec![
-                    secret.expose().to_owned(),
+                    optional(secret.as_ref().map(PlainSecret::expose)),
                     format!("Its id is {id}. `doorward secrets reveal {id}` shows it again."),
                 ];
                 if let (Some(old), Some(end)) = (&record.rotated_from, old_ends) {
@@ -95,7 +99,7 @@ impl Answer {
                 let (id, since) = (plain(record.id.as_str()), optional_time(record.revoked));
                 vec![format!("The secret {id} is revoked since {since}.")]
             }
-            Self::Revealed(IssuedSecret { secret, .. }) => vec![secret.expose().to_owned()],
+            Self::Revealed(RevealedSecret { secret, .. }) => vec![secret.expose().to_owned()],
             Self::Resealed(resealed) => resealed_lines(resealed),
         }
     }

@@ -18,10 +18,13 @@ use crate::{
     admin::{NewSecret, Problem, SecretError, Secrets},
     config::Config,
     domain::{Clock, PlainSecret, SystemClock, Timestamp},
-    store::{ProjectStore, SecretFilter, SecretStore},
+    store::{AuditStore, ProjectStore, SecretFilter, SecretStore, every_page},
 };
 
-use super::{Exit, Failure, Output, block_on, print, randomness, store::with_store};
+use super::{
+    Exit, Failure, Output, block_on, print, randomness,
+    store::{author, with_store},
+};
 
 use self::{
     answer::Answer,
@@ -79,7 +82,7 @@ async fn execute(
     Ok((exit, answer.render(output, clock.now())?))
 }
 
-async fn carry_out<S: SecretStore + ProjectStore>(
+async fn carry_out<S: SecretStore + ProjectStore + AuditStore>(
     action: Action,
     secrets: &Secrets<'_, S>,
     now: Timestamp,
@@ -89,24 +92,29 @@ async fn carry_out<S: SecretStore + ProjectStore>(
     Ok(match action {
         Action::Create(arguments) => {
             let is_from_elsewhere = arguments.secret_file.is_some();
-            let issued = secrets.create(wanted(arguments, now)?, rng).await?;
+            let issued = secrets.create(wanted(arguments, now)?, rng, &author()).await?;
             if is_from_elsewhere {
                 Answer::TakenOver(issued.record)
             } else {
                 Answer::Issued { issued, old_ends: None }
             }
         }
-        Action::List { api, project } => Answer::List(secrets.list(&SecretFilter { api, project }).await?),
+        Action::List { api, project } => {
+            let filter = SecretFilter { apis: api.map(|api| vec![api]), project, ..SecretFilter::default() };
+            Answer::List(every_page(async |page| secrets.list(&filter, page).await).await?)
+        }
         Action::Get { id } => Answer::Secret(secrets.get(&id).await?),
         Action::Rotate { id, overlap } => {
-            let issued = secrets.rotate(&id, overlap, rng).await?;
+            let issued = secrets.rotate(&id, overlap, rng, &author()).await?;
             // Whatever happens here must not lose the new secret.
             let old_ends = secrets.get(&id).await.ok().and_then(|old| old.expires);
             Answer::Issued { issued, old_ends }
         }
-        Action::Revoke { id } => Answer::Revoked(secrets.revoke(&id).await?),
-        Action::Reveal { id } => Answer::Revealed(secrets.reveal(&id).await?),
-        Action::Reseal => Answer::Resealed(secrets.reseal(rng, |done, all| tell(done, all, output)).await?),
+        Action::Revoke { id } => Answer::Revoked(secrets.revoke(&id, &author()).await?),
+        Action::Reveal { id } => Answer::Revealed(secrets.reveal(&id, &author()).await?),
+        Action::Reseal => {
+            Answer::Resealed(secrets.reseal(rng, |done, all| tell(done, all, output), &author()).await?)
+        }
     })
 }
 

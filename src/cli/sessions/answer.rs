@@ -19,7 +19,7 @@ pub(super) enum Answer {
     List(Vec<SessionRecord>),
     Session(SessionRecord),
     Ended(SessionRecord),
-    AllEnded { user: UserId, count: u64 },
+    AllEnded { user: UserId, count: usize },
     Pruned(u64),
 }
 
@@ -38,12 +38,12 @@ impl Answer {
 
     fn json(&self, now: Timestamp) -> Result<String, Failure> {
         match self {
-            Self::Issued(IssuedSession { token: Some(token), record }) => to_json(&json!({
+            Self::Issued(IssuedSession { token: Some(token), record, .. }) => to_json(&json!({
                 "id": record.id.as_str(),
                 "token": token.expose(),
                 "record": Session::of(record, now),
             })),
-            Self::Issued(IssuedSession { token: None, record }) => to_json(&json!({
+            Self::Issued(IssuedSession { token: None, record, .. }) => to_json(&json!({
                 "id": record.id.as_str(),
                 "record": Session::of(record, now),
             })),
@@ -59,7 +59,7 @@ impl Answer {
 
     fn lines(&self, now: Timestamp) -> Vec<String> {
         match self {
-            Self::Issued(IssuedSession { token: Some(token), record }) => {
+            Self::Issued(IssuedSession { token: Some(token), record, .. }) => {
                 let id = plain(record.id.as_str());
                 vec![
                     token.expose().to_owned(),
@@ -68,7 +68,7 @@ impl Answer {
                     ),
                 ]
             }
-            Self::Issued(IssuedSession { token: None, record }) => {
+            Self::Issued(IssuedSession { token: None, record, .. }) => {
                 vec![format!("The session {} has begun.", plain(record.id.as_str()))]
             }
             Self::List(records) => table::rows(COLUMNS, records.iter().map(|record| row(record, now))),

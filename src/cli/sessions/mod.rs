@@ -11,10 +11,13 @@ use crate::{
     admin::{NewSession, Problem, SessionError, Sessions},
     config::Config,
     domain::{Clock, CredentialHash, HashError, SystemClock},
-    store::{SessionFilter, SessionStore},
+    store::{SessionFilter, SessionStore, every_page},
 };
 
-use super::{Exit, Failure, block_on, print, randomness, store::with_store};
+use super::{
+    Exit, Failure, block_on, print, randomness,
+    store::{author, with_store},
+};
 
 use self::{
     answer::Answer,
@@ -67,12 +70,17 @@ async fn carry_out<S: SessionStore>(
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, SessionError> {
     Ok(match action {
-        Action::Create(arguments) => Answer::Issued(sessions.create(wanted(arguments)?, rng).await?),
-        Action::List { api, user } => Answer::List(sessions.list(&SessionFilter { user, api }).await?),
+        Action::Create(arguments) => {
+            Answer::Issued(sessions.create(wanted(arguments)?, rng, &author()).await?)
+        }
+        Action::List { api, user } => {
+            let filter = SessionFilter { user, apis: api.map(|api| vec![api]) };
+            Answer::List(every_page(async |page| sessions.list(&filter, page).await).await?)
+        }
         Action::Get { id } => Answer::Session(sessions.get(&id).await?),
-        Action::End { id: Some(id), .. } => Answer::Ended(sessions.end(&id).await?),
+        Action::End { id: Some(id), .. } => Answer::Ended(sessions.end(&id, &author()).await?),
         Action::End { id: None, user: Some(user) } => {
-            let count = sessions.end_all(&user).await?;
+            let count = sessions.end_all(&user, &author()).await?;
             Answer::AllEnded { user, count }
         }
         Action::End { id: None, user: None } => {

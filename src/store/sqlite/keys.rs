@@ -1,15 +1,22 @@
 //! API keys.
 
+use std::collections::BTreeMap;
+
 use sqlx::SqliteConnection;
 
 use crate::{
-    domain::{ApiName, CredentialHash, Environment, KeyId, KeyRecord, PlanName, ProjectId, Timestamp},
-    store::{Finds, Found, KeyFilter, KeyStore, RecordKind, StoreError},
+    domain::{
+        Author, CredentialHash, CredentialStatus, Environment, KeyId, KeyRecord, PlanName, ProjectId,
+        Timestamp,
+    },
+    store::{Finds, Found, KeyEdit, KeyFilter, KeyStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -36,6 +43,8 @@ impl Stored for KeyRecord {
             expires: columns.optional_moment("expires")?,
             revoked: columns.optional_moment("revoked")?,
             rotated_from: columns.optional_text("rotated_from")?,
+            labels: serde_json::from_str(columns.value("labels")?)
+                .map_err(|error| columns.corrupt("labels", &error))?,
         })
     }
 }
@@ -64,19 +73,41 @@ fn insertion(record: &KeyRecord) -> Statement<'_> {
     .bind(record.rotated_from.as_ref().map(KeyId::as_str))
 }
 
-/// The column with a key's lineage, as it stands beside the columns of its row.
-macro_rules! lineage {
-    () => {
-        "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage"
+/// The columns that stand beside those of a key's row: its lineage, and its labels as a JSON object.
+macro_rules! beside {
+    ($labels:literal) => {
+        concat!(
+            "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage, ",
+            $labels,
+            " AS labels"
+        )
+    };
+}
+
+/// Selects keys with all that is known of them.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            beside!("(SELECT json_group_object(name, value) FROM labels WHERE labels.id = keys.id)"),
+            ", keys.* FROM keys",
+            $condition
+        )
     };
 }
 
 fn by_id(id: &KeyId) -> Statement<'_> {
-    sqlx::query(concat!("SELECT ", lineage!(), ", keys.* FROM keys WHERE id = ?1")).bind(id.as_str())
+    sqlx::query(select!(" WHERE id = ?1")).bind(id.as_str())
 }
 
 impl SqliteStore {
-    async fn add_key(&self, record: &KeyRecord, change: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn add_key(
+        &self,
+        record: &KeyRecord,
+        verb: &'static str,
+        by: &Author,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
         if record.lineage != record.id {
             let lineage = sqlx::query("INSERT INTO lineages (id, lineage) VALUES (?1, ?2)")
@@ -84,14 +115,75 @@ impl SqliteStore {
                 .bind(record.lineage.as_str());
             self.run(lineage, change).await?;
         }
+        if !record.labels.is_empty() {
+            self.put_labels(&record.id, &record.labels, change).await?;
+        }
+        let turn = Turn { verb, at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, change).await?;
         self.note::<KeyRecord>(&record.hash, change).await
+    }
+
+    /// Gives a key these labels, and no others.
+    async fn put_labels(
+        &self,
+        id: &KeyId,
+        labels: &BTreeMap<String, String>,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let removal = sqlx::query("DELETE FROM labels WHERE id = ?1").bind(id.as_str());
+        self.run(removal, change).await?;
+        for (name, value) in labels {
+            let label = sqlx::query("INSERT INTO labels (id, name, value) VALUES (?1, ?2, ?3)");
+            self.run(label.bind(id.as_str()).bind(name).bind(value), change).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes one field of a key.
+    async fn edit_key(
+        &self,
+        id: &KeyId,
+        edit: &KeyEdit,
+        change: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let edition = |sql: &'static str| sqlx::query(sql).bind(id.as_str());
+        let edition = match edit {
+            KeyEdit::Name(name) => edition("UPDATE keys SET name = ?2 WHERE id = ?1").bind(name),
+            KeyEdit::Scopes(scopes) => {
+                edition("UPDATE keys SET scopes = ?2 WHERE id = ?1").bind(spaced(scopes))
+            }
+            KeyEdit::Plan(plan) => {
+                edition("UPDATE keys SET plan = ?2 WHERE id = ?1").bind(plan.as_ref().map(PlanName::as_str))
+            }
+            KeyEdit::Expires(expires) => edition("UPDATE keys SET expires = ?2 WHERE id = ?1")
+                .bind(expires.map(Timestamp::as_millisecond)),
+            KeyEdit::Labels(labels) => return self.put_labels(id, labels, change).await,
+        };
+        self.run(edition, change).await.map(drop)
+    }
+
+    /// Adds all these keys, or none of them.
+    async fn add_keys(
+        &self,
+        records: &[KeyRecord],
+        verb: &'static str,
+        by: &Author,
+    ) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
+        if let [record] = records {
+            self.remember_request(record, by, record.created, &mut change).await?;
+        }
+        for record in records {
+            self.add_key(record, verb, by, &mut change).await?;
+        }
+        self.commit(change).await
     }
 }
 
 impl Finds<KeyRecord> for SqliteStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
-        let snapshot =
-            sqlx::query(snapshot!("keys", "keys.hash = ?1", lineage!())).bind(hash.as_bytes().as_slice());
+        let snapshot = sqlx::query(snapshot!("keys", "keys.hash = ?1", beside!("'{}'")))
+            .bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
@@ -102,22 +194,68 @@ impl KeyStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn list(&self, filter: &KeyFilter) -> Result<Vec<KeyRecord>, StoreError> {
-        let statement = sqlx::query(concat!(
-            "SELECT ",
-            lineage!(),
-            ", keys.* FROM keys WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ",
-            "ORDER BY created, number",
-        ));
-        self.all(statement.bind(filter.api.as_ref().map(ApiName::as_str))).await
+    async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, StoreError> {
+        let mut selection = Selection::of(select!(""))
+            .serving(filter.apis.as_deref())
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .only("project =", filter.project.as_ref().map(ToString::to_string))
+            .only_at("created <=", filter.made_before)
+            .only_at("expires <=", filter.expires_before);
+        if let Some((name, value)) = &filter.label {
+            selection = selection.labelled(name, value.as_deref());
+        }
+        if let Some((status, at)) = filter.status {
+            selection = match status {
+                CredentialStatus::Active => selection
+                    .that("revoked IS NULL")
+                    .only_at("coalesce(expires, 9223372036854775807) >", Some(at)),
+                CredentialStatus::Expired => {
+                    selection.that("revoked IS NULL").only_at("expires <=", Some(at))
+                }
+                CredentialStatus::Revoked => selection.that("revoked IS NOT NULL"),
+            };
+        }
+        self.page(selection, Order::Oldest, page).await
     }
 
-    async fn insert(&self, records: &[KeyRecord]) -> Result<(), StoreError> {
+    async fn made_for(&self, by: &Author, at: Timestamp) -> Result<Option<KeyRecord>, StoreError> {
+        let Some(id) = self.made_by_request::<KeyRecord>(by, at, &self.pool).await? else { return Ok(None) };
+        let statement = sqlx::query(select!(" WHERE id = ?1")).bind(id);
+        self.one(statement, &self.pool).await.map(Some)
+    }
+
+    async fn insert(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
+        self.add_keys(records, "create", by).await
+    }
+
+    async fn import(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
+        self.add_keys(records, "import", by).await
+    }
+
+    async fn update(
+        &self,
+        id: &KeyId,
+        edits: &[KeyEdit],
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<KeyRecord, StoreError> {
         let mut change = self.begin().await?;
-        for record in records {
-            self.add_key(record, &mut change).await?;
+        let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
+        if before.revoked.is_some() {
+            return Err(StoreError::Revoked(RecordKind::Key));
         }
-        self.commit(change).await
+        for edit in edits {
+            self.edit_key(id, edit, &mut change).await?;
+        }
+        let after = self.one(by_id(id), &mut *change).await?;
+        if after == before {
+            return Ok(after);
+        }
+        let turn = Turn { verb: "update", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
+        self.note::<KeyRecord>(&before.hash, &mut change).await?;
+        self.commit(change).await?;
+        Ok(after)
     }
 
     async fn rotate(
@@ -125,8 +263,10 @@ impl KeyStore for SqliteStore {
         old: &KeyId,
         successor: &KeyRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        self.remember_request(successor, by, successor.created, &mut change).await?;
         let before: KeyRecord = self.one(by_id(old), &mut *change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Key));
@@ -135,12 +275,15 @@ impl KeyStore for SqliteStore {
             .bind(old.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
+        let after = self.one(by_id(old), &mut *change).await?;
+        let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
-        self.add_key(successor, &mut change).await?;
+        self.add_key(successor, "create", by, &mut change).await?;
         self.commit(change).await
     }
 
-    async fn revoke(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
+    async fn revoke(&self, id: &KeyId, at: Timestamp, by: &Author) -> Result<KeyRecord, StoreError> {
         let mut change = self.begin().await?;
         let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
         if before.revoked.is_some() {
@@ -152,6 +295,8 @@ impl KeyStore for SqliteStore {
         self.run(revoking, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
         let after = self.one(by_id(id), &mut *change).await?;
+        let turn = Turn { verb: "revoke", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
     }

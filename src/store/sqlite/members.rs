@@ -1,15 +1,19 @@
 //! Members of organizations: a row is one membership of one user.
 
+use std::collections::BTreeSet;
+
 use sqlx::SqliteConnection;
 
 use crate::{
-    domain::{ApiName, MemberRecord, Membership, OrganizationId, UserId},
-    store::{Finds, Found, Member, MemberStore, RecordKind, StoreError},
+    domain::{ApiName, Author, MemberRecord, Membership, OrganizationId, Timestamp, UserId},
+    store::{Finds, Found, Member, MemberFilter, MemberStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -85,26 +89,39 @@ impl Finds<MemberRecord> for SqliteStore {
 }
 
 impl MemberStore for SqliteStore {
-    async fn put_member(&self, member: &Member) -> Result<(), StoreError> {
+    async fn put_member(
+        &self,
+        member: &Member,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<Option<Member>, StoreError> {
         let mut change = self.begin().await?;
         self.organization_within(&member.organization, &mut change).await?;
-        let mut apis = match self.member_within(&member.user, &member.organization, &mut change).await {
-            Ok(before) => before.apis,
-            Err(StoreError::NotFound(_)) => Vec::new(),
+        let before = match self.member_within(&member.user, &member.organization, &mut change).await {
+            Ok(before) => Some(before),
+            Err(StoreError::NotFound(_)) => None,
             Err(error) => return Err(error),
         };
-        apis.extend(member.apis.iter().cloned());
-        apis.sort_unstable();
-        apis.dedup();
+        if before.as_ref() == Some(member) {
+            return Ok(before);
+        }
+        let apis: BTreeSet<ApiName> =
+            before.iter().chain([member]).flat_map(|member| &member.apis).cloned().collect();
         self.run(replacement(member), &mut change).await?;
+        let verb = if before.is_some() { "update" } else { "create" };
+        let turn = Turn { verb, at, before: before.as_ref(), after: Some(member) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note_member(&member.user, apis, &mut change).await?;
-        self.commit(change).await
+        self.commit(change).await?;
+        Ok(before)
     }
 
     async fn remove_member(
         &self,
         user: &UserId,
         organization: &OrganizationId,
+        at: Timestamp,
+        by: &Author,
     ) -> Result<Member, StoreError> {
         let mut change = self.begin().await?;
         let before = self.member_within(user, organization, &mut change).await?;
@@ -112,18 +129,18 @@ impl MemberStore for SqliteStore {
             .bind(user.as_str())
             .bind(organization.as_str());
         self.run(removal, &mut change).await?;
+        let turn = Turn { verb: "remove", at, before: Some(&before), after: None };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note_member(user, before.apis.iter().cloned(), &mut change).await?;
         self.commit(change).await?;
         Ok(before)
     }
 
-    async fn members_of(&self, organization: &OrganizationId) -> Result<Vec<Member>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM members WHERE organization = ?1 ORDER BY user_id");
-        self.all(statement.bind(organization.as_str())).await
-    }
-
-    async fn memberships_of(&self, user: &UserId) -> Result<Vec<Member>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM members WHERE user_id = ?1 ORDER BY organization");
-        self.all(statement.bind(user.as_str())).await
+    async fn members(&self, filter: &MemberFilter, page: &PageRequest) -> Result<Page<Member>, StoreError> {
+        let selection = Selection::of("SELECT * FROM members")
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .only("user_id =", filter.user.as_ref().map(ToString::to_string))
+            .serving(filter.apis.as_deref());
+        self.page(selection, Order::Members, page).await
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! The file must lie on a local disk: WAL does not work over network file systems.
 
+mod audit;
 mod columns;
 mod failure;
 mod identity;
@@ -16,7 +17,9 @@ mod members;
 mod open;
 mod organizations;
 mod projects;
+mod requests;
 mod secrets;
+mod selection;
 mod sessions;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -27,9 +30,12 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::{Change, Changes, Kept, Mark, StoreError, Version};
+use super::{Change, Changes, Kept, Mark, Page, PageRequest, StoreError, Version};
 
-use self::columns::Stored;
+use self::{
+    columns::Stored,
+    selection::{Order, Selection},
+};
 
 /// The most changes that are read at once.
 const CHANGES_MAX: i64 = 4096;
@@ -141,6 +147,32 @@ impl SqliteStore {
     /// All records that a statement selects.
     async fn all<T: Stored>(&self, statement: Statement<'_>) -> Result<Vec<T>, StoreError> {
         let rows = statement.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        rows.iter().map(columns::read).collect()
+    }
+
+    /// A page of what is selected.
+    async fn page<T: Stored>(
+        &self,
+        selection: Selection,
+        order: Order,
+        page: &PageRequest,
+    ) -> Result<Page<T>, StoreError> {
+        let mut selection = selection.page(order, page)?;
+        let rows = selection.statement().fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        let size = selection::size(page);
+        let last = rows.get(size - 1).filter(|_| rows.len() > size);
+        let next = last.map(|row| order.place(row)).transpose().map_err(|error| self.failed(error))?;
+        let records: Result<_, _> = rows.iter().take(size).map(columns::read).collect();
+        Ok(Page { records: records?, next })
+    }
+
+    /// The same, as a change finds them.
+    async fn all_within<T: Stored>(
+        &self,
+        statement: Statement<'_>,
+        change: &mut SqliteConnection,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = statement.fetch_all(change).await.map_err(|error| self.failed(error))?;
         rows.iter().map(columns::read).collect()
     }
 

@@ -3,13 +3,18 @@
 use sqlx::SqliteConnection;
 
 use crate::{
-    domain::{ApiName, OrganizationId, OrganizationRecord, PlanName, Timestamp},
-    store::{Finds, Found, OrganizationEdit, OrganizationStore, RecordKind, StoreError},
+    domain::{Author, OrganizationId, OrganizationRecord, PlanName, Timestamp},
+    store::{
+        Finds, Found, OrganizationEdit, OrganizationFilter, OrganizationStore, Page, PageRequest, RecordKind,
+        StoreError,
+    },
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -79,6 +84,8 @@ impl SqliteStore {
         &self,
         id: &OrganizationId,
         suspended: Option<Timestamp>,
+        at: Timestamp,
+        by: &Author,
     ) -> Result<OrganizationRecord, StoreError> {
         let mut change = self.begin().await?;
         let before = self.organization_within(id, &mut change).await?;
@@ -89,8 +96,11 @@ impl SqliteStore {
             .bind(id.as_str())
             .bind(suspended.map(Timestamp::as_millisecond));
         self.run(setting, &mut change).await?;
-        self.note::<OrganizationRecord>(id, &mut change).await?;
         let after = self.organization_within(id, &mut change).await?;
+        let verb = if suspended.is_some() { "suspend" } else { "resume" };
+        let turn = Turn { verb, at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
+        self.note::<OrganizationRecord>(id, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
     }
@@ -105,9 +115,11 @@ impl Finds<OrganizationRecord> for SqliteStore {
 }
 
 impl OrganizationStore for SqliteStore {
-    async fn insert_organization(&self, record: &OrganizationRecord) -> Result<(), StoreError> {
+    async fn insert_organization(&self, record: &OrganizationRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.run(insertion(record), &mut change).await?;
+        let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<OrganizationRecord>(&record.id, &mut change).await?;
         self.commit(change).await
     }
@@ -116,24 +128,33 @@ impl OrganizationStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn organizations(&self, api: Option<&ApiName>) -> Result<Vec<OrganizationRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM organizations \
-             WHERE ?1 IS NULL OR instr(' ' || apis || ' ', ' ' || ?1 || ' ') > 0 ORDER BY created, number",
-        );
-        self.all(statement.bind(api.map(ApiName::as_str))).await
+    async fn organizations(
+        &self,
+        filter: &OrganizationFilter,
+        page: &PageRequest,
+    ) -> Result<Page<OrganizationRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM organizations").serving(filter.apis.as_deref());
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn update_organization(
         &self,
         id: &OrganizationId,
         edits: &[OrganizationEdit],
+        at: Timestamp,
+        by: &Author,
     ) -> Result<OrganizationRecord, StoreError> {
         let mut change = self.begin().await?;
+        let before = self.organization_within(id, &mut change).await?;
         for edit in edits {
             self.run(edition(id, edit), &mut change).await?;
         }
         let after = self.organization_within(id, &mut change).await?;
+        if after == before {
+            return Ok(after);
+        }
+        let turn = Turn { verb: "update", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<OrganizationRecord>(id, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
@@ -143,11 +164,17 @@ impl OrganizationStore for SqliteStore {
         &self,
         id: &OrganizationId,
         at: Timestamp,
+        by: &Author,
     ) -> Result<OrganizationRecord, StoreError> {
-        self.set_suspended(id, Some(at)).await
+        self.set_suspended(id, Some(at), at, by).await
     }
 
-    async fn resume_organization(&self, id: &OrganizationId) -> Result<OrganizationRecord, StoreError> {
-        self.set_suspended(id, None).await
+    async fn resume_organization(
+        &self,
+        id: &OrganizationId,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<OrganizationRecord, StoreError> {
+        self.set_suspended(id, None, at, by).await
     }
 }

@@ -1,13 +1,15 @@
 //! Projects.
 
 use crate::{
-    domain::{OrganizationId, ProjectId, ProjectRecord},
-    store::{Finds, Found, ProjectStore, RecordKind, StoreError},
+    domain::{Author, ProjectId, ProjectRecord, Timestamp},
+    store::{Finds, Found, Page, PageRequest, ProjectFilter, ProjectStore, RecordKind, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -47,10 +49,12 @@ impl Finds<ProjectRecord> for SqliteStore {
 }
 
 impl ProjectStore for SqliteStore {
-    async fn insert_project(&self, record: &ProjectRecord) -> Result<(), StoreError> {
+    async fn insert_project(&self, record: &ProjectRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.organization_within(&record.organization, &mut change).await?;
         self.run(insertion(record), &mut change).await?;
+        let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<ProjectRecord>(&record.id, &mut change).await?;
         self.commit(change).await
     }
@@ -59,17 +63,29 @@ impl ProjectStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn projects_of(&self, organization: &OrganizationId) -> Result<Vec<ProjectRecord>, StoreError> {
-        let statement =
-            sqlx::query("SELECT * FROM projects WHERE organization = ?1 ORDER BY created, number");
-        self.all(statement.bind(organization.as_str())).await
+    async fn projects(
+        &self,
+        filter: &ProjectFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ProjectRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM projects")
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .serving(filter.apis.as_deref());
+        self.page(selection, Order::Oldest, page).await
     }
 
-    async fn remove_project(&self, id: &ProjectId) -> Result<ProjectRecord, StoreError> {
+    async fn remove_project(
+        &self,
+        id: &ProjectId,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<ProjectRecord, StoreError> {
         let mut change = self.begin().await?;
-        let before = self.one(by_id(id), &mut *change).await?;
+        let before: ProjectRecord = self.one(by_id(id), &mut *change).await?;
         let removal = sqlx::query("DELETE FROM projects WHERE id = ?1").bind(id.as_str());
         self.run(removal, &mut change).await?;
+        let turn = Turn { verb: "remove", at, before: Some(&before), after: None };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<ProjectRecord>(id, &mut change).await?;
         self.commit(change).await?;
         Ok(before)

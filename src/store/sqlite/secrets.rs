@@ -4,14 +4,20 @@ use sqlx::SqliteConnection;
 
 use crate::{
     domain::{
-        ApiName, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord, Timestamp,
+        ApiName, Author, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord,
+        Timestamp,
     },
-    store::{ACTIVE_SECRETS_MAX, Finds, Found, RecordKind, SecretFilter, SecretStore, StoreError},
+    store::{
+        ACTIVE_SECRETS_MAX, Finds, Found, Page, PageRequest, RecordKind, SecretFilter, SecretStore,
+        StoreError,
+    },
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -59,6 +65,7 @@ impl SqliteStore {
     async fn add_secret(
         &self,
         record: &SecretRecord,
+        by: &Author,
         change: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
@@ -75,6 +82,8 @@ impl SqliteStore {
         if active > ACTIVE_SECRETS_MAX {
             return Err(StoreError::TwoSecretsActive);
         }
+        let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, change).await?;
         self.note_secret(record, change).await
     }
 
@@ -101,9 +110,18 @@ impl Finds<ProjectSecrets> for SqliteStore {
 }
 
 impl SecretStore for SqliteStore {
-    async fn insert_secret(&self, record: &SecretRecord) -> Result<(), StoreError> {
+    async fn secret_made_for(&self, by: &Author, at: Timestamp) -> Result<Option<SecretRecord>, StoreError> {
+        let Some(id) = self.made_by_request::<SecretRecord>(by, at, &self.pool).await? else {
+            return Ok(None);
+        };
+        let statement = sqlx::query("SELECT * FROM secrets WHERE id = ?1").bind(id);
+        self.one(statement, &self.pool).await.map(Some)
+    }
+
+    async fn insert_secret(&self, record: &SecretRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
-        self.add_secret(record, &mut change).await?;
+        self.remember_request(record, by, record.created, &mut change).await?;
+        self.add_secret(record, by, &mut change).await?;
         self.commit(change).await
     }
 
@@ -111,14 +129,18 @@ impl SecretStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn secrets(&self, filter: &SecretFilter) -> Result<Vec<SecretRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM secrets WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR api = ?2) \
-             ORDER BY created, number",
-        )
-        .bind(filter.project.as_ref().map(ProjectId::as_str))
-        .bind(filter.api.as_ref().map(ApiName::as_str));
-        self.all(statement).await
+    async fn secrets(
+        &self,
+        filter: &SecretFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SecretRecord>, StoreError> {
+        let mut selection = Selection::of("SELECT * FROM secrets")
+            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+            .only("project =", filter.project.as_ref().map(ToString::to_string));
+        if let Some(apis) = &filter.apis {
+            selection = selection.among("api", apis.iter().map(ToString::to_string));
+        }
+        self.page(selection, Order::Oldest, page).await
     }
 
     async fn rotate_secret(
@@ -126,8 +148,10 @@ impl SecretStore for SqliteStore {
         old: &SecretId,
         successor: &SecretRecord,
         overlap_ends: Timestamp,
+        by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
+        self.remember_request(successor, by, successor.created, &mut change).await?;
         let before: SecretRecord = self.one(by_id(old), &mut *change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Secret));
@@ -136,12 +160,20 @@ impl SecretStore for SqliteStore {
             .bind(old.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
+        let after = self.one(by_id(old), &mut *change).await?;
+        let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
-        self.add_secret(successor, &mut change).await?;
+        self.add_secret(successor, by, &mut change).await?;
         self.commit(change).await
     }
 
-    async fn revoke_secret(&self, id: &SecretId, at: Timestamp) -> Result<SecretRecord, StoreError> {
+    async fn revoke_secret(
+        &self,
+        id: &SecretId,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<SecretRecord, StoreError> {
         let mut change = self.begin().await?;
         let before: SecretRecord = self.one(by_id(id), &mut *change).await?;
         if before.revoked.is_some() {
@@ -153,6 +185,8 @@ impl SecretStore for SqliteStore {
         self.run(revoking, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
         let after = self.one(by_id(id), &mut *change).await?;
+        let turn = Turn { verb: "revoke", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
     }
@@ -162,6 +196,8 @@ impl SecretStore for SqliteStore {
         id: &SecretId,
         expected: &SealedSecret,
         new: &SealedSecret,
+        at: Timestamp,
+        by: &Author,
     ) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
         let before: SecretRecord = match self.one(by_id(id), &mut *change).await {
@@ -177,6 +213,9 @@ impl SecretStore for SqliteStore {
             .bind(new.key.as_str())
             .bind(new.bytes.as_slice());
         self.run(sealing, &mut change).await?;
+        let after = SecretRecord { sealed: new.clone(), ..before.clone() };
+        let turn = Turn { verb: "reseal", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
         self.commit(change).await?;
         Ok(true)

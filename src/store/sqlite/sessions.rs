@@ -3,17 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 use crate::{
     domain::{
-        ApiName, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp, UserId,
+        Author, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp, UserId,
     },
-    store::{Finds, Found, RecordKind, SessionFilter, SessionStore, StoreError},
+    store::{Finds, Found, Page, PageRequest, RecordKind, SessionFilter, SessionStore, StoreError},
 };
 
 use super::{
     SqliteStore, Statement,
+    audit::Turn,
     columns::{Columns, Stored, spaced},
+    selection::{Order, Selection},
     snapshot,
 };
 
@@ -93,6 +96,27 @@ fn by_id(id: &SessionId) -> Statement<'_> {
     sqlx::query("SELECT * FROM sessions WHERE id = ?1").bind(id.as_str())
 }
 
+impl SqliteStore {
+    /// Ends a session that has not ended, within a change. Returns the record as it is then.
+    async fn end(
+        &self,
+        before: SessionRecord,
+        at: Timestamp,
+        by: &Author,
+        change: &mut SqliteConnection,
+    ) -> Result<SessionRecord, StoreError> {
+        let ending = sqlx::query("UPDATE sessions SET ended = ?2 WHERE id = ?1")
+            .bind(before.id.as_str())
+            .bind(at.as_millisecond());
+        self.run(ending, change).await?;
+        self.note::<SessionRecord>(&before.hash, change).await?;
+        let after = SessionRecord { ended: Some(at), ..before.clone() };
+        let turn = Turn { verb: "end", at, before: Some(&before), after: Some(&after) };
+        self.audit_turn(turn, by, change).await?;
+        Ok(after)
+    }
+}
+
 impl Finds<SessionRecord> for SqliteStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<SessionRecord>, StoreError> {
         let snapshot =
@@ -103,10 +127,25 @@ impl Finds<SessionRecord> for SqliteStore {
 }
 
 impl SessionStore for SqliteStore {
-    async fn insert_session(&self, record: &SessionRecord) -> Result<(), StoreError> {
+    async fn session_made_for(
+        &self,
+        by: &Author,
+        at: Timestamp,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let Some(id) = self.made_by_request::<SessionRecord>(by, at, &self.pool).await? else {
+            return Ok(None);
+        };
+        let statement = sqlx::query("SELECT * FROM sessions WHERE id = ?1").bind(id);
+        self.one(statement, &self.pool).await.map(Some)
+    }
+
+    async fn insert_session(&self, record: &SessionRecord, by: &Author) -> Result<(), StoreError> {
         let memberships = write_memberships(&record.memberships)?;
         let mut change = self.begin().await?;
+        self.remember_request(record, by, record.created, &mut change).await?;
         self.run(insertion(record, memberships), &mut change).await?;
+        let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
+        self.audit_turn(turn, by, &mut change).await?;
         self.note::<SessionRecord>(&record.hash, &mut change).await?;
         self.commit(change).await
     }
@@ -115,44 +154,48 @@ impl SessionStore for SqliteStore {
         self.one(by_id(id), &self.pool).await
     }
 
-    async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRecord>, StoreError> {
-        let statement = sqlx::query(
-            "SELECT * FROM sessions WHERE (?1 IS NULL OR user_id = ?1) \
-             AND (?2 IS NULL OR instr(' ' || apis || ' ', ' ' || ?2 || ' ') > 0) ORDER BY created, number",
-        )
-        .bind(filter.user.as_ref().map(UserId::as_str))
-        .bind(filter.api.as_ref().map(ApiName::as_str));
-        self.all(statement).await
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SessionRecord>, StoreError> {
+        let selection = Selection::of("SELECT * FROM sessions")
+            .only("user_id =", filter.user.as_ref().map(ToString::to_string))
+            .serving(filter.apis.as_deref());
+        self.page(selection, Order::Oldest, page).await
     }
 
-    async fn end_session(&self, id: &SessionId, at: Timestamp) -> Result<SessionRecord, StoreError> {
+    async fn end_session(
+        &self,
+        id: &SessionId,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<SessionRecord, StoreError> {
         let mut change = self.begin().await?;
         let before: SessionRecord = self.one(by_id(id), &mut *change).await?;
         if before.ended.is_some() {
             return Ok(before);
         }
-        let ending = sqlx::query("UPDATE sessions SET ended = ?2 WHERE id = ?1")
-            .bind(id.as_str())
-            .bind(at.as_millisecond());
-        self.run(ending, &mut change).await?;
-        self.note::<SessionRecord>(&before.hash, &mut change).await?;
-        let after = self.one(by_id(id), &mut *change).await?;
+        let after = self.end(before, at, by, &mut change).await?;
         self.commit(change).await?;
         Ok(after)
     }
 
-    async fn end_sessions_of(&self, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        at: Timestamp,
+        by: &Author,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
         let mut change = self.begin().await?;
-        let bound = |sql: &'static str| sqlx::query(sql).bind(user.as_str()).bind(at.as_millisecond());
-        // The mark of a session is its hash.
-        let noting = bound(
-            "INSERT INTO changes (hash) \
-             SELECT hash FROM sessions WHERE user_id = ?1 AND ended IS NULL AND expires > ?2",
+        let good = sqlx::query(
+            "SELECT * FROM sessions WHERE user_id = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created, number",
         );
-        self.run(noting, &mut change).await?;
-        let ending =
-            bound("UPDATE sessions SET ended = ?2 WHERE user_id = ?1 AND ended IS NULL AND expires > ?2");
-        let ended = self.run(ending, &mut change).await?;
+        let good = good.bind(user.as_str()).bind(at.as_millisecond());
+        let mut ended = Vec::new();
+        for before in self.all_within(good, &mut change).await? {
+            ended.push(self.end(before, at, by, &mut change).await?);
+        }
         self.commit(change).await?;
         Ok(ended)
     }

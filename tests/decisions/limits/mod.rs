@@ -3,7 +3,7 @@
 mod headers;
 
 use doorward::{
-    domain::{KeyId, KeyRecord, Membership, OrganizationRecord, SessionRecord, Timestamp},
+    domain::{Author, KeyId, KeyRecord, Membership, OrganizationRecord, SessionRecord, Timestamp},
     store::{OrganizationEdit, OrganizationStore},
 };
 use envoy_types::ext_authz::v3::pb::{CheckResponse, HeaderAppendAction, HeaderValueOption, HttpResponse};
@@ -66,7 +66,7 @@ async fn organization(door: &Door, id: &str, plan: Option<&str>) {
         suspended: None,
         created: Timestamp::UNIX_EPOCH,
     };
-    door.store.insert_organization(&record).await.expect("inserted");
+    door.store.insert_organization(&record, &Author::on_the_store(0)).await.expect("inserted");
 }
 
 fn get(path: &str) -> Call {
@@ -233,10 +233,16 @@ async fn another_plan_of_an_organization_acts_on_what_was_counted_already() {
     assert_eq!(admitted(&door, &call, 3).await, 2);
     let plan = |name: &str| [OrganizationEdit::Plan(Some(name.parse().expect("a name")))];
     let id = "acme".parse().expect("an id");
-    door.store.update_organization(&id, &plan("large")).await.expect("updated");
+    door.store
+        .update_organization(&id, &plan("large"), Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("updated");
     door.settles(call.clone(), "allowed").await;
     assert_eq!(told(&door.knock(call.clone()).await), "Limit: 5, Remaining: 1, Reset: 61");
-    door.store.update_organization(&id, &plan("small")).await.expect("updated");
+    door.store
+        .update_organization(&id, &plan("small"), Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("updated");
     door.settles(call, "rate_limited").await;
 }
 

@@ -10,7 +10,7 @@ use aws_lc_rs::{digest, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use doorward::{
     config::Config,
-    domain::{SealedSecret, SealingKeys, SecretRecord, Timestamp},
+    domain::{Author, SealedSecret, SealingKeys, SecretRecord, Timestamp},
     store::SecretStore,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -117,7 +117,7 @@ impl Scene {
         record.sealed =
             self.keys.seal(secret.as_bytes(), owner, &mut StdRng::seed_from_u64(1)).expect("sealed");
         edit(&mut record);
-        self.door.store.insert_secret(&record).await.expect("a new secret");
+        self.door.store.insert_secret(&record, &Author::on_the_store(0)).await.expect("a new secret");
     }
 
     async fn check(&self, cases: &[(&str, Call, &str)]) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use doorward::{
-    domain::{ApiName, ProjectId, SecretId, SecretOwner, Timestamp},
-    store::{SecretFilter, SecretStore},
+    domain::{ApiName, Author, ProjectId, SecretId, SecretOwner, Timestamp},
+    store::{PageRequest, SecretFilter, SecretStore},
 };
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -44,7 +44,12 @@ async fn a_revoked_secret_is_refused_though_it_was_remembered() {
     let scene = Scene::with_apollo().await;
     let id = "secret_ingest_apollo_30".parse().expect("an id");
     assert_eq!(scene.door.verdict(APOLLO.sign(b"before")).await, "allowed");
-    scene.door.store.revoke_secret(&id, Timestamp::UNIX_EPOCH).await.expect("revoked");
+    scene
+        .door
+        .store
+        .revoke_secret(&id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0))
+        .await
+        .expect("revoked");
     let following = tokio::spawn({
         let cached = scene.door.cached.clone();
         async move { cached.follow(Duration::from_millis(10)).await }
@@ -99,7 +104,8 @@ async fn a_secret_that_cannot_be_opened_is_an_outage_and_names_its_key() {
     scene.secret("ingest", "damaged", SECRET, |record| record.sealed.bytes.truncate(40)).await;
     scene.secret("ingest", "apollo", SECRET, |_| ()).await;
     let apollo = SecretFilter { project: "apollo".parse().ok(), ..SecretFilter::default() };
-    let apollo = scene.door.store.secrets(&apollo).await.expect("its secrets");
+    let apollo =
+        scene.door.store.secrets(&apollo, &PageRequest::default()).await.expect("its secrets").records;
     let stolen = apollo[0].sealed.clone();
     scene.secret("ingest", "thief", SECRET, |record| record.sealed = stolen).await;
     scene.secret("ingest", "half", SECRET, |record| record.sealed.bytes.clear()).await;

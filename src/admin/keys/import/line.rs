@@ -1,6 +1,6 @@
 //! One line of an import: a JSON object, field by field.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{
     Deserialize, Deserializer,
@@ -20,7 +20,7 @@ use crate::{
 use super::super::new_key::{self, NewKey, parse_network};
 
 const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
-                      expires, sources and id";
+                      expires, sources, labels and id";
 
 /// A key made elsewhere.
 pub(super) struct Imported {
@@ -42,9 +42,12 @@ impl Imported {
             ("organization", Some(wanted.organization.as_str())),
             ("project", wanted.project.as_ref().map(ProjectId::as_str)),
         ];
+        let labels = wanted.labels.iter().flat_map(|(name, value)| [name, value]);
+        let labels = labels.map(|text| ("labels", Some(text.as_str())));
         shown
             .into_iter()
             .chain(scopes)
+            .chain(labels)
             .filter(|(_, text)| text.is_some_and(|text| CredentialHash::of(text) == self.hash))
             .map(|(field, _)| Problem::new(field, "the key itself", "expected no secret"))
             .collect()
@@ -74,6 +77,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
     let plan = fields.parsed("plan");
     let expires = fields.read_with("expires", parse_moment);
     let sources = fields.list("sources", parse_network);
+    let labels = fields.labels();
     fields.nothing_else();
     match (hash, name, organization) {
         (Some(hash), Some(name), Some(organization)) if fields.problems.is_empty() => Ok(Imported {
@@ -92,6 +96,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
                 plan,
                 expires,
                 sources,
+                labels,
             },
         }),
         _ => Err(fields.problems),
@@ -190,6 +195,25 @@ impl Fields {
             }
         }
         list
+    }
+
+    fn labels(&mut self) -> BTreeMap<String, String> {
+        let members = match self.value("labels") {
+            None => return BTreeMap::new(),
+            Some(Value::Object(members)) => members,
+            Some(other) => {
+                self.problem("labels", kind_of(&other), "expected an object of texts");
+                return BTreeMap::new();
+            }
+        };
+        let mut labels = BTreeMap::new();
+        for (name, value) in members {
+            match value {
+                Value::String(text) => drop(labels.insert(name, text)),
+                other => self.problem("labels", kind_of(&other), "expected an object of texts"),
+            }
+        }
+        labels
     }
 
     /// The hash. Whatever stands here is not repeated: it might be the key.

@@ -15,8 +15,8 @@ use std::{
 use rand::CryptoRng;
 
 use crate::{
-    admin::Problem,
-    domain::{KeyId, KeyRecord, Timestamp},
+    admin::{Problem, record::changed},
+    domain::{Author, KeyId, KeyRecord, Timestamp},
     store::{KeyStore, StoreError},
 };
 
@@ -69,6 +69,7 @@ impl<S: KeyStore> Keys<'_, S> {
         &self,
         mut reader: impl BufRead,
         rng: &mut impl CryptoRng,
+        by: &Author,
     ) -> Result<usize, KeyError> {
         let now = self.now();
         let mut gathered = Gathered::default();
@@ -89,7 +90,10 @@ impl<S: KeyStore> Keys<'_, S> {
             }
         }
         if gathered.problems.first.is_empty() {
-            self.store.insert(&gathered.records).await?;
+            self.store.import(&gathered.records, by).await?;
+            for record in &gathered.records {
+                changed("import", record, by);
+            }
             Ok(gathered.records.len())
         } else {
             gathered.problems.first.sort_by_key(|(line, _)| *line);

@@ -1,11 +1,13 @@
 //! Imports: what is taken over, and what is told of what is not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::{
     admin::proto::Key,
-    domain::CredentialHash,
-    store::{Changes, Version},
+    domain::{Author, CredentialHash},
+    store::{Changes, PageRequest, Version},
 };
 
 use super::*;
@@ -13,11 +15,11 @@ use super::*;
 impl Scene {
     async fn import(&mut self, text: &str) -> Result<usize, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.import(text.as_bytes(), &mut self.rng).await
+        keys.import(text.as_bytes(), &mut self.rng, &Author::on_the_store(0)).await
     }
 
     async fn all(&self) -> Vec<KeyRecord> {
-        self.keys().list(&KeyFilter::default()).await.expect("a list")
+        self.keys().list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records
     }
 }
 
@@ -57,7 +59,8 @@ async fn keys_made_elsewhere_are_taken_over() {
     let whole = line(json!({
         "hash": hash("b"), "api": null, "apis": ["games", "library"], "environment": null, "id": "old-17",
         "hint": "gm_abcd...", "kind": "service_key", "project": "apollo", "scopes": ["write", "read"],
-        "plan": "developer", "expires": "2031-01-01", "sources": ["10.0.0.0/8", "2001:db8::1"]
+        "plan": "developer", "expires": "2031-01-01", "sources": ["10.0.0.0/8", "2001:db8::1"],
+        "labels": { "team": "ops" }
     }));
     let count = scene.import(&format!("{}\n{whole}", line(json!({})))).await.expect("imported");
     assert_eq!(count, 2);
@@ -73,11 +76,12 @@ async fn keys_made_elsewhere_are_taken_over() {
             "apis": ["games", "library"], "organization": "acme", "project": "apollo",
             "scopes": ["read", "write"], "plan": "developer",
             "sources": ["10.0.0.0/8", "2001:db8::1/128"], "status": "active",
-            "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z"
+            "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z",
+            "labels": { "team": "ops" }, "uses": 0
         })
     );
     let found = scene.find(CredentialHash::of("b")).await;
-    assert_eq!(found.as_ref(), Some(&all[1]));
+    assert_eq!(found, Some(KeyRecord { labels: BTreeMap::new(), ..all[1].clone() }));
 }
 
 /// Changes to a good line, and how the problems begin that they bring.

@@ -2,12 +2,14 @@
 
 mod import;
 
+use std::collections::BTreeMap;
+
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     admin::fixture,
-    domain::{CredentialHash, KeyKind, ManualClock, is_well_formed_key, parse_moment},
-    store::{Finds, SqliteStore},
+    domain::{Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment},
+    store::{Finds, KeyEdit, PageRequest, SqliteStore},
 };
 
 use super::*;
@@ -41,12 +43,12 @@ impl Scene {
 
     async fn create(&mut self, wanted: NewKey) -> Result<Issued, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.create(wanted, &mut self.rng).await
+        keys.create(wanted, &mut self.rng, &Author::on_the_store(0)).await
     }
 
     async fn rotate(&mut self, id: &KeyId, overlap: Duration) -> Result<Issued, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.rotate(id, overlap, &mut self.rng).await
+        keys.rotate(id, overlap, &mut self.rng, &Author::on_the_store(0)).await
     }
 
     /// The key that the store has under this hash.
@@ -77,6 +79,7 @@ fn for_api(api: &str, environment: Option<&str>) -> NewKey {
         plan: Some("developer".parse().expect("a name")),
         expires: None,
         sources: Vec::new(),
+        labels: BTreeMap::new(),
     }
 }
 
@@ -85,10 +88,10 @@ async fn a_created_key_has_its_apis_form_and_is_in_the_store() {
     let mut scene = Scene::new().await;
     let issued = scene.create(for_api("payments", Some("test"))).await.expect("created");
     let prefix = "sk_test_".parse().expect("a prefix");
-    assert!(is_well_formed_key(issued.key.expose(), &prefix));
+    assert!(is_well_formed_key(issued.key.as_ref().expect("it is new").expose(), &prefix));
     let record = &issued.record;
     assert_eq!(record.created, moment("2030-01-01"));
-    let found = scene.find(issued.key.hash()).await;
+    let found = scene.find(issued.key.as_ref().expect("it is new").hash()).await;
     assert_eq!(found.as_ref(), Some(record));
     assert_eq!(scene.keys().get(&record.id).await.expect("it is there"), *record);
 }
@@ -99,7 +102,7 @@ async fn one_key_serves_apis_whose_keys_begin_alike() {
     let mut wanted = for_api("games", None);
     wanted.apis.push("games-eu".parse().expect("a name"));
     let issued = scene.create(wanted.clone()).await.expect("created");
-    assert!(issued.key.expose().starts_with("gm_"));
+    assert!(issued.key.as_ref().expect("it is new").expose().starts_with("gm_"));
 
     wanted.apis.push("library".parse().expect("a name"));
     let error = scene.create(wanted).await.expect_err("one key has one prefix");
@@ -142,7 +145,8 @@ async fn what_the_configuration_does_not_allow_is_named() {
         let error = scene.create(wanted).await.expect_err("it is not allowed");
         assert_eq!(error.to_string(), complaint);
     }
-    let all = scene.keys().list(&KeyFilter::default()).await.expect("a list");
+    let all =
+        scene.keys().list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records;
     assert_eq!(all, []);
 }
 
@@ -219,13 +223,13 @@ async fn a_rotated_key_hands_on_everything_but_its_identity() {
     let old = scene.create(wanted).await.expect("created");
     scene.clock.advance(86_400);
     let new = scene.rotate(&old.record.id, DAY).await.expect("rotated");
-    assert_ne!(new.key.hash(), old.key.hash());
+    assert_ne!(new.key.as_ref().expect("it is new").hash(), old.key.as_ref().expect("it is new").hash());
     assert_ne!(new.record.id, old.record.id);
     assert_eq!(
         new.record,
         KeyRecord {
             id: new.record.id.clone(),
-            hash: new.key.hash(),
+            hash: new.key.as_ref().expect("it is new").hash(),
             hint: new.record.hint.clone(),
             created: moment("2030-01-02"),
             rotated_from: Some(old.record.id.clone()),
@@ -242,12 +246,39 @@ async fn a_rotated_key_hands_on_everything_but_its_identity() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_sent_again_is_answered_with_what_it_made() {
+    let mut scene = Scene::new().await;
+    let asking = |id: &str| {
+        let request = Request::new(id.to_owned(), [1; 32]).expect("an id");
+        Author { request: Some(request), ..Author::on_the_store(0) }
+    };
+    let (making, replacing) = (asking("1"), asking("2"));
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let mut rng = StdRng::from_rng(&mut scene.rng);
+        keys.push(scene.keys().create(for_api("games", None), &mut rng, &making).await.expect("answered"));
+    }
+    assert!(keys[0].key.is_some() && keys[1].key.is_none());
+    assert_eq!(keys[0].record, keys[1].record);
+    let id = keys[0].record.id.clone();
+    let mut successors = Vec::new();
+    for _ in 0..2 {
+        let mut rng = StdRng::from_rng(&mut scene.rng);
+        // Without overlap: the old key is over when it is asked again.
+        let rotated = scene.keys().rotate(&id, Duration::ZERO, &mut rng, &replacing).await;
+        successors.push(rotated.expect("answered"));
+    }
+    assert!(successors[0].key.is_some() && successors[1].key.is_none());
+    assert_eq!(successors[0].record, successors[1].record);
+}
+
+#[tokio::test]
 async fn a_key_that_is_no_longer_good_is_not_rotated() {
     let mut scene = Scene::new().await;
     let wanted = NewKey { expires: Some(moment("2030-01-02")), ..for_api("payments", Some("live")) };
     let expiring = scene.create(wanted.clone()).await.expect("created").record.id;
     let revoked = scene.create(wanted).await.expect("created").record.id;
-    scene.keys().revoke(&revoked).await.expect("revoked");
+    scene.keys().revoke(&revoked, &Author::on_the_store(0)).await.expect("revoked");
     scene.clock.advance(86_400);
     for (id, status) in [(expiring, "expired"), (revoked, "revoked")] {
         let error = scene.rotate(&id, DAY).await.expect_err("it has ended");
@@ -268,15 +299,22 @@ async fn an_overlap_is_at_most_ninety_days() {
 #[tokio::test]
 async fn a_list_for_an_unknown_api_is_an_error() {
     let scene = Scene::new().await;
-    let filter = KeyFilter { api: Some("paiments".parse().expect("a name")) };
-    let error = scene.keys().list(&filter).await.expect_err("no such API");
+    let filter = KeyFilter { apis: Some(vec!["paiments".parse().expect("a name")]), ..KeyFilter::default() };
+    let error = scene.keys().list(&filter, &PageRequest::default()).await.expect_err("no such API");
     assert!(error.to_string().starts_with("apis: found \"paiments\""));
 }
 
 #[tokio::test]
 async fn a_key_in_clear_is_kept_in_no_field() {
     let mut scene = Scene::new().await;
-    let key = scene.create(for_api("payments", Some("live"))).await.expect("created").key.expose().to_owned();
+    let key = scene
+        .create(for_api("payments", Some("live")))
+        .await
+        .expect("created")
+        .key
+        .expect("it is new")
+        .expose()
+        .to_owned();
     let wanted = NewKey {
         name: key.clone(),
         organization: key.parse().expect("an id"),
@@ -297,4 +335,48 @@ fn ipv4_within_ipv6_is_taken_for_ipv4() {
     ] {
         assert_eq!(parse_network(text).map(|network| network.to_string()), Ok(network.to_owned()), "{text}");
     }
+}
+
+#[tokio::test]
+async fn labels_are_bounded_and_hold_no_secret() {
+    let mut scene = Scene::new().await;
+    let key = scene.create(for_api("games", None)).await.expect("created");
+    let secret = key.key.expect("it is new").expose().to_owned();
+    let many: BTreeMap<String, String> = (0..33).map(|number| (number.to_string(), String::new())).collect();
+    let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    for (labels, complaint) in [
+        (many.clone(), "labels: found 33 labels, expected at most 32"),
+        (one("", "x"), "labels: found the name \"\", expected a name of 1 to 63 characters"),
+        (one("Team", "x"), "labels: found the name \"Team\", expected a name of 1 to 63 characters"),
+        (one(&"n".repeat(64), "x"), "labels: found the name a text of 64 characters, expected a name"),
+        (one("team", &"v".repeat(257)), "labels: found a value of 257 bytes, expected at most 256 bytes"),
+        (one("team", &secret), "labels: found a key in clear, expected no secret"),
+    ] {
+        let wanted = NewKey { labels: labels.clone(), ..for_api("games", None) };
+        let told = scene.create(wanted).await.expect_err("it is not allowed").to_string();
+        assert!(told.starts_with(complaint), "{told}");
+        let edits = vec![KeyEdit::Labels(labels)];
+        let told = scene.keys().update(&key.record.id, edits, &Author::on_the_store(0)).await;
+        assert!(told.expect_err("it is not allowed").to_string().starts_with(complaint));
+    }
+    let labels: BTreeMap<String, String> = many.into_iter().skip(1).collect();
+    let wanted = NewKey { labels: labels.clone(), ..for_api("games", None) };
+    let old = scene.create(wanted).await.expect("created").record;
+    let new = scene.rotate(&old.id, DAY).await.expect("rotated").record;
+    assert_eq!(scene.keys().get(&new.id).await.expect("it is there").labels, labels, "a rotation keeps them");
+}
+
+#[tokio::test]
+async fn a_key_is_updated_within_what_the_configuration_allows() {
+    let mut scene = Scene::new().await;
+    let id = scene.create(for_api("games", None)).await.expect("created").record.id;
+    let by = Author::on_the_store(0);
+    let past = KeyEdit::Expires(Some(moment("2029-12-31")));
+    let told = scene.keys().update(&id, vec![KeyEdit::Name(String::new()), past], &by).await;
+    let told = told.expect_err("it is not allowed").to_string();
+    assert!(told.contains("name: found nothing") && told.contains("expires: found 2029-12-31"), "{told}");
+    let later = moment("2031-01-01");
+    let edits = vec![KeyEdit::Name("New".to_owned()), KeyEdit::Expires(Some(later))];
+    let now = scene.keys().update(&id, edits, &by).await.expect("updated");
+    assert_eq!((now.name.as_str(), now.expires), ("New", Some(later)));
 }

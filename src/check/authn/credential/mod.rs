@@ -250,6 +250,25 @@ fn present<'r>(
     Err(malformed("the credential has no form that this API accepts"))
 }
 
+/// What a text would be where this API accepts its like.
+///
+/// # Errors
+///
+/// `credential_malformed` if it accepts nothing of this form.
+pub(super) fn of_text<'r>(text: &'r str, api: &'r GuardedApi) -> Result<Credential<'r>, Refusal> {
+    let places = api.config.credentials.iter().flat_map(CredentialRule::places);
+    let found = places.map(|place| present(text.as_bytes(), place, api));
+    // One place may refuse what another takes.
+    let mut refused = None;
+    for credential in found {
+        match credential {
+            Ok(credential) => return Ok(credential),
+            Err(refusal) => refused = refused.or(Some(refusal)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| malformed("this API accepts no credentials that stand by themselves")))
+}
+
 /// Whether the text has the shape of a token in compact serialization (RFC 7515, section 7.1).
 fn is_token_shaped(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -3,6 +3,7 @@
 //! A token is read once by the gate, whose reading is the only one: the signature is verified over the very bytes
 //! that were read, by a key that says itself for which algorithm it is.
 
+mod claims;
 mod fault;
 mod gate;
 mod memory;
@@ -32,6 +33,7 @@ use self::{
     memory::{Memory, RuleId},
 };
 
+pub use claims::{Unproven, proven_claims};
 pub use fault::{ClaimFault, FormFault, KeyFault, Part, TokenFault};
 pub use verified::{Verified, verify};
 

@@ -17,8 +17,8 @@ use crate::{
     admin::{NewSecret, Secrets},
     config::StoreLocation,
     domain::{
-        CredentialHash, KeyKind, KeyRecord, PlainKey, PlainSecret, ScopeSet, SessionRecord, SessionToken,
-        Timestamp, parse_moment,
+        Author, CredentialHash, KeyKind, KeyRecord, PlainKey, PlainSecret, ScopeSet, SessionRecord,
+        SessionToken, Timestamp, parse_moment,
     },
     store::{KeyStore, SessionStore},
 };
@@ -120,6 +120,7 @@ impl Scene {
             expires: Some(parse_moment("2030-03-01").expect("a moment")),
             revoked: None,
             rotated_from: None,
+            labels: std::collections::BTreeMap::new(),
             lineage: "key_1".parse().expect("an id"),
         };
         let bound = KeyRecord {
@@ -128,7 +129,7 @@ impl Scene {
             sources: vec!["10.0.0.0/8".parse().expect("a network")],
             ..record.clone()
         };
-        store.insert(&[record, bound]).await.expect("new keys");
+        store.insert(&[record, bound], &Author::on_the_store(0)).await.expect("new keys");
         let token = SessionToken::generate(&mut StdRng::seed_from_u64(3));
         let session = SessionRecord {
             id: "session_1".parse().expect("an id"),
@@ -143,7 +144,7 @@ impl Scene {
             used: Timestamp::UNIX_EPOCH,
             ended: None,
         };
-        store.insert_session(&session).await.expect("a new session");
+        store.insert_session(&session, &Author::on_the_store(0)).await.expect("a new session");
         let now = parse_moment("2030-01-01").expect("a moment");
         let clock = ManualClock::at(now);
         let secret = NewSecret {
@@ -154,7 +155,10 @@ impl Scene {
             expires: None,
         };
         let secrets = Secrets::new(&store, &config.apis, config.sealing.as_ref(), &clock);
-        secrets.create(secret, &mut StdRng::seed_from_u64(2)).await.expect("a new secret");
+        secrets
+            .create(secret, &mut StdRng::seed_from_u64(2), &Author::on_the_store(0))
+            .await
+            .expect("a new secret");
         store.close().await;
         Self {
             config: Config { store: StoreLocation::Sqlite(path), ..config },

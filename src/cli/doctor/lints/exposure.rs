@@ -2,7 +2,7 @@
 
 use crate::{
     cli::doctor::finding::{Finding, Level},
-    config::{Access, Ambiguity, Api, CheckAddress, Config, Guard, Shadow, Transport},
+    config::{Access, Ambiguity, Api, Config, Guard, ListenAddress, Shadow, Transport},
     domain::Timestamp,
 };
 
@@ -27,15 +27,15 @@ pub(super) fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-fn is_remote(address: &CheckAddress) -> bool {
-    matches!(address, CheckAddress::Tcp(address) if !address.ip().to_canonical().is_loopback())
+fn is_remote(address: &ListenAddress) -> bool {
+    matches!(address, ListenAddress::Tcp(address) if !address.ip().to_canonical().is_loopback())
 }
 
 fn insecure(config: &Config) -> Vec<Finding> {
     let listeners = config.listen.check.iter();
     let insecure =
         listeners.filter(|listener| listener.transport == Transport::Plain && is_remote(&listener.address));
-    let finding = |address: &CheckAddress| {
+    let finding = |address: &ListenAddress| {
         let found = "`insecure: true`: others can reach it, and read what passes there, credentials included";
         Finding::new(Level::Warning, "listener_insecure", address, found)
             .advise("Give it `tls`, unless the network protects it.")

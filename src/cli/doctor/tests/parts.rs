@@ -13,7 +13,7 @@ use crate::{
     admin::{NewSecret, Secrets},
     check::authn::jwks::Inquired,
     config::CredentialRule,
-    domain::{CredentialHash, KeyKind, KeyRecord, ScopeSet},
+    domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet},
     store::{KeyStore, SqliteStore},
 };
 
@@ -37,6 +37,7 @@ pub(super) fn key(number: u32, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
         expires: None,
         revoked: None,
         rotated_from: None,
+        labels: std::collections::BTreeMap::new(),
         lineage: format!("key_{number}").parse().expect("an id"),
     };
     edit(&mut record);
@@ -47,7 +48,7 @@ impl Scene {
     pub(super) async fn store(&self, keys: &[KeyRecord]) {
         let store =
             SqliteStore::open(&self.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
-        store.insert(keys).await.expect("new keys");
+        store.insert(keys, &Author::on_the_store(0)).await.expect("new keys");
         store.close().await;
     }
 
@@ -69,7 +70,7 @@ async fn where_all_is_well_every_line_says_ok() {
     let expected = "\
 ok           doorward.yaml: APIs: 1, routes: 1, fragments: 0
 ok           files with secrets: 1, none open to others
-ok           sqlite:~/doorward.db: schema 3, can be read and written to
+ok           sqlite:~/doorward.db: schema 7, can be read and written to
 ok           keys: 1 (active: 1, expired: 0, revoked: 0)
 ok           listen.check unix:~/check.sock: nobody listens there: a server could";
     assert_eq!(table, expected);
@@ -330,7 +331,7 @@ async fn secrets_that_cannot_be_opened_are_told() {
             secret: None,
             expires: None,
         };
-        secrets.create(secret, &mut rng).await.expect("a new secret");
+        secrets.create(secret, &mut rng, &Author::on_the_store(0)).await.expect("a new secret");
     }
     store.close().await;
     assert_eq!(scene.told(&text, "secrets").await, ["ok           secrets of projects: 2 work"]);

@@ -1,7 +1,7 @@
 //! Plans, as keys and organizations have them.
 
 use crate::{
-    domain::OrganizationRecord,
+    domain::{Author, OrganizationRecord},
     store::{OrganizationStore, SqliteStore},
 };
 
@@ -32,7 +32,7 @@ async fn plans_that_are_unknown_unused_or_in_vain_are_told() {
         created: scene.now,
     };
     let store = SqliteStore::open(&scene.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
-    store.insert_organization(&organization).await.expect("new");
+    store.insert_organization(&organization, &Author::on_the_store(0)).await.expect("new");
     store.close().await;
 
     let plans = "plans: { free: [1/day], paid: [2/day], other: [3/day], more: [4/day] }\n";

@@ -36,6 +36,11 @@ pub struct Claims {
 pub struct ClaimPath(String);
 
 impl ClaimPath {
+    /// The claim `groups`.
+    pub(in crate::config) fn groups() -> Self {
+        Self("groups".to_owned())
+    }
+
     /// As it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -95,9 +100,17 @@ pub(super) struct RawClaims {
     headers: BTreeMap<Text<HeaderName>, Text<ClaimPath>>,
 }
 
+/// The id is `sub`.
+impl Default for Claims {
+    fn default() -> Self {
+        let id = ClaimPath("sub".to_owned());
+        Self { id, organizations: None, scopes: None, headers: Vec::new() }
+    }
+}
+
 impl Default for RawClaims {
     fn default() -> Self {
-        let id = ClaimPath("sub".to_owned()).into();
+        let id = Claims::default().id.into();
         Self { id, organizations: None, scopes: None, headers: BTreeMap::new() }
     }
 }

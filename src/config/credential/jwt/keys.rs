@@ -92,7 +92,7 @@ impl JwtKeys {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "JwtKeys")]
-pub(super) enum RawJwtKeys {
+pub(in crate::config) enum RawJwtKeys {
     /// From a JWK set (RFC 7517) at this `https` address.
     Jwks(RawRemoteKeys),
     /// From the JWK set that the issuer's metadata name. The whole `https` address of the metadata, such as
@@ -108,7 +108,7 @@ pub(super) enum RawJwtKeys {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(rename = "RemoteKeys")]
-pub(super) enum RawRemoteKeys {
+pub(in crate::config) enum RawRemoteKeys {
     /// The address.
     Short(Text<HttpsUrl>),
     /// The address, and how it is asked.
@@ -119,7 +119,7 @@ pub(super) enum RawRemoteKeys {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Remote")]
-pub(super) struct RawRemote {
+pub(in crate::config) struct RawRemote {
     /// The address.
     url: Text<HttpsUrl>,
     /// A file with the certificates, in PEM, of the authorities that vouch for the server; otherwise those of the
@@ -154,7 +154,8 @@ fn default_stale() -> Text<Span> {
 }
 
 impl RawJwtKeys {
-    pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> JwtKeys {
+    /// Checks them; files are followed.
+    pub(in crate::config) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> JwtKeys {
         match self {
             Self::Jwks(raw) => JwtKeys::Jwks(raw.check(&at.field("jwks"), report)),
             Self::Discovery(raw) => {

@@ -21,16 +21,18 @@ use crate::{
     domain::{Scope, ScopeSet},
 };
 
-use self::{claims::RawClaims, keys::RawJwtKeys};
+use self::claims::RawClaims;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimPath, Claims};
 pub use keys::{JwtKeys, KeyTiming, PrivateAddresses, RemoteKeys};
 
-pub(in crate::config) use https_url::HttpsUrl;
+pub(in crate::config) use {https_url::HttpsUrl, keys::RawJwtKeys};
 
 /// The longest issuer or audience, in bytes.
 const NAME_BYTES_MAX: usize = 1024;
+/// How far an issuer's clock may be from ours unless more is said, in milliseconds.
+const LEEWAY_MS: u64 = 30_000;
 
 /// Tokens of one issuer.
 #[derive(Debug, Clone)]
@@ -84,31 +86,54 @@ pub(in crate::config) struct RawJwt {
 }
 
 fn default_leeway() -> Text<Span> {
-    Text::of_ms(30_000)
+    Text::of_ms(LEEWAY_MS)
 }
 
 /// One audience or several.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(rename = "Audience")]
-enum RawAudience {
+pub(in crate::config) enum RawAudience {
     /// This one.
     One(Text<TokenName>),
     /// One of these.
     OneOf(#[schemars(length(min = 1))] Vec<Text<TokenName>>),
 }
 
+impl RawAudience {
+    /// Those that are named.
+    fn names(&self) -> Vec<String> {
+        let named: &[Text<TokenName>] = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::OneOf(several) => several,
+        };
+        named.iter().map(|audience| audience.value.0.clone()).collect()
+    }
+}
+
+impl JwtCredential {
+    /// The tokens of an issuer that people sign in by: nothing is said of where they stand.
+    pub(in crate::config) fn for_people(issuer: &TokenName, audience: &RawAudience, keys: JwtKeys) -> Self {
+        Self {
+            issuer: issuer.0.clone(),
+            audiences: audience.names(),
+            keys,
+            algorithms: Algorithm::ALL.to_vec(),
+            leeway: Duration::from_millis(LEEWAY_MS),
+            scopes: ScopeSet::default(),
+            from: Vec::new(),
+            claims: Claims::default(),
+        }
+    }
+}
+
 impl RawJwt {
     pub(super) fn check(&self, at: &Place<'_>, report: &mut Report<'_>) -> JwtCredential {
         let keys = self.keys.check(&at.field("keys"), report);
         let scopes = self.scopes.iter().map(|scope| scope.value.clone()).collect();
-        let audiences: &[Text<TokenName>] = match &self.audience {
-            RawAudience::One(one) => std::slice::from_ref(one),
-            RawAudience::OneOf(several) => several,
-        };
         JwtCredential {
             issuer: self.issuer.value.0.clone(),
-            audiences: audiences.iter().map(|audience| audience.value.0.clone()).collect(),
+            audiences: self.audience.names(),
             algorithms: self.check_algorithms(&keys, &at.field("algorithms"), report),
             leeway: self.leeway.within(0..=300_000, &at.field("leeway"), report),
             scopes: ScopeSet::new(scopes).unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
 //! What a change in the store does to what is remembered.
 
 use crate::{
-    domain::{CredentialHash, Timestamp},
+    domain::{Author, CredentialHash, Timestamp},
     store::{KeyStore, SqliteStore},
 };
 
@@ -109,7 +109,7 @@ async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
     let path = folder.path().join("keys.db");
     let ours = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
     let theirs = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
-    theirs.insert(&[record(1)]).await.expect("inserted");
+    theirs.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let cached = CachedStore::new(ours, limits(), Duration::from_secs(10));
     let following = follow(&cached);
     // The first poll forgets what was read before it: only what is remembered after it puts the fences to
@@ -120,8 +120,8 @@ async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
     assert!(answer(1).await.expect("it is there").revoked.is_none());
     assert!(answer(2).await.is_none());
 
-    theirs.revoke(&record(1).id, Timestamp::UNIX_EPOCH).await.expect("revoked");
-    theirs.insert(&[record(2)]).await.expect("inserted");
+    theirs.revoke(&record(1).id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");
+    theirs.insert(&[record(2)], &Author::on_the_store(0)).await.expect("inserted");
     let in_force = async {
         while answer(1).await.is_none_or(|key| key.revoked.is_none()) || answer(2).await.is_none() {
             tokio::time::sleep(POLL).await;

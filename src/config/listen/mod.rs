@@ -1,5 +1,7 @@
 //! `listen`: where Doorward can be reached.
 
+mod admin;
+
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
@@ -15,6 +17,10 @@ use super::{
     text::{Format, Text},
 };
 
+use self::admin::RawAdminListener;
+
+pub use admin::AdminListener;
+
 /// The longest path of a Unix socket on Linux, in bytes.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
@@ -25,32 +31,34 @@ pub struct Listen {
     pub check: Vec<CheckListener>,
     /// Where metrics and health are read over HTTP.
     pub telemetry: Option<SocketAddr>,
+    /// Where administrators ask, if anywhere.
+    pub admin: Option<AdminListener>,
 }
 
 /// One address on which Envoy asks, and how what passes there is protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckListener {
     /// The address.
-    pub address: CheckAddress,
+    pub address: ListenAddress,
     /// How it is protected.
     pub transport: Transport,
 }
 
-/// An address on which Envoy asks.
+/// An address that is listened on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckAddress {
+pub enum ListenAddress {
     /// IP address and port.
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// How the connection between Envoy and Doorward is protected.
+/// How connections to Doorward are protected. The files are read again when they change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {
     /// Not at all: a Unix socket, loopback, or `insecure: true`.
     Plain,
-    /// By TLS in both directions; the files are read again when they change.
+    /// By TLS in both directions.
     MutualTls {
         /// Doorward's certificate chain, PEM.
         certificate: PathBuf,
@@ -58,6 +66,15 @@ pub enum Transport {
         key: PathBuf,
         /// The authorities of which a client needs a certificate, PEM.
         client_ca: PathBuf,
+    },
+    /// By TLS; a client may prove itself by a certificate.
+    Tls {
+        /// Doorward's certificate chain, PEM.
+        certificate: PathBuf,
+        /// Its private key, PEM.
+        key: PathBuf,
+        /// The authorities whose certificates count, PEM. Without any, none is asked for.
+        client_ca: Option<PathBuf>,
     },
 }
 
@@ -71,6 +88,9 @@ pub(super) struct RawListen {
     check: Vec<RawCheckListener>,
     /// Where metrics and health are read over HTTP: `IP:PORT`, or `off`.
     telemetry: Text<TelemetryAddress>,
+    /// Where administrators ask; nowhere unless it is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<RawAdminListener>,
 }
 
 /// An address on which Envoy asks.
@@ -79,7 +99,7 @@ pub(super) struct RawListen {
 #[schemars(rename = "CheckListener")]
 enum RawCheckListener {
     /// A Unix socket (`unix:PATH`) or an address that only this machine can reach (`127.0.0.1:9191`).
-    Address(Text<CheckAddress>),
+    Address(Text<ListenAddress>),
     /// An address, and how it is protected.
     Protected(RawProtected),
 }
@@ -90,7 +110,7 @@ enum RawCheckListener {
 #[schemars(rename = "ProtectedCheckListener")]
 struct RawProtected {
     /// `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`.
-    address: Text<CheckAddress>,
+    address: Text<ListenAddress>,
     /// TLS in both directions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tls: Option<RawTls>,
@@ -116,8 +136,9 @@ impl Default for RawListen {
     fn default() -> Self {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
-            check: vec![RawCheckListener::Address(CheckAddress::Tcp(address(9191)).into())],
+            check: vec![RawCheckListener::Address(ListenAddress::Tcp(address(9191)).into())],
             telemetry: TelemetryAddress(Some(address(9193))).into(),
+            admin: None,
         }
     }
 }
@@ -135,12 +156,24 @@ impl RawListen {
                     format!("found {} again, expected it once: {at}[{first}] has it", listener.address);
                 report.add(&at.item(index), message);
             }
-            if telemetry.map(CheckAddress::Tcp).as_ref() == Some(&listener.address) {
+            if telemetry.map(ListenAddress::Tcp).as_ref() == Some(&listener.address) {
                 report.add(&at.item(index), "found the address of `listen.telemetry`, expected another");
             }
             check.push(listener);
         }
-        Listen { check, telemetry }
+        let admin = self.admin.as_ref().map(|raw| {
+            let at = at.field("admin");
+            let listener = raw.check(folder, &at, report);
+            let is_taken = check.iter().any(|other| other.address == listener.address)
+                || telemetry.map(ListenAddress::Tcp).as_ref() == Some(&listener.address);
+            if is_taken {
+                let message =
+                    format!("found {}, which is listened on already, expected another", listener.address);
+                report.add(&at, message);
+            }
+            listener
+        });
+        Listen { check, telemetry, admin }
     }
 }
 
@@ -150,31 +183,43 @@ impl RawCheckListener {
             Self::Address(address) => (address, None, false),
             Self::Protected(raw) => (&raw.address, raw.tls.as_ref(), raw.insecure),
         };
-        let message = match (&address.value, tls) {
-            (CheckAddress::Tcp(_), Some(_)) if insecure => {
-                Some("found `tls` and `insecure: true`, expected one of them".to_owned())
-            }
-            (CheckAddress::Unix(_), Some(_)) => {
-                Some("found `tls` on a Unix socket, expected none: the socket's mode protects it".to_owned())
-            }
-            (CheckAddress::Tcp(tcp), None) if !insecure && !tcp.ip().to_canonical().is_loopback() => {
-                Some(format!(
-                    "found {tcp}, which others can reach, without protection; expected \
-                 `{{ address: {address}, tls: {{ certificate: …, key: …, client_ca: … }} }}`, or \
-                 `{{ address: {address}, insecure: true }}` where something else protects it",
-                    address = quoted_for_yaml(tcp),
-                ))
-            }
-            _ => None,
-        };
-        if let Some(message) = message {
-            report.add(at, message);
-        }
+        let files = "certificate: …, key: …, client_ca: …";
+        check_protection(&address.value, tls.is_some(), insecure, files, at, report);
         CheckListener {
             address: address.value.within(folder, at, report),
             transport: tls.map_or(Transport::Plain, |tls| tls.within(folder)),
         }
     }
+}
+
+/// Reports an address that others can reach without TLS, unless something else protects it. `files` are the fields
+/// of its `tls`.
+fn check_protection(
+    address: &ListenAddress,
+    has_tls: bool,
+    insecure: bool,
+    files: &str,
+    at: &Place<'_>,
+    report: &mut Report<'_>,
+) {
+    let message = match address {
+        ListenAddress::Tcp(_) if has_tls && insecure => {
+            "found `tls` and `insecure: true`, expected one of them".to_owned()
+        }
+        ListenAddress::Unix(_) if has_tls => {
+            "found `tls` on a Unix socket, expected none: the socket's mode protects it".to_owned()
+        }
+        ListenAddress::Tcp(tcp) if !has_tls && !insecure && !tcp.ip().to_canonical().is_loopback() => {
+            let address = quoted_for_yaml(tcp);
+            format!(
+                "found {tcp}, which others can reach, without protection; expected \
+                 `{{ address: {address}, tls: {{ {files} }} }}`, or \
+                 `{{ address: {address}, insecure: true }}` where something else protects it"
+            )
+        }
+        _ => return,
+    };
+    report.add(at, message);
 }
 
 /// An IPv6 address begins with a bracket, which YAML would take for a list.
@@ -195,7 +240,7 @@ impl RawTls {
     }
 }
 
-impl CheckAddress {
+impl ListenAddress {
     fn within(&self, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> Self {
         let Self::Unix(path) = self else {
             return self.clone();
@@ -212,7 +257,7 @@ impl CheckAddress {
     }
 }
 
-impl fmt::Display for CheckAddress {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -221,8 +266,8 @@ impl fmt::Display for CheckAddress {
     }
 }
 
-impl Format for CheckAddress {
-    const NAME: &'static str = "check-address";
+impl Format for ListenAddress {
+    const NAME: &'static str = "listen-address";
     const WHAT: &'static str = "an address such as `127.0.0.1:9191` or `unix:/run/doorward/check.sock`";
 
     fn read(text: &str) -> Result<Self, String> {

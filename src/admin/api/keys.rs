@@ -1,0 +1,265 @@
+//! Methods about keys.
+
+use std::time::Duration;
+
+use crate::{
+    admin::{
+        Issued, NewKey,
+        json::Coded,
+        proto::{
+            CreateKeyRequest, GetKeyRequest, ImportKeysRequest, ImportKeysResponse, IssuedKey, Key,
+            ListKeysRequest, ListKeysResponse, RevokeKeyRequest, RotateKeyRequest, UpdateKeyRequest,
+            key::{Kind, Status},
+        },
+    },
+    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord},
+    store::{KeyEdit, KeyFilter},
+};
+
+use super::{
+    Answers, CreateKey, Desk, Fault, GetKey, ImportKeys, Inspects, ListKeys, RevokeKey, RotateKey, Stores,
+    UpdateKey,
+    desk::{author, author_of},
+    page::{next, page},
+    reach::{self, Rights},
+    reading::{Reading, one, present},
+};
+
+impl<S: Stores, I: Inspects> Answers<CreateKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: CreateKeyRequest) -> Result<IssuedKey, Fault> {
+        let author = author_of::<CreateKey>(by, &request.request_id, &request)?;
+        let wanted = wanted(present("key", request.key)?, request.preset)?;
+        let config = self.config();
+        let keys = self.keys(&config);
+        reach::change(by, &wanted.apis, Some(&wanted.organization))?;
+        let scopes = wanted.scope_set(&config.apis).map_err(|problem| Fault::problems("key", &[problem]))?;
+        let (apis, scopes, plan) = (&wanted.apis, scopes.iter().collect(), wanted.plan.as_ref());
+        reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
+        let issued = keys.create(wanted, &mut self.random(), &author).await;
+        Ok(self.issued_key(issued.map_err(|error| Fault::of_key("key", error))?))
+    }
+}
+
+impl<S: Stores, I: Inspects> Answers<GetKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: GetKeyRequest) -> Result<Key, Fault> {
+        let record = self.key(by, &request.id).await?;
+        Ok(Key::of(&record, self.now()))
+    }
+}
+
+impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: ListKeysRequest) -> Result<ListKeysResponse, Fault> {
+        let (config, now) = (self.config(), self.now());
+        let mut reading = Reading::of("");
+        let api = reading.optional("api", request.api.as_deref());
+        let organization = reading.optional("organization", request.organization.as_deref());
+        let project = reading.optional("project", request.project.as_deref());
+        let older_than = reading.span("older_than", request.older_than);
+        let unused_for = reading.span("unused_for", request.unused_for);
+        let expires_within = reading.span("expires_within", request.expires_within);
+        let before = |span: Option<Duration>| span.and_then(|span| now.checked_sub(span).ok());
+        let needs_active = older_than.or(unused_for).or(expires_within).is_some();
+        let asked = status(&mut reading, request.status);
+        let status = if needs_active { Some(CredentialStatus::Active) } else { asked };
+        reading.end(Some(()))?;
+        let filter = KeyFilter {
+            apis: reach::apis(by, &config.apis, api)?,
+            organization: reach::organization(by, organization)?,
+            project,
+            status: status.map(|status| (status, now)),
+            label: request.label.map(|label| match label.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (label, None),
+            }),
+            made_before: before(older_than),
+            expires_before: expires_within.and_then(|span| now.checked_add(span).ok()),
+        };
+        let page = self.keys(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
+        let page = page.map_err(|error| Fault::of_key("", error))?;
+        Ok(ListKeysResponse {
+            next_page_token: next(&page),
+            keys: page.records.iter().map(|record| Key::of(record, now)).collect(),
+        })
+    }
+}
+
+impl<S: Stores, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: UpdateKeyRequest) -> Result<Key, Fault> {
+        let key = present("key", request.key)?;
+        let record = self.key(by, &key.id).await?;
+        let edits = edits(&key, request.update_mask.map(|mask| mask.paths))?;
+        let config = self.config();
+        hold(by, &config, &record)?;
+        let (mut scopes, mut plan) = (record.scopes.clone(), record.plan.clone());
+        for edit in &edits {
+            match edit {
+                KeyEdit::Scopes(new) => scopes.clone_from(new),
+                KeyEdit::Plan(new) => plan.clone_from(new),
+                _ => {}
+            }
+        }
+        let (apis, plan) = (&record.apis, plan.as_ref().filter(|plan| record.plan.as_ref() != Some(plan)));
+        let scopes = scopes.iter().collect();
+        reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
+        let updated = self.keys(&config).update(&record.id, edits, &author(by)).await;
+        Ok(Key::of(&updated.map_err(|error| Fault::of_key("key", error))?, self.now()))
+    }
+}
+
+impl<S: Stores, I: Inspects> Answers<RotateKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: RotateKeyRequest) -> Result<IssuedKey, Fault> {
+        let author = author_of::<RotateKey>(by, &request.request_id, &request)?;
+        let record = self.key(by, &request.id).await?;
+        let mut reading = Reading::of("");
+        let overlap = reading.span("overlap", request.overlap).unwrap_or_default();
+        reading.end(Some(()))?;
+        let config = self.config();
+        // Whoever gets the new key holds all that the old one may do.
+        hold(by, &config, &record)?;
+        let issued = self.keys(&config).rotate(&record.id, overlap, &mut self.random(), &author).await;
+        Ok(self.issued_key(issued.map_err(|error| Fault::of_key("", error))?))
+    }
+}
+
+impl<S: Stores, I: Inspects> Answers<RevokeKey> for Desk<S, I> {
+    async fn answer(&self, by: &Administrator, request: RevokeKeyRequest) -> Result<Key, Fault> {
+        let record = self.key(by, &request.id).await?;
+        reach::change(by, &record.apis, Some(&record.organization))?;
+        let config = self.config();
+        let revoked = self.keys(&config).revoke(&record.id, &author(by)).await;
+        Ok(Key::of(&revoked.map_err(|error| Fault::of_key("", error))?, self.now()))
+    }
+}
+
+impl<S: Stores, I: Inspects> Answers<ImportKeys> for Desk<S, I> {
+    async fn answer(
+        &self,
+        by: &Administrator,
+        request: ImportKeysRequest,
+    ) -> Result<ImportKeysResponse, Fault> {
+        reach::stand_above(by, "import keys")?;
+        let config = self.config();
+        let imported =
+            self.keys(&config).import(request.content.as_bytes(), &mut self.random(), &author(by)).await;
+        let imported = imported.map_err(|error| Fault::of_key("", error))?;
+        Ok(ImportKeysResponse { imported: imported as u64, refused: Vec::new() })
+    }
+}
+
+impl<S: Stores, I> Desk<S, I> {
+    /// A key that the administrator may see.
+    async fn key(&self, by: &Administrator, id: &str) -> Result<KeyRecord, Fault> {
+        // What is no id is the id of nothing.
+        let id: KeyId = one("id", id)?;
+        let config = self.config();
+        let record = self.keys(&config).get(&id).await.map_err(|error| Fault::of_key("", error))?;
+        reach::see(by, "key", &record.apis, Some(&record.organization))?;
+        Ok(record)
+    }
+
+    fn issued_key(&self, issued: Issued) -> IssuedKey {
+        IssuedKey {
+            id: issued.record.id.to_string(),
+            repeated: issued.key.is_none(),
+            key: issued.key.map(|key| key.expose().to_owned()).unwrap_or_default(),
+            record: Some(Key::of(&issued.record, self.now())),
+        }
+    }
+}
+
+/// Whether the administrator may change a key and holds what it may do.
+fn hold(by: &Administrator, config: &crate::config::Config, record: &KeyRecord) -> Result<(), Fault> {
+    reach::change(by, &record.apis, Some(&record.organization))?;
+    let (apis, scopes) = (&record.apis, record.scopes.iter().collect());
+    reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
+}
+
+fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
+    let mut reading = Reading::of("key");
+    reading.output_only(&[
+        ("id", !key.id.is_empty()),
+        ("hint", !key.hint.is_empty()),
+        ("status", key.status != 0),
+        ("created", key.created.is_some()),
+        ("revoked", key.revoked.is_some()),
+        ("rotated_from", key.rotated_from.is_some()),
+        ("used", key.used.is_some()),
+        ("uses", key.uses != 0),
+    ]);
+    let kind = match Kind::try_from(key.kind) {
+        Ok(Kind::ApiKey | Kind::Unspecified) => Some(KeyKind::ApiKey),
+        Ok(Kind::ServiceKey) => Some(KeyKind::ServiceKey),
+        Err(_) => {
+            reading.problem("kind", "expected a kind that this version knows");
+            None
+        }
+    };
+    let organization = reading.one("organization", &key.organization);
+    let sources = key.sources.iter().enumerate().filter_map(|(at, text)| {
+        crate::admin::parse_network(text)
+            .map_err(|what| reading.problem(&format!("sources[{at}]"), what))
+            .ok()
+    });
+    let sources = sources.collect();
+    let wanted = (|| {
+        Some(NewKey {
+            apis: reading.list("apis", &key.apis),
+            name: key.name,
+            kind: kind?,
+            organization: organization?,
+            project: reading.optional("project", key.project.as_deref()),
+            environment: reading.optional("environment", key.environment.as_deref()),
+            scopes: reading.list("scopes", &key.scopes),
+            preset,
+            plan: reading.optional("plan", key.plan.as_deref()),
+            expires: reading.moment("expires", key.expires),
+            sources,
+            labels: key.labels,
+        })
+    })();
+    reading.end(wanted)
+}
+
+/// The changes that a mask names; without one, those to whatever is filled.
+fn edits(key: &Key, mask: Option<Vec<String>>) -> Result<Vec<KeyEdit>, Fault> {
+    let mut reading = Reading::of("key");
+    let names = mask.unwrap_or_else(|| {
+        let filled = [
+            ("name", !key.name.is_empty()),
+            ("scopes", !key.scopes.is_empty()),
+            ("plan", key.plan.is_some()),
+            ("expires", key.expires.is_some()),
+            ("labels", !key.labels.is_empty()),
+        ];
+        filled.into_iter().filter(|(_, is_filled)| *is_filled).map(|(name, _)| name.to_owned()).collect()
+    });
+    let mut edits = Vec::new();
+    for name in names {
+        edits.push(match name.as_str() {
+            "name" => KeyEdit::Name(key.name.clone()),
+            "scopes" => KeyEdit::Scopes(reading.scopes("scopes", &key.scopes)),
+            "plan" => KeyEdit::Plan(reading.optional("plan", key.plan.as_deref())),
+            "expires" => KeyEdit::Expires(reading.moment("expires", key.expires)),
+            "labels" => KeyEdit::Labels(key.labels.clone()),
+            _ => {
+                let what = "expected names of `name`, `scopes`, `plan`, `expires` and `labels`";
+                return Err(Fault::field("update_mask", what));
+            }
+        });
+    }
+    reading.end(Some(edits))
+}
+
+fn status(reading: &mut Reading, number: i32) -> Option<CredentialStatus> {
+    match Status::try_from(number) {
+        Ok(Status::Unspecified) => None,
+        Ok(Status::Active) => Some(CredentialStatus::Active),
+        Ok(Status::Expired) => Some(CredentialStatus::Expired),
+        Ok(Status::Revoked) => Some(CredentialStatus::Revoked),
+        Err(_) => {
+            let codes: Vec<String> = Status::NAMES.iter().map(|status| status.code()).collect();
+            reading.problem("status", format!("expected one of {}", codes.join(", ")));
+            None
+        }
+    }
+}

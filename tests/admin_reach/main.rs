@@ -1,0 +1,86 @@
+//! Who may do what: every role × confinement × method, asked as REST, in one golden file. `UPDATE_GOLDEN=1` writes it anew.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what went wrong by ending"
+)]
+
+mod office;
+mod requests;
+
+use std::{fmt::Write, fs, path::Path};
+
+use doorward::{
+    admin::api::METHODS,
+    domain::{Administrator, Reach, Role},
+};
+use tokio::task::JoinSet;
+
+use office::Office;
+use requests::Side;
+
+/// The confinements, by what the golden file calls them.
+fn reaches() -> Vec<(&'static str, Reach)> {
+    let apis = Some(vec!["payments".parse().expect("a name")]);
+    let organization = Some("acme".parse().expect("an id"));
+    let scopes = vec!["read".parse().expect("a scope")];
+    vec![
+        ("everything", Reach::default()),
+        ("the API payments", Reach { apis: apis.clone(), scopes: scopes.clone(), ..Reach::default() }),
+        (
+            "the organization acme",
+            Reach { organization: organization.clone(), scopes: scopes.clone(), ..Reach::default() },
+        ),
+        ("payments of acme", Reach { apis: apis.clone(), organization: organization.clone(), scopes }),
+        ("payments of acme, no scope", Reach { apis, organization, scopes: Vec::new() }),
+        ("no API", Reach { apis: Some(Vec::new()), ..Reach::default() }),
+    ]
+}
+
+/// What one administrator is answered.
+async fn column(role: Role, name: &'static str, reach: Reach) -> String {
+    let office = Office::open().await;
+    let by = Administrator { name: "somebody".to_owned(), role, reach, from: "127.0.0.1".to_owned() };
+    let mut text = format!("## {role}, {name}\n\n");
+    let sides = Side::ALL.map(|side| format!("{:<24}", side.name())).concat();
+    let _ = writeln!(text, "{:<22}{}", "", sides.trim_end());
+    for about in METHODS {
+        let mut cells = String::new();
+        for side in Side::ALL {
+            let request = requests::of(about.name, side, &office).await;
+            let _ = write!(cells, "{:<24}", office.ask(&by, request).await);
+        }
+        let _ = writeln!(text, "{:<22}{}", about.name, cells.trim_end());
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_may_do_what_role_and_reach_say_and_nothing_else() {
+    let mut columns = JoinSet::new();
+    for (at, (role, (name, reach))) in Role::ALL
+        .into_iter()
+        .flat_map(|role| reaches().into_iter().map(move |reach| (role, reach)))
+        .enumerate()
+    {
+        columns.spawn(async move { (at, column(role, name, reach).await) });
+    }
+    let mut found = columns.join_all().await;
+    found.sort_by_key(|(at, _)| *at);
+    let found = found.into_iter().map(|(_, column)| column).collect::<Vec<_>>().join("\n");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/admin_reach/golden.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, &found).expect("it can be written");
+    }
+    let golden = fs::read_to_string(&file).unwrap_or_default();
+    let differing: Vec<String> = golden
+        .lines()
+        .zip(found.lines())
+        .filter(|(old, new)| old != new)
+        .map(|(old, new)| format!("expected: {old}\nfound:    {new}"))
+        .take(20)
+        .collect();
+    assert!(golden == found, "{} differs:\n{}", file.display(), differing.join("\n"));
+}

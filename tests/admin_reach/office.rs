@@ -1,0 +1,142 @@
+//! Where the methods are answered: a store in a folder of its own, and somebody who may do everything.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use axum::body::{Body, to_bytes};
+use doorward::{
+    admin::api::Desk,
+    check::{Checker, Policy},
+    config::Config,
+    domain::{Administrator, ManualClock, Reach, Role},
+    server::admin::Routes,
+    store::{CachedStore, SqliteStore},
+};
+use http::{Request, StatusCode};
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CONFIG: &str = "
+sealing: { current: k1, keys: { k1: { env: K1 } } }
+apis:
+  - name: payments
+    hosts: [payments.example]
+    client_address: peer
+    scopes: { write: [read] }
+    credentials:
+      - api_key: { prefix: pay_, from: [{ header: { name: x-key } }] }
+      - session: { cookie: sid }
+      - signature:
+          project: { header: x-project }
+          timestamp: { header: x-timestamp }
+          signature: { header: x-signature }
+          signed: '{timestamp}.{body}'
+    routes: [{ match: /** }]
+  - name: games
+    hosts: [games.example]
+    client_address: peer
+    scopes: { write: [read] }
+    credentials:
+      - api_key: { prefix: pay_, from: [{ header: { name: x-key } }] }
+      - session: { cookie: sid }
+      - signature:
+          project: { header: x-project }
+          timestamp: { header: x-timestamp }
+          signature: { header: x-signature }
+          signed: '{timestamp}.{body}'
+    routes: [{ match: /** }]
+";
+
+type Inspector = Arc<Checker<SqliteStore>>;
+
+/// Where the methods are answered.
+pub(crate) struct Office {
+    routes: Routes<Desk<SqliteStore, Inspector>>,
+    numbers: AtomicUsize,
+    _folder: TempDir,
+}
+
+impl Office {
+    /// With the organizations `acme` and `globex`, which may use both APIs.
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let env = [("K1".to_owned(), "1".repeat(64))];
+        let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &env);
+        let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
+        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await;
+        let store = store.expect("a store");
+        let clock = Arc::new(ManualClock::at("2030-01-01T00:00:00Z".parse().expect("a moment")));
+        let cached = CachedStore::new(store.clone(), config.cache, config.budget);
+        let checker = Arc::new(Checker::new(Policy::new(&config), cached, clock.clone()));
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let desk = Desk::new(store, checker, config, clock, StdRng::seed_from_u64(1));
+        let office = Self { routes: Routes::new(desk), numbers: AtomicUsize::new(0), _folder: folder };
+        for id in ["acme", "globex"] {
+            let body = format!(r#"{{ "id": "{id}", "name": "{id}", "apis": ["payments", "games"] }}"#);
+            office.make(post("/v1/organizations", body)).await;
+        }
+        office
+    }
+
+    /// A number that was not there before.
+    pub(crate) fn number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes something, as somebody who may; gives its id.
+    pub(crate) async fn make(&self, request: Request<Body>) -> String {
+        let name = "owner".to_owned();
+        let by = Administrator { name, role: Role::Owner, reach: Reach::default(), from: "here".to_owned() };
+        let (status, answer) = self.send(&by, request).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["id"].as_str().or(answer["user"].as_str()).expect("an id").to_owned()
+    }
+
+    /// What this administrator is answered: the status and, if it is refused, the reason.
+    pub(crate) async fn ask(&self, by: &Administrator, request: Request<Body>) -> String {
+        let (status, answer) = self.send(by, request).await;
+        let reason = answer["error"]["details"][0]["reason"].as_str().unwrap_or_default();
+        // How much of it they see.
+        let listed =
+            answer.as_object().into_iter().flatten().find_map(|(_, value)| Some(value.as_array()?.len()));
+        match listed {
+            Some(count)
+                if status == StatusCode::OK && !answer.as_object().expect("one").contains_key("id") =>
+            {
+                format!("{} {}", status.as_u16(), if count == 0 { "none" } else { "some" })
+            }
+            _ => format!("{} {reason}", status.as_u16()).trim_end().to_owned(),
+        }
+    }
+
+    async fn send(&self, by: &Administrator, request: Request<Body>) -> (StatusCode, Value) {
+        let answer = self.routes.answer(by.clone(), request).await;
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+}
+
+/// A request with a body.
+pub(crate) fn post(path: impl AsRef<str>, body: impl Into<String>) -> Request<Body> {
+    with_body("POST", path, body)
+}
+
+/// A request with a body, by any method.
+pub(crate) fn with_body(verb: &str, path: impl AsRef<str>, body: impl Into<String>) -> Request<Body> {
+    let request =
+        Request::builder().method(verb).uri(path.as_ref()).header("content-type", "application/json");
+    request.body(Body::from(body.into())).expect("a request")
+}
+
+/// A request without a body.
+pub(crate) fn plain(verb: &str, path: impl AsRef<str>) -> Request<Body> {
+    Request::builder().method(verb).uri(path.as_ref()).body(Body::empty()).expect("a request")
+}
