@@ -84,3 +84,19 @@ async fn each_may_do_what_role_and_reach_say_and_nothing_else() {
         .collect();
     assert!(golden == found, "{} differs:\n{}", file.display(), differing.join("\n"));
 }
+
+#[tokio::test]
+async fn a_membership_that_holds_for_another_api_is_not_taken_away() {
+    let office = Office::open().await;
+    let put = |apis: &str| {
+        let body = format!(r#"{{ "apis": [{apis}], "scopes": ["read"] }}"#);
+        office::with_body("PUT", "/v1/organizations/acme/members/ada", body)
+    };
+    let (_, reach) = reaches().swap_remove(1);
+    let by =
+        Administrator { name: "somebody".to_owned(), role: Role::Editor, reach, from: "here".to_owned() };
+    assert_eq!(office.ask(&by, put(r#""payments""#)).await, "200 some");
+    assert_eq!(office.ask(&by, put(r#""payments""#)).await, "200 some", "it is theirs");
+    office.make(put(r#""payments", "games""#)).await;
+    assert_eq!(office.ask(&by, put(r#""payments""#)).await, "403 out_of_reach");
+}

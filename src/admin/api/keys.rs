@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::{
     admin::{
-        Issued, NewKey,
+        Import, ImportFormat, Issued, KeyError, LineProblems, NewKey, Problem,
         json::Coded,
         proto::{
             CreateKeyRequest, GetKeyRequest, ImportKeysRequest, ImportKeysResponse, IssuedKey, Key,
             ListKeysRequest, ListKeysResponse, RevokeKeyRequest, RotateKeyRequest, UpdateKeyRequest,
+            import_keys_request::Format,
+            import_keys_response::Refusal,
             key::{Kind, Status},
         },
     },
@@ -55,10 +57,9 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
         let organization = reading.optional("organization", request.organization.as_deref());
         let project = reading.optional("project", request.project.as_deref());
         let older_than = reading.span("older_than", request.older_than);
-        let unused_for = reading.span("unused_for", request.unused_for);
         let expires_within = reading.span("expires_within", request.expires_within);
         let before = |span: Option<Duration>| span.and_then(|span| now.checked_sub(span).ok());
-        let needs_active = older_than.or(unused_for).or(expires_within).is_some();
+        let needs_active = older_than.or(expires_within).is_some();
         let asked = status(&mut reading, request.status);
         let status = if needs_active { Some(CredentialStatus::Active) } else { asked };
         reading.end(Some(()))?;
@@ -137,12 +138,33 @@ impl<S: Stores, I: Inspects> Answers<ImportKeys> for Desk<S, I> {
         by: &Administrator,
         request: ImportKeysRequest,
     ) -> Result<ImportKeysResponse, Fault> {
-        reach::stand_above(by, "import keys")?;
+        let format = match Format::try_from(request.format) {
+            Ok(Format::Csv) => ImportFormat::Csv,
+            Ok(Format::JsonLines | Format::Unspecified) => ImportFormat::JsonLines,
+            Err(_) => return Err(Fault::field("format", "expected a format that this version knows")),
+        };
         let config = self.config();
-        let imported =
-            self.keys(&config).import(request.content.as_bytes(), &mut self.random(), &author(by)).await;
-        let imported = imported.map_err(|error| Fault::of_key("", error))?;
-        Ok(ImportKeysResponse { imported: imported as u64, refused: Vec::new() })
+        let permit = |record: &KeyRecord| {
+            let (apis, scopes, plan) = (&record.apis, record.scopes.iter().collect(), record.plan.as_ref());
+            let rights = Rights { apis, scopes, plan, is_key: true };
+            let may = reach::change(by, apis, Some(&record.organization))
+                .and_then(|()| reach::grant(by, &config.apis, &rights));
+            may.map_err(|fault| Problem::new("line", "a key that you may not make", fault.message))
+        };
+        let import = Import {
+            reader: request.content.as_bytes(),
+            format,
+            validate_only: request.validate_only,
+            permit: &permit,
+        };
+        match self.keys(&config).import(import, &mut self.random(), &author(by)).await {
+            Ok(_) if request.validate_only => Ok(ImportKeysResponse::default()),
+            Ok(imported) => {
+                Ok(ImportKeysResponse { imported: imported as u64, ..ImportKeysResponse::default() })
+            }
+            Err(KeyError::Import(problems)) => Ok(refused(&problems)),
+            Err(error) => Err(Fault::of_key("", error)),
+        }
     }
 }
 
@@ -174,6 +196,17 @@ fn hold(by: &Administrator, config: &crate::config::Config, record: &KeyRecord) 
     reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
 }
 
+/// What of an import is refused: so nothing of it is there.
+fn refused(problems: &LineProblems) -> ImportKeysResponse {
+    let refusal =
+        |(line, problem): &(usize, Problem)| Refusal { line: *line as u64, reason: problem.to_string() };
+    ImportKeysResponse {
+        imported: 0,
+        refused: problems.first.iter().map(refusal).collect(),
+        more_refused: problems.more as u64,
+    }
+}
+
 fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
     let mut reading = Reading::of("key");
     reading.output_only(&[
@@ -183,8 +216,6 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
         ("created", key.created.is_some()),
         ("revoked", key.revoked.is_some()),
         ("rotated_from", key.rotated_from.is_some()),
-        ("used", key.used.is_some()),
-        ("uses", key.uses != 0),
     ]);
     let kind = match Kind::try_from(key.kind) {
         Ok(Kind::ApiKey | Kind::Unspecified) => Some(KeyKind::ApiKey),

@@ -9,8 +9,8 @@ use crate::{
             Project, PutMemberRequest,
         },
     },
-    domain::{Administrator, ProjectId, ProjectRecord, UserId},
-    store::{MemberFilter, PageRequest, ProjectFilter, RecordKind, StoreError},
+    domain::{Administrator, OrganizationId, ProjectId, ProjectRecord, UserId},
+    store::{self, MemberFilter, PageRequest, ProjectFilter, RecordKind, StoreError},
 };
 
 use super::{
@@ -82,6 +82,10 @@ impl<S: Stores, I: Inspects> Answers<PutMember> for Desk<S, I> {
         let wanted = (|| Some(NewMember { user: user?, organization: organization?, apis, scopes }))();
         let wanted = reading.end(wanted)?;
         reach::change(by, &wanted.apis, Some(&wanted.organization))?;
+        // What is there is replaced, so that it has to be theirs, too.
+        if let Some(before) = self.member(&wanted.user, &wanted.organization).await? {
+            reach::change(by, &before.apis, Some(&before.organization))?;
+        }
         let config = self.config();
         let scopes = wanted.scopes.iter().collect();
         let rights = Rights { apis: &wanted.apis, scopes, plan: None, is_key: false };
@@ -114,13 +118,8 @@ impl<S: Stores, I: Inspects> Answers<DeleteMember> for Desk<S, I> {
         let user: UserId = one("user", &request.user)?;
         let config = self.config();
         let organizations = self.organizations(&config);
-        let filter = MemberFilter {
-            organization: Some(organization.id.clone()),
-            user: Some(user.clone()),
-            apis: None,
-        };
-        let found = self.store.members(&filter, &PageRequest::default()).await?;
-        let member = found.records.first().ok_or(StoreError::NotFound(RecordKind::Member))?;
+        let member = self.member(&user, &organization.id).await?;
+        let member = member.ok_or(StoreError::NotFound(RecordKind::Member))?;
         reach::see(by, "member", &member.apis, Some(&member.organization))?;
         reach::change(by, &member.apis, Some(&member.organization))?;
         let removed = organizations.remove_member(&user, &organization.id, &author(by)).await;
@@ -129,6 +128,17 @@ impl<S: Stores, I: Inspects> Answers<DeleteMember> for Desk<S, I> {
 }
 
 impl<S: Stores, I> Desk<S, I> {
+    /// The membership of a user in an organization.
+    async fn member(
+        &self,
+        user: &UserId,
+        organization: &OrganizationId,
+    ) -> Result<Option<store::Member>, Fault> {
+        let (user, organization) = (Some(user.clone()), Some(organization.clone()));
+        let filter = MemberFilter { user, organization, apis: None };
+        Ok(self.store.members(&filter, &PageRequest::default()).await?.records.into_iter().next())
+    }
+
     /// A project that the administrator may see.
     async fn project(&self, by: &Administrator, id: &str) -> Result<ProjectRecord, Fault> {
         let id: ProjectId = one("id", id)?;

@@ -42,7 +42,6 @@ impl Key {
             revoked: record.revoked.map(wire),
             rotated_from: record.rotated_from.as_ref().map(ToString::to_string),
             labels: record.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            ..Self::default()
         }
     }
 }
@@ -72,8 +71,7 @@ mod tests {
                 "sources": [],
                 "status": "active",
                 "created": "1970-01-01T00:00:00Z",
-                "labels": {},
-                "uses": 0
+                "labels": {}
             })
         );
     }

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use error::KeyError;
+pub use import::{Import, ImportFormat, LineProblems};
 
 use self::edit::edit_problems;
 pub use new_key::{NewKey, parse_network};

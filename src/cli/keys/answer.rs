@@ -38,6 +38,8 @@ pub(super) enum Answer {
     Key(KeyRecord),
     Revoked(KeyRecord),
     Imported(usize),
+    /// So many would be imported.
+    Importable(usize),
 }
 
 impl Answer {
@@ -66,6 +68,7 @@ impl Answer {
             }
             Self::Key(record) | Self::Revoked(record) => to_json(&Key::of(record, now)),
             Self::Imported(count) => to_json(&json!({ "imported": count })),
+            Self::Importable(count) => to_json(&json!({ "importable": count })),
         }
     }
 
@@ -89,6 +92,8 @@ impl Answer {
                 let (id, since) = (plain(record.id.as_str()), optional_time(record.revoked));
                 vec![format!("The key {id} is revoked since {since}.")]
             }
+            Self::Importable(1) => vec!["1 key would be imported.".to_owned()],
+            Self::Importable(count) => vec![format!("{count} keys would be imported.")],
             Self::Imported(1) => vec!["1 key was imported.".to_owned()],
             Self::Imported(count) => vec![format!("{count} keys were imported.")],
         }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::{
@@ -59,11 +59,14 @@ needed with `hint`, `id`, `kind`, `project`, `environment`, `scopes`, `plan`, `e
   {\"hash\": \"sha256:9f86d081...\", \"api\": \"payments\", \"name\": \"CI\", \"organization\": \"acme\",
    \"environment\": \"live\", \"scopes\": [\"read\"]}      (in one line)
 
+In CSV, what is a list stands with spaces between, and labels as `name=value`.
+
 Either all keys are imported or none, and every problem is told with its line. Never put a key
 in clear into the file: `printf %s \"$KEY\" | sha256sum` gives its hash.
 
 Examples:
   doorward keys import keys.jsonl
+  doorward keys import keys.csv --dry-run
   ./export-keys | doorward keys import -";
 
 /// Create, list, rotate and revoke API keys.
@@ -114,9 +117,25 @@ pub(super) enum Action {
     /// Take over keys made elsewhere, by their hashes.
     #[command(after_help = IMPORT_EXAMPLES)]
     Import {
-        /// The file with one JSON object in each line; `-` reads from standard input.
+        /// The file; `-` reads from standard input.
         file: PathBuf,
+        /// Its form: a JSON object in each line, or comma-separated values with the names of the fields in the first
+        /// line. Otherwise what the file's name ends with says so.
+        #[arg(long, value_enum, value_name = "json-lines|csv")]
+        format: Option<Form>,
+        /// Only tell what would be refused.
+        #[arg(long)]
+        dry_run: bool,
     },
+}
+
+/// In which form keys stand that are imported.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Form {
+    /// A JSON object in each line.
+    JsonLines,
+    /// Comma-separated values.
+    Csv,
 }
 
 #[derive(Debug, Args)]

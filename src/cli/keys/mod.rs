@@ -8,14 +8,14 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufReader},
+    io::{self, BufRead, BufReader},
     path::Path,
 };
 
 use rand::CryptoRng;
 
 use crate::{
-    admin::{Issued, KeyError, Keys, NewKey},
+    admin::{Import, ImportFormat, Issued, KeyError, Keys, NewKey},
     config::Config,
     domain::{Clock, SystemClock, Timestamp},
     store::{KeyFilter, KeyStore, every_page},
@@ -28,7 +28,7 @@ use super::{
 
 use self::{
     answer::Answer,
-    arguments::{Action, Create},
+    arguments::{Action, Create, Form},
 };
 
 pub(super) use arguments::KeysCommand;
@@ -100,7 +100,10 @@ async fn carry_out<S: KeyStore>(
             }
         }
         Action::Revoke { id } => Answer::Revoked(keys.revoke(&id, &author()).await?),
-        Action::Import { file } => Answer::Imported(import(&file, keys, rng).await?),
+        Action::Import { file, format, dry_run } => {
+            let count = import(&file, format, dry_run, keys, rng).await?;
+            if dry_run { Answer::Importable(count) } else { Answer::Imported(count) }
+        }
     })
 }
 
@@ -124,14 +127,25 @@ fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
 
 async fn import<S: KeyStore>(
     file: &Path,
+    form: Option<Form>,
+    validate_only: bool,
     keys: &Keys<'_, S>,
     rng: &mut impl CryptoRng,
 ) -> Result<usize, Failure> {
-    if file == Path::new("-") {
-        return Ok(keys.import(BufReader::new(io::stdin()), rng, &author()).await?);
-    }
-    let opened = File::open(file).map_err(|error| {
-        Failure::new(Exit::Usage, format!("{} cannot be opened: {error}", file.display()))
-    })?;
-    Ok(keys.import(BufReader::new(opened), rng, &author()).await?)
+    let reader: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        let opened = File::open(file).map_err(|error| {
+            Failure::new(Exit::Usage, format!("{} cannot be opened: {error}", file.display()))
+        })?;
+        Box::new(BufReader::new(opened))
+    };
+    let is_csv = file.extension().is_some_and(|extension| extension == "csv");
+    let format = match form {
+        Some(Form::Csv) => ImportFormat::Csv,
+        None if is_csv => ImportFormat::Csv,
+        Some(Form::JsonLines) | None => ImportFormat::JsonLines,
+    };
+    let import = Import { reader, format, validate_only, permit: &|_| Ok(()) };
+    Ok(keys.import(import, rng, &author()).await?)
 }

@@ -108,7 +108,7 @@ async fn every_argument_reaches_the_record() {
         "organization": "acme", "project": "apollo", "scopes": ["read", "write"], "plan": "developer",
         "sources": ["203.0.113.0/24", "2001:db8::1/128"], "status": "active",
         "created": "2030-01-01T00:00:00Z", "expires": "2030-04-01T00:00:00Z",
-        "labels": {}, "uses": 0
+        "labels": {}
     });
     let key = text(&created["key"]);
     expected["hint"] = format!("{}...", &key[.."gm_".len() + 4]).into();

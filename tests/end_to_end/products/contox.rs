@@ -19,13 +19,14 @@ const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191
 const PROJECT: &str = "proj_abc123";
 const BODY: &[u8] = br#"{"event": "session_save", "payload": {"n": 1}}"#;
 
-async fn start() -> Product {
-    Product::start("contox", "contox.dev", &[("SEALING_KEY", SEALING_KEY)], |_| ()).await
+pub(super) async fn start(further: &[(&str, &str)]) -> Product {
+    let changes = [&[("SEALING_KEY", SEALING_KEY)], further].concat();
+    Product::start("contox", "contox.dev", &changes, |_| ()).await
 }
 
 async fn product() -> Arc<Product> {
     static SHARED: Shared<Product> = Shared::new();
-    SHARED.get(start).await
+    SHARED.get(async || start(&[]).await).await
 }
 
 fn key(product: &Product, words: &[&str]) -> Key {
@@ -330,7 +331,7 @@ async fn early_in_a_minute(left: i64) {
 #[test]
 fn line_rate_limit_200_requests_a_minute_of_an_address_whatever_is_presented() {
     run(async {
-        let product = start().await;
+        let product = start(&[]).await;
         let key = key(&product, &[]).key;
         let mut client = product.world.envoy.client();
         early_in_a_minute(40).await;
@@ -358,7 +359,7 @@ fn line_rate_limit_200_requests_a_minute_of_an_address_whatever_is_presented() {
 #[test]
 fn line_rate_limit_some_endpoints_have_a_limit_of_their_own() {
     run(async {
-        let product = start().await;
+        let product = start(&[]).await;
         let key = key(&product, &[]).key;
         let make = || product.request("POST", "/api/keys").bearer(&key);
         early_in_a_minute(20).await;
@@ -376,7 +377,7 @@ fn line_rate_limit_some_endpoints_have_a_limit_of_their_own() {
 #[test]
 fn everybody_gets_the_golden_decision_on_every_route() {
     run(async {
-        let product = start().await;
+        let product = start(&[]).await;
         let api_key = key(&product, &[]).key;
         let session = session(&product, &["--lifetime", "1h"]).key;
         let secret = secret(&product, PROJECT).key;

@@ -14,7 +14,7 @@ use crate::harness::{
 
 use super::{Product, caller, unix_time};
 
-async fn start(changes: &[(&str, &str)]) -> Product {
+pub(super) async fn start(changes: &[(&str, &str)]) -> Product {
     Product::start("cortex-edr", "api.cortex-edr.com", changes, |_| ()).await
 }
 

@@ -3,6 +3,7 @@
 
 mod contox;
 mod cortex_edr;
+mod key_management;
 mod odin_cortex;
 mod prompt_orchestra;
 

@@ -18,12 +18,12 @@ const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191
 const ISSUER: &str = "https://dashboard.odin.4players.io";
 
 /// The product, and the dashboard that mints its tokens.
-struct Cortex {
-    product: Product,
+pub(super) struct Cortex {
+    pub(super) product: Product,
     dashboard: Signer,
 }
 
-async fn start(further: &[(&str, &str)]) -> Cortex {
+pub(super) async fn start(further: &[(&str, &str)]) -> Cortex {
     let dashboard = Signer::new("dashboard-1");
     // The example's address of the keys is the product's own; here the same keys come from a file.
     let changes = [

@@ -17,12 +17,12 @@ use super::{Product, caller, create_key, publish};
 const ISSUER: &str = "https://auth.promptorchestra.example";
 
 /// The product, and whoever signs people in.
-struct Orchestra {
-    product: Product,
+pub(super) struct Orchestra {
+    pub(super) product: Product,
     sign_in: Signer,
 }
 
-async fn start() -> Orchestra {
+pub(super) async fn start(further: &[(&str, &str)]) -> Orchestra {
     let sign_in = Signer::new("sign-in-1");
     let changes = [("DOORWARD_APIS__0__CREDENTIALS__2__JWT__KEYS", "{ file: jwks.json }")];
     let prepare = |site: &Site| {
@@ -31,13 +31,14 @@ async fn start() -> Orchestra {
         site.json(&[&words[..], &["--entitlement", "evaluations"]].concat());
         site.json(&["organizations", "create", "org_456", "--name", "Two", "--api", "prompt-orchestra"]);
     };
+    let changes = [&changes, further].concat();
     let product = Product::start("prompt-orchestra", "api.promptorchestra.example", &changes, prepare).await;
     Orchestra { product, sign_in }
 }
 
 async fn orchestra() -> Arc<Orchestra> {
     static SHARED: Shared<Orchestra> = Shared::new();
-    SHARED.get(start).await
+    SHARED.get(async || start(&[]).await).await
 }
 
 impl Orchestra {
@@ -340,7 +341,7 @@ fn lines_errors_each_has_its_code_status_and_body() {
 #[test]
 fn everybody_gets_the_golden_decision_on_every_route() {
     run(async {
-        let orchestra = start().await;
+        let orchestra = start(&[]).await;
         let runtime = orchestra.key("org_123", &["--environment", "live", "--preset", "runtime_default"]).key;
         let author = orchestra
             .key("org_123", &["--environment", "test", "--preset", "authoring_ci", "--expires", "30d"])

@@ -1,16 +1,12 @@
-//! Keys made elsewhere, taken over by their hashes: one JSON object in each line.
+//! Keys made elsewhere, taken over by their hashes: JSON lines, or CSV.
 //!
 //! Everything is checked before anything is written, and written in one transaction. Whatever stands in a
 //! line, no problem repeats a text that could be a key.
 
 mod line;
+mod lines;
 
-use std::{
-    collections::HashMap,
-    fmt,
-    hash::Hash,
-    io::{self, BufRead, Read},
-};
+use std::{collections::HashMap, fmt, hash::Hash, io::BufRead};
 
 use rand::CryptoRng;
 
@@ -22,10 +18,22 @@ use crate::{
 
 use super::{KeyError, Keys};
 
-/// The longest line, in bytes.
-const LINE_BYTES_MAX: usize = 64 * 1024;
 /// The most problems that are told; the others are counted.
 const PROBLEMS_MAX: usize = 100;
+
+pub use lines::ImportFormat;
+
+/// Keys that are to be taken over.
+pub struct Import<'p, R> {
+    /// Where they stand.
+    pub reader: R,
+    /// In which form.
+    pub format: ImportFormat,
+    /// Whether nothing is changed: it is only told what would be refused.
+    pub validate_only: bool,
+    /// Whether whoever imports may have such a key.
+    pub permit: &'p (dyn Fn(&KeyRecord) -> Result<(), Problem> + Sync),
+}
 
 /// What is wrong with an import, by line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -60,45 +68,46 @@ impl fmt::Display for LineProblems {
 }
 
 impl<S: KeyStore> Keys<'_, S> {
-    /// Adds all keys of an import, or none of them. Returns how many there were.
+    /// Adds all keys of an import, or none of them. Returns how many there are.
     ///
     /// # Errors
     ///
     /// [`KeyError::Import`] with the problems of all lines, [`KeyError::Read`] or [`KeyError::Store`].
     pub async fn import(
         &self,
-        mut reader: impl BufRead,
+        import: Import<'_, impl BufRead>,
         rng: &mut impl CryptoRng,
         by: &Author,
     ) -> Result<usize, KeyError> {
         let now = self.now();
         let mut gathered = Gathered::default();
-        let mut number = 0;
-        while let Some(text) =
-            next_line(&mut reader).map_err(|error| KeyError::Read { line: number, error })?
-        {
-            number += 1;
-            match text {
-                Line::TooLong => gathered.problems.add(number, too_long()),
-                Line::Whole(text) if text.trim_ascii().is_empty() => {}
-                Line::Whole(text) => gathered.take(number, self.read_line(text.trim_ascii(), now, rng)),
-            }
+        let mut last = 0;
+        for line in lines::of(import.reader, import.format) {
+            let (number, text) = line.map_err(|error| KeyError::Read { line: last, error })?;
+            last = number;
+            let record = text.map_err(|problem| vec![problem]).and_then(|text| {
+                let record = self.read_line(&text, now, rng)?;
+                (import.permit)(&record).map_err(|problem| vec![problem])?;
+                Ok(record)
+            });
+            gathered.take(number, record);
         }
         for (line, record) in gathered.lines.iter().zip(&gathered.records) {
             for problem in self.already_there(record).await? {
                 gathered.problems.add(*line, problem);
             }
         }
-        if gathered.problems.first.is_empty() {
+        if !gathered.problems.first.is_empty() {
+            gathered.problems.first.sort_by_key(|(line, _)| *line);
+            return Err(KeyError::Import(gathered.problems));
+        }
+        if !import.validate_only {
             self.store.import(&gathered.records, by).await?;
             for record in &gathered.records {
                 changed("import", record, by);
             }
-            Ok(gathered.records.len())
-        } else {
-            gathered.problems.first.sort_by_key(|(line, _)| *line);
-            Err(KeyError::Import(gathered.problems))
         }
+        Ok(gathered.records.len())
     }
 
     fn read_line(
@@ -124,9 +133,12 @@ impl<S: KeyStore> Keys<'_, S> {
     /// Which parts of the record's identity the store has already.
     async fn already_there(&self, record: &KeyRecord) -> Result<Vec<Problem>, KeyError> {
         let mut problems = Vec::new();
-        if let Some(other) = self.store.find(&record.hash).await?.record {
-            let found = format!("the hash of the key {}", other.id);
-            problems.push(Problem::new("hash", found, "expected a key that the store does not have"));
+        if self.store.find(&record.hash).await?.record.is_some() {
+            problems.push(Problem::new(
+                "hash",
+                "the hash of another key",
+                "expected a key that the store does not have",
+            ));
         }
         match self.store.get(&record.id).await {
             Ok(_) => problems.push(Problem::new(
@@ -181,27 +193,4 @@ impl Gathered {
 /// The line in which this value stood first.
 fn first_line<K: Eq + Hash>(seen: &mut HashMap<K, usize>, value: K, line: usize) -> usize {
     *seen.entry(value).or_insert(line)
-}
-
-enum Line {
-    Whole(Vec<u8>),
-    TooLong,
-}
-
-fn too_long() -> Problem {
-    Problem::new("line", format!("more than {LINE_BYTES_MAX} bytes"), "expected one JSON object for each key")
-}
-
-/// Reads up to the next line feed, and keeps no more than a line may hold.
-fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
-    let mut text = Vec::new();
-    let limit = LINE_BYTES_MAX as u64 + 1;
-    if reader.by_ref().take(limit).read_until(b'\n', &mut text)? == 0 {
-        return Ok(None);
-    }
-    if text.last() == Some(&b'\n') || text.len() <= LINE_BYTES_MAX {
-        return Ok(Some(Line::Whole(text)));
-    }
-    reader.skip_until(b'\n')?;
-    Ok(Some(Line::TooLong))
 }

@@ -15,7 +15,24 @@ use super::*;
 impl Scene {
     async fn import(&mut self, text: &str) -> Result<usize, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.import(text.as_bytes(), &mut self.rng, &Author::on_the_store(0)).await
+        let import = Import {
+            reader: text.as_bytes(),
+            format: ImportFormat::JsonLines,
+            validate_only: false,
+            permit: &|_| Ok(()),
+        };
+        keys.import(import, &mut self.rng, &Author::on_the_store(0)).await
+    }
+
+    async fn import_csv(&mut self, text: &str, validate_only: bool) -> Result<usize, KeyError> {
+        let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
+        let permit = |record: &KeyRecord| {
+            let is_theirs = record.organization.as_str() != "globex";
+            if is_theirs { Ok(()) } else { Err(Problem::new("line", "globex", "expected another")) }
+        };
+        let import =
+            Import { reader: text.as_bytes(), format: ImportFormat::Csv, validate_only, permit: &permit };
+        keys.import(import, &mut self.rng, &Author::on_the_store(0)).await
     }
 
     async fn all(&self) -> Vec<KeyRecord> {
@@ -77,7 +94,7 @@ async fn keys_made_elsewhere_are_taken_over() {
             "scopes": ["read", "write"], "plan": "developer",
             "sources": ["10.0.0.0/8", "2001:db8::1/128"], "status": "active",
             "created": "2030-01-01T00:00:00Z", "expires": "2031-01-01T00:00:00Z",
-            "labels": { "team": "ops" }, "uses": 0
+            "labels": { "team": "ops" }
         })
     );
     let found = scene.find(CredentialHash::of("b")).await;
@@ -174,7 +191,7 @@ async fn a_key_is_imported_once() {
     let expected = [
         "2: hash: found the same as in line 1, expected each key once",
         "3: id: found the same as in line 1, expected each key once",
-        "4: hash: found the hash of the key id-there, expected a key that the store does not have",
+        "4: hash: found the hash of another key, expected a key that the store does not have",
         "5: id: found the id of another key, expected an id that the store does not have",
     ];
     assert_begin(&told(&error), &expected.map(str::to_owned));
@@ -227,4 +244,51 @@ async fn an_import_of_nothing_changes_nothing() {
     assert_eq!(scene.import("\n\n").await.expect("nothing to do"), 0);
     let version = scene.store.version().await.expect("a version");
     assert_eq!(version, Version(0));
+}
+
+#[tokio::test]
+async fn csv_says_the_same_as_json_lines() {
+    let mut scene = Scene::new().await;
+    let text = format!(
+        "\u{feff}hash,apis,name,organization,environment,scopes,labels,expires\r\n\
+         {},payments,\"CI, of \"\"acme\"\"\",acme,live,read write,team=a tier=,\r\n\
+         \r\n\
+         {},games games-eu,Two,acme,,,,2031-01-01\r\n",
+        hash("one"),
+        hash("two")
+    );
+    assert_eq!(scene.import_csv(&text, true).await.expect("nothing is wrong"), 2);
+    assert_eq!(scene.all().await.len(), 0, "it was only looked at");
+    assert_eq!(scene.import_csv(&text, false).await.expect("imported"), 2);
+    let [one, two] = scene.all().await.try_into().expect("two keys");
+    assert_eq!(one.name, "CI, of \"acme\"");
+    assert_eq!(one.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["read", "write"]);
+    let labels = [("team", "a"), ("tier", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(one.labels, labels.into());
+    assert_eq!((two.apis.len(), two.expires), (2, Some(parse_moment("2031-01-01").expect("a moment"))));
+    let again = scene.import_csv(&text, false).await.expect_err("they are there");
+    let expected = ["2: hash: found the hash of another key", "4: hash: found the hash of another key"];
+    assert_begin(&told(&again), &expected.map(str::to_owned));
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_as_it_should_be_is_told_by_its_line() {
+    let mut scene = Scene::new().await;
+    let good = format!("{},payments,CI,acme,live", hash("a"));
+    let text = format!(
+        "hash,apis,name,organization,environment\n{good}\n{},payments,CI,acme\n{},payments,CI,globex,live\n,payments,CI,acme,live\n",
+        hash("b"),
+        hash("c")
+    );
+    let error = scene.import_csv(&text, false).await.expect_err("three are wrong");
+    let expected = [
+        "3: line: found 4 fields, expected 5, as in the first line",
+        "4: line: found globex, expected another",
+        "5: hash: found nothing",
+    ];
+    assert_begin(&told(&error), &expected.map(str::to_owned));
+    assert_eq!(scene.all().await.len(), 0, "nothing half");
+    let unknown = format!("hash,apis,name,organization,environment,colour\n{good},red\n");
+    let error = scene.import_csv(&unknown, false).await.expect_err("no such field");
+    assert!(error.to_string().contains("colour"), "{error}");
 }
