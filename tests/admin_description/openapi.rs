@@ -115,7 +115,29 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
         }
         Body::All => {
             let fields: Vec<&Field> = others.collect();
-            content = (!fields.is_empty()).then(|| (object(definitions, &fields, true), false));
+            let known = fields.iter().filter_map(|field| {
+                let value = match definitions.messages.get(field.of.type_name()) {
+                    Some(message) if !message.is_entry => {
+                        Some(whole_example(definitions, field.of.type_name()))
+                    }
+                    _ => self::example(field.of.name()),
+                };
+                Some((field.of.name().to_owned(), value?))
+            });
+            example = Some(Value::Object(known.collect())).filter(|known| *known != json!({}));
+            let is_message = |field: &&&Field| definitions.messages.contains_key(field.of.type_name());
+            let needed: Vec<&str> = fields.iter().filter(is_message).map(|field| field.of.name()).collect();
+            for field in &fields {
+                take_input(definitions, field.of.type_name(), inputs);
+            }
+            content = (!fields.is_empty()).then(|| {
+                let mut schema = object(definitions, &fields, true);
+                if !needed.is_empty() {
+                    let members = schema.as_object_mut().expect("an object");
+                    members.insert("required".to_owned(), json!(needed));
+                }
+                (schema, !needed.is_empty())
+            });
         }
     }
     if request.fields.iter().any(|field| field.of.name() == "request_id") {

@@ -100,3 +100,35 @@ async fn a_membership_that_holds_for_another_api_is_not_taken_away() {
     office.make(put(r#""payments", "games""#)).await;
     assert_eq!(office.ask(&by, put(r#""payments""#)).await, "403 out_of_reach");
 }
+
+#[tokio::test]
+async fn whoever_is_confined_is_not_told_whose_a_bad_credential_is() {
+    let office = Office::open().await;
+    let body = r#"{ "name": "a key", "apis": ["payments"], "organization": "globex" }"#;
+    let (status, issued) = office.send(&Office::owner(), office::post("/v1/keys", body)).await;
+    assert_eq!(status, 200, "{issued}");
+    let id = issued["id"].as_str().expect("an id");
+    office.make(office::post(format!("/v1/keys/{id}:revoke"), "{}")).await;
+    for (name, reach) in reaches() {
+        let is_confined = reach.is_confined();
+        let by = Administrator { name: name.to_owned(), role: Role::Viewer, reach, from: "here".to_owned() };
+        let body = format!(r#"{{ "api": "payments", "credential": {} }}"#, issued["key"]);
+        let (_, told) = office.send(&by, office::post("/v1/credentials:verify", body)).await;
+        assert!(!told.to_string().contains(id) || !is_confined, "{name}: {told}");
+        assert_eq!(told["cause"].is_string(), !is_confined, "{name}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_secret_is_kept_outside_of_its_seal() {
+    let office = Office::open().await;
+    let body = r#"{ "id": "apollo", "name": "Apollo", "apis": ["payments"], "organization": "acme" }"#;
+    office.make(office::post("/v1/projects", body)).await;
+    let secret = r#""secret": { "api": "payments", "project": "apollo", "organization": "acme" }"#;
+    let with = |more: &str| office::post("/v1/secrets", format!("{{ {secret}, {more} }}"));
+    let plain = r#""plain": "a-secret-made-elsewhere""#;
+    let refused = office.ask(&Office::owner(), with(&format!(r#"{plain}, "request_id": "1""#))).await;
+    assert_eq!(refused, "400 field_invalid");
+    office.make(with(plain)).await;
+    office.make(with(r#""request_id": "1""#)).await;
+}

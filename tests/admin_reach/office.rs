@@ -85,6 +85,12 @@ impl Office {
         office
     }
 
+    /// Somebody who may do everything.
+    pub(crate) fn owner() -> Administrator {
+        let name = "owner".to_owned();
+        Administrator { name, role: Role::Owner, reach: Reach::default(), from: "here".to_owned() }
+    }
+
     /// A number that was not there before.
     pub(crate) fn number(&self) -> usize {
         self.numbers.fetch_add(1, Ordering::Relaxed)
@@ -92,9 +98,7 @@ impl Office {
 
     /// Makes something, as somebody who may; gives its id.
     pub(crate) async fn make(&self, request: Request<Body>) -> String {
-        let name = "owner".to_owned();
-        let by = Administrator { name, role: Role::Owner, reach: Reach::default(), from: "here".to_owned() };
-        let (status, answer) = self.send(&by, request).await;
+        let (status, answer) = self.send(&Self::owner(), request).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         answer["id"].as_str().or(answer["user"].as_str()).expect("an id").to_owned()
     }
@@ -116,7 +120,8 @@ impl Office {
         }
     }
 
-    async fn send(&self, by: &Administrator, request: Request<Body>) -> (StatusCode, Value) {
+    /// The status and what is answered.
+    pub(crate) async fn send(&self, by: &Administrator, request: Request<Body>) -> (StatusCode, Value) {
         let answer = self.routes.answer(by.clone(), request).await;
         let status = answer.status();
         let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");

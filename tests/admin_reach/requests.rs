@@ -122,7 +122,9 @@ async fn create_secret(side: Side, office: &Office) -> Request<Body> {
     // No project has more than two.
     let project = office.make(create_project(side, office)).await;
     let (api, organization) = (side.api(), side.organization());
-    let body = format!(r#"{{"api": "{api}", "project": "{project}", "organization": "{organization}"}}"#);
+    let body = format!(
+        r#"{{"secret": {{"api": "{api}", "project": "{project}", "organization": "{organization}"}}}}"#
+    );
     post("/v1/secrets", body)
 }
 

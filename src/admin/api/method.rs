@@ -134,8 +134,8 @@ methods! {
     KeyService/RevokeKey(RevokeKeyRequest) -> Key, Editor, Post "/v1/keys/{id}:revoke", Body::All;
     /// Takes over keys.
     KeyService/ImportKeys(ImportKeysRequest) -> ImportKeysResponse, Editor, Post "/v1/keys:import", Body::All;
-    /// Makes a secret.
-    SecretService/CreateSecret(CreateSecretRequest) -> IssuedSecret, Editor, Post "/v1/secrets", Body::Field("secret");
+    /// Makes a secret. All of it stands in the body: a secret does not belong into a query.
+    SecretService/CreateSecret(CreateSecretRequest) -> IssuedSecret, Editor, Post "/v1/secrets", Body::All;
     /// Tells of a secret.
     SecretService/GetSecret(GetSecretRequest) -> Secret, Viewer, Get "/v1/secrets/{id}", Body::None;
     /// Tells of secrets.

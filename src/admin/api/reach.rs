@@ -91,13 +91,19 @@ pub(super) fn grant(by: &Administrator, configured: &[Api], rights: &Rights<'_>)
     }
     // More scopes than a set holds cannot be held: then too few are granted.
     let held = ScopeSet::new(by.reach.scopes.clone()).unwrap_or_default();
-    for api in configured.iter().filter(|api| rights.apis.contains(&api.name)) {
-        if let Some(beyond) = rights.scopes.iter().find(|scope| !api.implications.grants(&held, scope)) {
+    for name in rights.apis {
+        // Of an API whose fragment is refused nothing is known: then no scope implies another, and none may mean all.
+        let api = configured.iter().find(|api| api.name == *name);
+        let is_held = |scope: &Scope| match api {
+            Some(api) => api.implications.grants(&held, scope),
+            None => held.iter().any(|own| own == scope),
+        };
+        if let Some(beyond) = rights.scopes.iter().find(|scope| !is_held(scope)) {
             let message = format!("you may not grant the scope `{beyond}`, which you do not hold yourself");
             return Err(Fault::out_of_reach(message));
         }
-        if rights.is_key && rights.scopes.is_empty() && api.unscoped_keys_grant_all {
-            let name = &api.name;
+        let may_mean_all = api.is_none_or(|api| api.unscoped_keys_grant_all);
+        if rights.is_key && rights.scopes.is_empty() && may_mean_all {
             let message =
                 format!("you may not make a key without scopes: for the API `{name}` it would have all");
             return Err(Fault::out_of_reach(message));

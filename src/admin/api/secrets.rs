@@ -25,6 +25,10 @@ use super::{
 
 impl<S: Stores, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateSecretRequest) -> Result<IssuedSecret, Fault> {
+        if request.plain.is_some() && !request.request_id.is_empty() {
+            let what = "expected none beside `plain`: nothing of a secret is kept outside of its seal";
+            return Err(Fault::field("request_id", what));
+        }
         let author = author_of::<CreateSecret>(by, &request.request_id, &request)?;
         let wanted = wanted(&present("secret", request.secret)?, request.plain)?;
         let config = self.config();

@@ -130,10 +130,15 @@ fn of_body<R: DeserializeOwned>(
         place(&mut message, name, value)?;
     }
     for (name, value) in pairs(parts) {
+        if field.is_none() {
+            return Err(Fault::field(name, "found in the query, expected in the body"));
+        }
         add(&mut message, &name, value)?;
     }
     if let Some(key) = parts.headers.get(IDEMPOTENCY_KEY) {
-        let key = key.to_str().map_err(|_| Fault::field(IDEMPOTENCY_KEY, "expected visible characters"))?;
+        // In a message nothing is no key; a header that is there has to hold one.
+        let key = key.to_str().ok().filter(|key| !key.is_empty());
+        let key = key.ok_or_else(|| Fault::field(IDEMPOTENCY_KEY, "expected 1 to 128 visible characters"))?;
         add(&mut message, REQUEST_ID, key.to_owned())?;
     }
     serde_path_to_error::deserialize(Value::Object(message)).map_err(|error| unreadable(&error))
