@@ -89,57 +89,15 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
     let method = definitions.method(&about.grpc_path());
     let request = definitions.messages.get(&method.request).expect("a request");
     let in_path = path_fields(about.path);
-    let mut parameters: Vec<Value> = in_path
-        .iter()
-        .map(|field| {
-            json!({ "name": short(field), "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
-        })
-        .collect();
+    let path_parameter = |field: &&str| json!({ "name": short(field), "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } });
+    let mut parameters: Vec<Value> = in_path.iter().map(path_parameter).collect();
     let others = request.fields.iter().filter(|field| !in_path.contains(&field.of.name()));
-    let mut operation = json!({
-        "operationId": about.name,
-        "summary": method.comment,
-        "tags": [about.service.trim_end_matches("Service")],
-        "x-doorward-role": about.role.code(),
+    let (in_body, beside): (Vec<&Field>, Vec<&Field>) = others.partition(|field| match about.body {
+        Body::None => false,
+        Body::All => true,
+        Body::Field(own) => field.of.name() == own,
     });
-    let (mut content, mut example) = (None, None);
-    match about.body {
-        Body::None => parameters.extend(others.map(|field| in_query(definitions, field))),
-        Body::Field(body) => {
-            let (own, beside): (Vec<&Field>, Vec<&Field>) = others.partition(|field| field.of.name() == body);
-            let own = own.first().expect("the field of the body").of.type_name();
-            take_input(definitions, own, inputs);
-            content = Some((input(definitions, own), true));
-            example = Some(whole_example(definitions, own));
-            parameters.extend(beside.iter().map(|field| in_query(definitions, field)));
-        }
-        Body::All => {
-            let fields: Vec<&Field> = others.collect();
-            let known = fields.iter().filter_map(|field| {
-                let value = match definitions.messages.get(field.of.type_name()) {
-                    Some(message) if !message.is_entry => {
-                        Some(whole_example(definitions, field.of.type_name()))
-                    }
-                    _ => self::example(field.of.name()),
-                };
-                Some((field.of.name().to_owned(), value?))
-            });
-            example = Some(Value::Object(known.collect())).filter(|known| *known != json!({}));
-            let is_message = |field: &&&Field| definitions.messages.contains_key(field.of.type_name());
-            let needed: Vec<&str> = fields.iter().filter(is_message).map(|field| field.of.name()).collect();
-            for field in &fields {
-                take_input(definitions, field.of.type_name(), inputs);
-            }
-            content = (!fields.is_empty()).then(|| {
-                let mut schema = object(definitions, &fields, true);
-                if !needed.is_empty() {
-                    let members = schema.as_object_mut().expect("an object");
-                    members.insert("required".to_owned(), json!(needed));
-                }
-                (schema, !needed.is_empty())
-            });
-        }
-    }
+    parameters.extend(beside.iter().map(|field| in_query(definitions, field)));
     if request.fields.iter().any(|field| field.of.name() == "request_id") {
         let about = "The same as `request_id`.";
         let schema = json!({ "type": "string", "pattern": "^[!-~]{1,128}$" });
@@ -147,31 +105,69 @@ fn operation(definitions: &Definitions, about: &About, inputs: &mut BTreeSet<Str
             json!({ "name": "Idempotency-Key", "in": "header", "description": about, "schema": schema }),
         );
     }
-    let answer = if method.answer == EMPTY {
+    let mut operation = json!({
+        "operationId": about.name,
+        "summary": method.comment,
+        "tags": [about.service.trim_end_matches("Service")],
+        "x-doorward-role": about.role.code(),
+        "parameters": parameters,
+        "responses": responses(definitions, about, &method.answer),
+    });
+    if !in_body.is_empty() {
+        for field in &in_body {
+            take_input(definitions, field.of.type_name(), inputs);
+        }
+        let fields = operation.as_object_mut().expect("an object");
+        fields.insert("requestBody".to_owned(), request_body(definitions, about.body, &in_body));
+    }
+    operation
+}
+
+fn request_body(definitions: &Definitions, body: Body, fields: &[&Field]) -> Value {
+    let own = |field: &Field| field.of.type_name().to_owned();
+    if let (Body::Field(_), [field]) = (body, fields) {
+        let (schema, example) = (input(definitions, &own(field)), whole_example(definitions, &own(field)));
+        return json!({
+            "required": true,
+            "content": { "application/json": { "schema": schema, "example": example } },
+        });
+    }
+    let is_message = |field: &&&Field| definitions.messages.contains_key(field.of.type_name());
+    let needed: Vec<&str> = fields.iter().filter(is_message).map(|field| field.of.name()).collect();
+    let mut schema = object(definitions, fields, true);
+    if !needed.is_empty() {
+        schema.as_object_mut().expect("an object").insert("required".to_owned(), json!(needed));
+    }
+    let known = fields.iter().filter_map(|field| {
+        let value = if is_message(&field) {
+            Some(whole_example(definitions, &own(field)))
+        } else {
+            example(field.of.name())
+        };
+        Some((field.of.name().to_owned(), value?))
+    });
+    let known: Map<String, Value> = known.collect();
+    let mut content = json!({ "schema": schema });
+    if !known.is_empty() {
+        content.as_object_mut().expect("an object").insert("example".to_owned(), known.into());
+    }
+    json!({ "required": !needed.is_empty(), "content": { "application/json": content } })
+}
+
+fn responses(definitions: &Definitions, about: &About, answer: &str) -> Value {
+    let described = |what: &str, schema: Value| json!({ "description": what, "content": { "application/json": { "schema": schema } } });
+    let schema = if answer == EMPTY {
         json!({ "type": "object", "additionalProperties": false })
     } else {
-        let answer = definitions.messages.get(&method.answer).expect("an answer");
+        let answer = definitions.messages.get(answer).expect("an answer");
         json!({ "$ref": format!("#/components/schemas/{}", component(&answer.name)) })
     };
-    let fields = operation.as_object_mut().expect("an object");
-    fields.insert("parameters".to_owned(), parameters.into());
-    if let Some((schema, required)) = content {
-        let mut json = json!({ "schema": schema });
-        if let Some(example) = example {
-            json.as_object_mut().expect("an object").insert("example".to_owned(), example);
-        }
-        let body = json!({ "required": required, "content": { "application/json": json } });
-        fields.insert("requestBody".to_owned(), body);
-    }
-    let described = |what: &str, schema: Value| json!({ "description": what, "content": { "application/json": { "schema": schema } } });
-    let error = json!({ "$ref": "#/components/schemas/Error" });
-    let mut done = described("Done.", answer);
+    let mut done = described("Done.", schema);
     if about.name.starts_with("Create") {
         done.as_object_mut().expect("an object").insert("links".to_owned(), links(about));
     }
-    let responses = json!({ "200": done, "default": described("Not done.", error) });
-    fields.insert("responses".to_owned(), responses);
-    operation
+    let error = json!({ "$ref": "#/components/schemas/Error" });
+    json!({ "200": done, "default": described("Not done.", error) })
 }
 
 /// What can be done about what was made.
