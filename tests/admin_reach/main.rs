@@ -8,6 +8,7 @@
 )]
 
 mod office;
+mod over_grpc;
 mod requests;
 
 use std::{fmt::Write, fs, path::Path};

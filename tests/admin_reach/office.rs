@@ -18,7 +18,7 @@ use doorward::{
     server::admin::Routes,
     store::{CachedStore, SqliteStore},
 };
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -120,9 +120,14 @@ impl Office {
         }
     }
 
+    /// The answer as it is.
+    pub(crate) async fn answer(&self, by: &Administrator, request: Request<Body>) -> Response<Body> {
+        self.routes.answer(by.clone(), request).await
+    }
+
     /// The status and what is answered.
     pub(crate) async fn send(&self, by: &Administrator, request: Request<Body>) -> (StatusCode, Value) {
-        let answer = self.routes.answer(by.clone(), request).await;
+        let answer = self.answer(by, request).await;
         let status = answer.status();
         let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("JSON"))
