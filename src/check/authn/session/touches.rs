@@ -59,17 +59,11 @@ impl Touches {
         &self,
         store: &CachedStore<S>,
     ) -> Result<(), Arc<StoreError>> {
-        loop {
-            let batch = self.batch();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            store.touch(&batch).await?;
-            let mut notes = self.notes();
-            for (hash, _) in &batch {
-                notes.remove(hash);
-            }
+        for batch in self.noted().chunks(BATCH_MAX) {
+            store.touch(batch).await?;
+            self.forget(batch);
         }
+        Ok(())
     }
 
     /// Writes what is noted every so often, for ever. When the store begins to fail and when it is well again
@@ -94,8 +88,18 @@ impl Touches {
         }
     }
 
-    fn batch(&self) -> Vec<(CredentialHash, Timestamp)> {
-        self.notes().iter().take(BATCH_MAX).map(|(hash, at)| (*hash, *at)).collect()
+    fn noted(&self) -> Vec<(CredentialHash, Timestamp)> {
+        self.notes().iter().map(|(hash, at)| (*hash, *at)).collect()
+    }
+
+    /// Forgets what is written. A later use that was noted meanwhile stays.
+    fn forget(&self, written: &[(CredentialHash, Timestamp)]) {
+        let mut notes = self.notes();
+        for (hash, at) in written {
+            if notes.get(hash) == Some(at) {
+                notes.remove(hash);
+            }
+        }
     }
 
     fn notes(&self) -> MutexGuard<'_, HashMap<CredentialHash, Timestamp>> {
@@ -126,7 +130,17 @@ mod tests {
         assert_eq!(touches.notes().len(), NOTES_MAX);
         touches.note(&session(0), at(40));
         assert_eq!(touches.notes().get(&session(0).hash), Some(&at(40)), "it has its place already");
-        assert_eq!(touches.batch().len(), BATCH_MAX);
+    }
+
+    #[test]
+    fn a_use_that_is_noted_while_earlier_ones_are_written_waits_for_the_next_time() {
+        let touches = Touches::default();
+        touches.note(&session(1), at(30));
+        touches.note(&session(2), at(30));
+        let written = touches.noted();
+        touches.note(&session(1), at(40));
+        touches.forget(&written);
+        assert_eq!(touches.noted(), [(session(1).hash, at(40))]);
     }
 
     #[test]
