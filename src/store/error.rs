@@ -22,6 +22,9 @@ pub enum StoreError {
     /// It is revoked, so nothing may replace or change it.
     #[error("this {0} is revoked")]
     Revoked(RecordKind),
+    /// It is no longer as whoever decided about it saw it.
+    #[error("this {0} was changed meanwhile: look at it, and ask again")]
+    Changed(RecordKind),
     /// A project may not have a third active secret.
     #[error("two secrets of this project are active for this API already: revoke one of them first")]
     TwoSecretsActive,

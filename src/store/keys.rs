@@ -90,11 +90,12 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
     ) -> impl Future<Output = Result<KeyRecord, StoreError>> + Send;
 
     /// Adds the key that replaces `old` and ends the old one at `overlap_ends` (or earlier, where it ended
-    /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot. Requests are remembered
-    /// as by [`KeyStore::insert`].
+    /// earlier anyway): both, or nothing. A key can be replaced once, and a revoked one cannot.
+    /// [`StoreError::Changed`] if it is no longer as `old` says: what was taken from it meanwhile must not live on in its
+    /// successor. Requests are remembered as by [`KeyStore::insert`].
     fn rotate(
         &self,
-        old: &KeyId,
+        old: &KeyRecord,
         successor: &KeyRecord,
         overlap_ends: Timestamp,
         by: &Author,

@@ -50,7 +50,7 @@ pub(super) async fn every_change_of_every_record_is_told_once(place: impl Place)
     let successor = KeyRecord { rotated_from: Some(record(1).id), lineage: record(1).lineage, ..record(3) };
     store.insert(&[record(1)], &by()).await.expect("inserted");
     store.import(&[record(2), record(9)], &by()).await.expect("imported");
-    store.rotate(&record(1).id, &successor, at(50), &by()).await.expect("rotated");
+    store.rotate(&record(1), &successor, at(50), &by()).await.expect("rotated");
     store.insert_organization(&organization(1), &by()).await.expect("inserted");
     // What is done twice changes nothing the second time.
     for _ in 0..2 {
@@ -135,7 +135,7 @@ pub(super) async fn what_is_refused_is_not_told(place: impl Place) {
     store.insert(&[record(1), record(2)], &by()).await.expect_err("the second is there already");
     store.import(&[record(1), record(2)], &by()).await.expect_err("the second is there already");
     let taken = KeyRecord { rotated_from: Some(record(2).id), hash: record(2).hash, ..record(3) };
-    store.rotate(&record(2).id, &taken, at(50), &by()).await.expect_err("its hash is taken");
+    store.rotate(&record(2), &taken, at(50), &by()).await.expect_err("its hash is taken");
     store.insert_project(&project(1), &by()).await.expect_err("it has no organization");
     assert_eq!(deeds(&store).await, ["key.create key_2"]);
 }

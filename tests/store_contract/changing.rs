@@ -1,11 +1,13 @@
 //! What a change does, and what refuses it.
 
+use std::slice;
+
 use doorward::{
     domain::KeyRecord,
-    store::{Changes, KeyStore, RecordKind, StoreError, UniqueField},
+    store::{Changes, KeyEdit, KeyStore, RecordKind, StoreError, UniqueField},
 };
 
-use super::{Place, all, at, by, id, mark_of, marks, record};
+use super::{Place, all, at, by, id, mark_of, marks, record, scopes};
 
 fn successor(number: u32, of: &KeyRecord) -> KeyRecord {
     KeyRecord { rotated_from: Some(of.id.clone()), lineage: of.lineage.clone(), ..record(number) }
@@ -39,25 +41,37 @@ pub(super) async fn a_rotation_is_both_or_nothing(place: impl Place) {
     let before = store.version().await.expect("a version");
 
     let taken = KeyRecord { hash: record(2).hash, ..successor(3, &record(1)) };
-    let error = store.rotate(&record(1).id, &taken, at(50), &by()).await;
+    let error = store.rotate(&record(1), &taken, at(50), &by()).await;
     assert!(matches!(error, Err(StoreError::Exists(_, UniqueField::Hash))), "{error:?}");
-    let missing = store.rotate(&id("key_9"), &successor(3, &record(1)), at(50), &by()).await;
+    let missing = store.rotate(&record(9), &successor(3, &record(1)), at(50), &by()).await;
     assert!(matches!(missing, Err(StoreError::NotFound(_))), "{missing:?}");
     assert_eq!(all(&store).await, [record(1), record(2)]);
     assert_eq!(store.version().await.expect("a version"), before);
 
     let new = successor(3, &record(1));
-    store.rotate(&record(1).id, &new, at(50), &by()).await.expect("rotated");
+    store.rotate(&record(1), &new, at(50), &by()).await.expect("rotated");
     let old = KeyRecord { expires: Some(at(50)), ..record(1) };
     assert_eq!(all(&store).await, [old, record(2), new]);
     assert_eq!(marks(&store, before).await, [1, 3].map(|number| mark_of(&record(number))));
 }
 
+pub(super) async fn what_is_taken_from_a_key_does_not_live_on_in_its_successor(place: impl Place) {
+    let store = place.open().await;
+    store.insert(&[record(1)], &by()).await.expect("inserted");
+    let edits = [KeyEdit::Scopes(scopes(&[]))];
+    let less = store.update(&record(1).id, &edits, at(5), &by()).await.expect("updated");
+    let before = store.version().await.expect("a version");
+    let changed = store.rotate(&record(1), &successor(2, &record(1)), at(50), &by()).await;
+    assert!(matches!(changed, Err(StoreError::Changed(RecordKind::Key))), "{changed:?}");
+    assert_eq!((all(&store).await, store.version().await.expect("a version")), (vec![less.clone()], before));
+    store.rotate(&less, &successor(2, &less), at(50), &by()).await.expect("rotated");
+}
+
 pub(super) async fn a_rotation_never_lengthens_a_life(place: impl Place) {
     let store = place.open().await;
     let ends_soon = KeyRecord { expires: Some(at(20)), ..record(1) };
-    store.insert(&[ends_soon], &by()).await.expect("inserted");
-    store.rotate(&id("key_1"), &successor(2, &record(1)), at(50), &by()).await.expect("rotated");
+    store.insert(slice::from_ref(&ends_soon), &by()).await.expect("inserted");
+    store.rotate(&ends_soon, &successor(2, &record(1)), at(50), &by()).await.expect("rotated");
     let old = store.get(&id("key_1")).await.expect("it is there");
     assert_eq!(old.expires, Some(at(20)));
 }
@@ -65,14 +79,14 @@ pub(super) async fn a_rotation_never_lengthens_a_life(place: impl Place) {
 pub(super) async fn a_key_is_replaced_once_and_never_when_revoked(place: impl Place) {
     let store = place.open().await;
     store.insert(&[record(1), record(2)], &by()).await.expect("inserted");
-    store.rotate(&record(1).id, &successor(3, &record(1)), at(50), &by()).await.expect("rotated");
-    let again = store.rotate(&record(1).id, &successor(4, &record(1)), at(10), &by()).await;
+    store.rotate(&record(1), &successor(3, &record(1)), at(50), &by()).await.expect("rotated");
+    let again = store.rotate(&record(1), &successor(4, &record(1)), at(10), &by()).await;
     assert!(matches!(again, Err(StoreError::Exists(_, UniqueField::Predecessor))), "{again:?}");
     let old = store.get(&record(1).id).await.expect("it is there");
     assert_eq!(old.expires, Some(at(50)));
 
     store.revoke(&record(2).id, at(5), &by()).await.expect("revoked");
-    let revoked = store.rotate(&record(2).id, &successor(4, &record(2)), at(50), &by()).await;
+    let revoked = store.rotate(&record(2), &successor(4, &record(2)), at(50), &by()).await;
     assert!(matches!(revoked, Err(StoreError::Revoked(RecordKind::Key))));
     assert_eq!(all(&store).await.len(), 3);
 }
@@ -100,7 +114,7 @@ pub(super) async fn versions_grow_with_every_change(place: impl Place) {
             1 => store.insert(&[record(2), record(3)], &by()).await,
             2 => {
                 let successor = successor(4, &record(1));
-                store.rotate(&record(1).id, &successor, at(50), &by()).await
+                store.rotate(&record(1), &successor, at(50), &by()).await
             }
             _ => store.revoke(&record(2).id, at(5), &by()).await.map(drop),
         };

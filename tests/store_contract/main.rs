@@ -91,6 +91,7 @@ macro_rules! contract {
             changing::an_insert_is_all_or_nothing
             changing::an_id_or_hash_is_there_once
             changing::a_rotation_is_both_or_nothing
+            changing::what_is_taken_from_a_key_does_not_live_on_in_its_successor
             changing::a_rotation_never_lengthens_a_life
             changing::a_key_is_replaced_once_and_never_when_revoked
             changing::a_revoked_key_stays_as_it_was

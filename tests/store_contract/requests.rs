@@ -66,9 +66,9 @@ pub(super) async fn every_kind_that_is_made_remembers_its_request(place: impl Pl
     let rotating = asking("rotating", 1);
     let successor = KeyRecord { rotated_from: Some(record(1).id), lineage: record(1).lineage, ..record(2) };
     store.insert(&[record(1)], &by()).await.expect("inserted");
-    store.rotate(&record(1).id, &successor, at(50), &rotating).await.expect("rotated");
+    store.rotate(&record(1), &successor, at(50), &rotating).await.expect("rotated");
     let other = KeyRecord { rotated_from: Some(record(1).id), ..record(3) };
-    let again = store.rotate(&record(1).id, &other, at(50), &rotating).await.expect_err("it was done");
+    let again = store.rotate(&record(1), &other, at(50), &rotating).await.expect_err("it was done");
     assert!(matches!(again, StoreError::Repeated), "{again}");
     assert_eq!(store.made_for(&rotating, at(3)).await.expect("no error"), Some(successor));
 

@@ -107,6 +107,7 @@ impl From<StoreError> for Fault {
             StoreError::NotFound(_) => Self::new(Code::NotFound, "not_found", message),
             StoreError::Revoked(_) => Self::precondition("ended", message),
             StoreError::TwoSecretsActive => Self::precondition("two_secrets_active", message),
+            StoreError::Changed(_) => Self::new(Code::Aborted, "changed", message),
             StoreError::Repeated => Self::new(Code::Aborted, "repeated", message),
             StoreError::Misplaced => Self::field("page_token", message),
             StoreError::RequestReused => Self::new(Code::AlreadyExists, "request_reused", message),

@@ -1,6 +1,8 @@
 //! Methods about keys.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+
+use prost_types::FieldMask;
 
 use crate::{
     admin::{
@@ -14,7 +16,7 @@ use crate::{
             key::{Kind, Status},
         },
     },
-    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord},
+    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, Timestamp},
     store::{KeyEdit, KeyFilter},
 };
 
@@ -22,6 +24,7 @@ use super::{
     Answers, CreateKey, Desk, Fault, GetKey, ImportKeys, Inspects, ListKeys, RevokeKey, RotateKey, Stores,
     UpdateKey,
     desk::{author, author_of},
+    mask::Masked,
     page::{next, page},
     reach::{self, Rights},
     reading::{Reading, one, present},
@@ -58,10 +61,15 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
         let project = reading.optional("project", request.project.as_deref());
         let older_than = reading.span("older_than", request.older_than);
         let expires_within = reading.span("expires_within", request.expires_within);
-        let before = |span: Option<Duration>| span.and_then(|span| now.checked_sub(span).ok());
-        let needs_active = older_than.or(expires_within).is_some();
-        let asked = status(&mut reading, request.status);
-        let status = if needs_active { Some(CredentialStatus::Active) } else { asked };
+        let mut status = status(&mut reading, request.status);
+        if older_than.or(expires_within).is_some() {
+            if status.is_some_and(|asked| asked != CredentialStatus::Active) {
+                let what =
+                    "found it beside `older_than` or `expires_within`, which tell of active keys alone";
+                reading.problem("status", what);
+            }
+            status = Some(CredentialStatus::Active);
+        }
         reading.end(Some(()))?;
         let filter = KeyFilter {
             apis: reach::apis(by, &config.apis, api)?,
@@ -72,8 +80,8 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (label, None),
             }),
-            made_before: before(older_than),
-            expires_before: expires_within.and_then(|span| now.checked_add(span).ok()),
+            made_before: older_than.map(|span| now.checked_sub(span).unwrap_or(Timestamp::MIN)),
+            expires_before: expires_within.map(|span| now.checked_add(span).unwrap_or(Timestamp::MAX)),
         };
         let page = self.keys(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
         let page = page.map_err(|error| Fault::of_key("", error))?;
@@ -88,7 +96,7 @@ impl<S: Stores, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: UpdateKeyRequest) -> Result<Key, Fault> {
         let key = present("key", request.key)?;
         let record = self.key(by, &key.id).await?;
-        let edits = edits(&key, request.update_mask.map(|mask| mask.paths))?;
+        let edits = edits(&key, request.update_mask)?;
         let config = self.config();
         hold(by, &config, &record)?;
         let (mut scopes, mut plan) = (record.scopes.clone(), record.plan.clone());
@@ -117,7 +125,7 @@ impl<S: Stores, I: Inspects> Answers<RotateKey> for Desk<S, I> {
         let config = self.config();
         // Whoever gets the new key holds all that the old one may do.
         hold(by, &config, &record)?;
-        let issued = self.keys(&config).rotate(&record.id, overlap, &mut self.random(), &author).await;
+        let issued = self.keys(&config).rotate(&record, overlap, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("", error))?))
     }
 }
@@ -251,34 +259,34 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
     reading.end(wanted)
 }
 
-/// The changes that a mask names; without one, those to whatever is filled.
-fn edits(key: &Key, mask: Option<Vec<String>>) -> Result<Vec<KeyEdit>, Fault> {
+/// The changes that are asked for.
+fn edits(key: &Key, mask: Option<FieldMask>) -> Result<Vec<KeyEdit>, Fault> {
+    let fields = [
+        ("name", !key.name.is_empty()),
+        ("scopes", !key.scopes.is_empty()),
+        ("plan", key.plan.is_some()),
+        ("expires", key.expires.is_some()),
+        ("labels", !key.labels.is_empty()),
+    ];
+    let rest = Key {
+        id: String::new(),
+        name: String::new(),
+        scopes: Vec::new(),
+        plan: None,
+        expires: None,
+        labels: BTreeMap::new(),
+        ..key.clone()
+    };
+    let masked = Masked::of(mask, "key", &fields, rest != Key::default())?;
     let mut reading = Reading::of("key");
-    let names = mask.unwrap_or_else(|| {
-        let filled = [
-            ("name", !key.name.is_empty()),
-            ("scopes", !key.scopes.is_empty()),
-            ("plan", key.plan.is_some()),
-            ("expires", key.expires.is_some()),
-            ("labels", !key.labels.is_empty()),
-        ];
-        filled.into_iter().filter(|(_, is_filled)| *is_filled).map(|(name, _)| name.to_owned()).collect()
-    });
-    let mut edits = Vec::new();
-    for name in names {
-        edits.push(match name.as_str() {
-            "name" => KeyEdit::Name(key.name.clone()),
-            "scopes" => KeyEdit::Scopes(reading.scopes("scopes", &key.scopes)),
-            "plan" => KeyEdit::Plan(reading.optional("plan", key.plan.as_deref())),
-            "expires" => KeyEdit::Expires(reading.moment("expires", key.expires)),
-            "labels" => KeyEdit::Labels(key.labels.clone()),
-            _ => {
-                let what = "expected names of `name`, `scopes`, `plan`, `expires` and `labels`";
-                return Err(Fault::field("update_mask", what));
-            }
-        });
-    }
-    reading.end(Some(edits))
+    let edits = [
+        masked.has("name").then(|| KeyEdit::Name(key.name.clone())),
+        masked.has("scopes").then(|| KeyEdit::Scopes(reading.scopes("scopes", &key.scopes))),
+        masked.has("plan").then(|| KeyEdit::Plan(reading.optional("plan", key.plan.as_deref()))),
+        masked.has("expires").then(|| KeyEdit::Expires(reading.moment("expires", key.expires))),
+        masked.has("labels").then(|| KeyEdit::Labels(key.labels.clone())),
+    ];
+    reading.end(Some(edits.into_iter().flatten().collect()))
 }
 
 fn status(reading: &mut Reading, number: i32) -> Option<CredentialStatus> {

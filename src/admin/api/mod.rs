@@ -6,6 +6,7 @@ mod desk;
 mod fault;
 mod inspects;
 mod keys;
+mod mask;
 mod method;
 mod organizations;
 mod page;

@@ -1,5 +1,7 @@
 //! Methods about organizations.
 
+use prost_types::FieldMask;
+
 use crate::{
     admin::{
         NewOrganization,
@@ -17,6 +19,7 @@ use super::{
     Answers, CreateOrganization, Desk, Fault, GetOrganization, Inspects, ListOrganizations,
     ResumeOrganization, Stores, SuspendOrganization, UpdateOrganization,
     desk::author,
+    mask::Masked,
     page::{next, page},
     reach,
     reading::{Reading, api_filter, one, present},
@@ -82,7 +85,7 @@ impl<S: Stores, I: Inspects> Answers<UpdateOrganization> for Desk<S, I> {
     ) -> Result<Organization, Fault> {
         let new = present("organization", request.organization)?;
         let record = self.organization(by, "organization.id", &new.id).await?;
-        let edits = edits(&new, request.update_mask.map(|mask| mask.paths))?;
+        let edits = edits(&new, request.update_mask)?;
         rule(by, &record, "change what it has")?;
         for edit in &edits {
             if let OrganizationEdit::Apis(apis) = edit {
@@ -166,30 +169,31 @@ fn wanted(organization: Organization) -> Result<NewOrganization, Fault> {
     reading.end(wanted)
 }
 
-/// The changes that a mask names; without one, those to whatever is filled.
-fn edits(new: &Organization, mask: Option<Vec<String>>) -> Result<Vec<OrganizationEdit>, Fault> {
+/// The changes that are asked for.
+fn edits(new: &Organization, mask: Option<FieldMask>) -> Result<Vec<OrganizationEdit>, Fault> {
+    let fields = [
+        ("name", !new.name.is_empty()),
+        ("apis", !new.apis.is_empty()),
+        ("plan", new.plan.is_some()),
+        ("entitlements", !new.entitlements.is_empty()),
+    ];
+    let rest = Organization {
+        id: String::new(),
+        name: String::new(),
+        apis: Vec::new(),
+        plan: None,
+        entitlements: Vec::new(),
+        ..new.clone()
+    };
+    let masked = Masked::of(mask, "organization", &fields, rest != Organization::default())?;
     let mut reading = Reading::of("organization");
-    let names = mask.unwrap_or_else(|| {
-        let filled = [
-            ("name", !new.name.is_empty()),
-            ("apis", !new.apis.is_empty()),
-            ("plan", new.plan.is_some()),
-            ("entitlements", !new.entitlements.is_empty()),
-        ];
-        filled.into_iter().filter(|(_, is_filled)| *is_filled).map(|(name, _)| name.to_owned()).collect()
-    });
-    let mut edits = Vec::new();
-    for name in names {
-        edits.push(match name.as_str() {
-            "name" => OrganizationEdit::Name(new.name.clone()),
-            "apis" => OrganizationEdit::Apis(reading.list("apis", &new.apis)),
-            "plan" => OrganizationEdit::Plan(reading.optional("plan", new.plan.as_deref())),
-            "entitlements" => OrganizationEdit::Entitlements(reading.list("entitlements", &new.entitlements)),
-            _ => {
-                let what = "expected names of `name`, `apis`, `plan` and `entitlements`";
-                return Err(Fault::field("update_mask", what));
-            }
-        });
-    }
-    reading.end(Some(edits))
+    let edits = [
+        masked.has("name").then(|| OrganizationEdit::Name(new.name.clone())),
+        masked.has("apis").then(|| OrganizationEdit::Apis(reading.list("apis", &new.apis))),
+        masked.has("plan").then(|| OrganizationEdit::Plan(reading.optional("plan", new.plan.as_deref()))),
+        masked
+            .has("entitlements")
+            .then(|| OrganizationEdit::Entitlements(reading.list("entitlements", &new.entitlements))),
+    ];
+    reading.end(Some(edits.into_iter().flatten().collect()))
 }

@@ -93,10 +93,10 @@ impl<'a, S: KeyStore> Keys<'a, S> {
     ///
     /// [`KeyError::Ended`] for a revoked or expired key, [`KeyError::Replaced`] for one that was rotated
     /// before, [`KeyError::Invalid`] if the overlap is above 90 days or the API of the key has gone,
-    /// or [`KeyError::Store`].
+    /// or [`KeyError::Store`], also where the key is no longer as `old` says.
     pub async fn rotate(
         &self,
-        id: &KeyId,
+        old: &KeyRecord,
         overlap: Duration,
         rng: &mut impl CryptoRng,
         by: &Author,
@@ -104,7 +104,7 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         if let Some(made) = self.made_for(by).await? {
             return Ok(made);
         }
-        match self.replace(id, overlap, rng, by).await {
+        match self.replace(old, overlap, rng, by).await {
             Err(KeyError::Store(StoreError::Repeated)) => self.made_meanwhile(by).await,
             made => made,
         }
@@ -112,17 +112,17 @@ impl<'a, S: KeyStore> Keys<'a, S> {
 
     async fn replace(
         &self,
-        id: &KeyId,
+        old: &KeyRecord,
         overlap: Duration,
         rng: &mut impl CryptoRng,
         by: &Author,
     ) -> Result<Issued, KeyError> {
         let now = self.now();
         let overlap_ends = field::overlap_ends(now, overlap)?;
-        let old = self.store.get(id).await?;
+        let id = &old.id;
         let status = old.status(now);
         if status != CredentialStatus::Active {
-            return Err(KeyError::Ended { id: old.id, status });
+            return Err(KeyError::Ended { id: id.clone(), status });
         }
         let prefix = new_key::common_prefix(self.apis, &old.apis, old.kind, old.environment.as_ref())?;
         let key = PlainKey::generate(prefix, rng);
@@ -131,17 +131,17 @@ impl<'a, S: KeyStore> Keys<'a, S> {
             hash: key.hash(),
             hint: key.hint(prefix),
             created: now,
-            rotated_from: Some(old.id.clone()),
+            rotated_from: Some(id.clone()),
             ..old.clone()
         };
-        match self.store.rotate(id, &record, overlap_ends, by).await {
+        match self.store.rotate(old, &record, overlap_ends, by).await {
             Err(StoreError::Exists(_, UniqueField::Predecessor)) => Err(KeyError::Replaced(id.clone())),
             Err(StoreError::Revoked(_)) => {
                 Err(KeyError::Ended { id: id.clone(), status: CredentialStatus::Revoked })
             }
             rotated => {
                 rotated?;
-                changed("rotate", &old, by);
+                changed("rotate", old, by);
                 changed("create", &record, by);
                 Ok(Issued { key: Some(key), record })
             }

@@ -17,7 +17,7 @@ use rand::CryptoRng;
 use crate::{
     admin::{Import, ImportFormat, Issued, KeyError, Keys, NewKey},
     config::Config,
-    domain::{Clock, SystemClock, Timestamp},
+    domain::{Clock, CredentialStatus, SystemClock, Timestamp},
     store::{KeyFilter, KeyStore, every_page},
 };
 
@@ -84,14 +84,18 @@ async fn carry_out<S: KeyStore>(
             Answer::Issued { key, record, old_ends: None }
         }
         Action::List { api, older_than } => {
-            let filter = KeyFilter { apis: api.map(|api| vec![api]), ..KeyFilter::default() };
-            let mut records = every_page(async |page| keys.list(&filter, page).await).await?;
-            records.retain(|record| older_than.is_none_or(|age| record.is_past(age, now)));
-            Answer::List(records)
+            let filter = KeyFilter {
+                apis: api.map(|api| vec![api]),
+                status: older_than.map(|_| (CredentialStatus::Active, now)),
+                made_before: older_than.map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN)),
+                ..KeyFilter::default()
+            };
+            Answer::List(every_page(async |page| keys.list(&filter, page).await).await?)
         }
         Action::Get { id } => Answer::Key(keys.get(&id).await?),
         Action::Rotate { id, overlap } => {
-            let Issued { key, record } = keys.rotate(&id, overlap, rng, &author()).await?;
+            let old = keys.get(&id).await?;
+            let Issued { key, record } = keys.rotate(&old, overlap, rng, &author()).await?;
             Answer::Issued {
                 key,
                 record,

@@ -260,26 +260,29 @@ impl KeyStore for SqliteStore {
 
     async fn rotate(
         &self,
-        old: &KeyId,
+        old: &KeyRecord,
         successor: &KeyRecord,
         overlap_ends: Timestamp,
         by: &Author,
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.remember_request(successor, by, successor.created, &mut change).await?;
-        let before: KeyRecord = self.one(by_id(old), &mut *change).await?;
+        let before: KeyRecord = self.one(by_id(&old.id), &mut *change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Key));
         }
         let ending = sqlx::query("UPDATE keys SET expires = min(coalesce(expires, ?2), ?2) WHERE id = ?1")
-            .bind(old.as_str())
+            .bind(old.id.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
-        let after = self.one(by_id(old), &mut *change).await?;
+        let after = self.one(by_id(&old.id), &mut *change).await?;
         let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
         self.audit_turn(turn, by, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
         self.add_key(successor, "create", by, &mut change).await?;
+        if before != *old {
+            return Err(StoreError::Changed(RecordKind::Key));
+        }
         self.commit(change).await
     }
 

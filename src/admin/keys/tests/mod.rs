@@ -48,7 +48,8 @@ impl Scene {
 
     async fn rotate(&mut self, id: &KeyId, overlap: Duration) -> Result<Issued, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
-        keys.rotate(id, overlap, &mut self.rng, &Author::on_the_store(0)).await
+        let old = keys.get(id).await?;
+        keys.rotate(&old, overlap, &mut self.rng, &Author::on_the_store(0)).await
     }
 
     /// The key that the store has under this hash.
@@ -265,7 +266,8 @@ async fn a_request_that_is_sent_again_is_answered_with_what_it_made() {
     for _ in 0..2 {
         let mut rng = StdRng::from_rng(&mut scene.rng);
         // Without overlap: the old key is over when it is asked again.
-        let rotated = scene.keys().rotate(&id, Duration::ZERO, &mut rng, &replacing).await;
+        let old = scene.keys().get(&id).await.expect("it is there");
+        let rotated = scene.keys().rotate(&old, Duration::ZERO, &mut rng, &replacing).await;
         successors.push(rotated.expect("answered"));
     }
     assert!(successors[0].key.is_some() && successors[1].key.is_none());
