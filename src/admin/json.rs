@@ -8,8 +8,13 @@ use crate::domain::Timestamp;
 use super::proto::{import_keys_request, key, organization, secret, session};
 
 /// A moment as messages hold it.
-pub(super) fn wire(moment: Timestamp) -> prost_types::Timestamp {
+pub(crate) fn wire(moment: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() }
+}
+
+/// A moment that a message holds, if calendars reach it.
+pub(crate) fn moment(wire: prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(wire.seconds, wire.nanos).ok()
 }
 
 /// Moments.

@@ -1,16 +1,19 @@
 //! The command line: argv → command → exit code.
 
+mod audit;
 mod check;
 mod completions;
 mod config;
+mod credentials;
 mod doctor;
+mod hidden;
 mod keys;
 mod moments;
+mod office;
 mod organizations;
 mod secrets;
 mod serve;
 mod sessions;
-mod store;
 mod table;
 
 use std::{
@@ -28,7 +31,10 @@ use rand::{
 };
 use serde::Serialize;
 
-use crate::config::{Config, ConfigErrors, Fragments, Loaded, NotFound, find};
+use crate::{
+    config::{Config, ConfigErrors, Fragments, Loaded, NotFound, find},
+    store::StoreError,
+};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +90,16 @@ impl From<ConfigErrors> for Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Unavailable(_) | StoreError::Corrupt(_) => Exit::Unreachable,
+            _ => Exit::Failure,
+        };
+        Self::new(exit, error)
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::new(Exit::Failure, error)
@@ -124,7 +140,7 @@ enum Command {
     Check(check::CheckCommand),
     /// Look whether everything is well: files, store, listeners, clocks, and what the configuration says.
     Doctor(doctor::DoctorCommand),
-    /// Create, list, rotate and revoke API keys in the store of the configuration.
+    /// Create, list, rotate and revoke API keys.
     Keys(keys::KeysCommand),
     /// Create, list, change and suspend organizations, with their projects and members.
     Organizations(organizations::OrganizationsCommand),
@@ -132,6 +148,12 @@ enum Command {
     Secrets(secrets::SecretsCommand),
     /// Create, list and end sessions.
     Sessions(sessions::SessionsCommand),
+    /// Tell what a credential would be to an API.
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
+    /// Show what administrators changed.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Print what a shell needs to complete the command line.
     Completions(completions::CompletionsCommand),
 }
@@ -150,6 +172,11 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// Whether the command line names one.
+    pub(crate) fn is_named(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// Finds the configuration.
     ///
     /// # Errors
@@ -208,6 +235,8 @@ pub fn run(
         Command::Organizations(command) => organizations::run(command, &env),
         Command::Secrets(command) => secrets::run(command, &env),
         Command::Sessions(command) => sessions::run(command, &env),
+        Command::Credentials(command) => credentials::run(command, &env),
+        Command::Audit(command) => audit::run(command, &env),
         Command::Completions(command) => completions::run(&command),
     };
     done.unwrap_or_else(|failure| {
@@ -229,6 +258,22 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// An answer as it is printed: for people as these lines, for programs as JSON.
+///
+/// # Errors
+///
+/// It cannot be written as JSON: a mistake of ours.
+pub(crate) fn render(
+    output: Output,
+    answer: &impl Serialize,
+    lines: impl FnOnce() -> Vec<String>,
+) -> Result<String, Failure> {
+    match output {
+        Output::Table => Ok(lines().join("\n")),
+        Output::Json => to_json(answer),
+    }
+}
+
 /// An answer in JSON.
 ///
 /// # Errors
@@ -236,6 +281,11 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// It cannot be written as JSON: a mistake of ours.
 pub(crate) fn to_json(answer: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(answer).map_err(unwritable)
+}
+
+/// As messages hold them.
+pub(crate) fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 /// The answer is known but cannot be written.

@@ -1,6 +1,6 @@
 //! Answers for people: columns one below the other, and nothing that a terminal would act upon.
 
-use crate::domain::Timestamp;
+use crate::admin::json;
 
 /// What stands where there is nothing.
 const NOTHING: &str = "-";
@@ -31,14 +31,11 @@ pub(super) fn optional(text: Option<&str>) -> String {
     plain(text.filter(|text| !text.is_empty()).unwrap_or(NOTHING))
 }
 
-/// The moment, if there is one.
-pub(super) fn optional_time(moment: Option<Timestamp>) -> String {
-    moment.map_or_else(|| NOTHING.to_owned(), time)
-}
-
-/// The moment to the second.
-pub(super) fn time(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// The moment to the second, if there is one.
+pub(super) fn time(moment: Option<prost_types::Timestamp>) -> String {
+    moment
+        .and_then(json::moment)
+        .map_or_else(|| NOTHING.to_owned(), |moment| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// The text without anything that a terminal would act upon or show nothing of: control characters, those that change

@@ -13,13 +13,19 @@ use super::{
 const PREFIX: &str = "DOORWARD_";
 /// Names the file, and so cannot stand in it.
 pub(super) const FILE_VARIABLE: &str = "DOORWARD_CONFIG";
+/// Tell commands which server to ask and with what token, and are no configuration of a server.
+const OFFICE_VARIABLES: [&str; 2] = ["DOORWARD_ADMIN", "DOORWARD_ADMIN_TOKEN"];
 
 /// Puts the variables of `env` into the tree, in the order of their names, so that `DOORWARD_A` comes
 /// before `DOORWARD_A__B`, and `…__9` before `…__10`.
 pub(super) fn apply(root: &mut Node, env: &[(String, String)], problems: &mut Vec<Problem>) {
     let mut overrides: Vec<_> = env
         .iter()
-        .filter(|(name, value)| name != FILE_VARIABLE && !is_service_link(name, value))
+        .filter(|(name, value)| {
+            name != FILE_VARIABLE
+                && !OFFICE_VARIABLES.contains(&name.as_str())
+                && !is_service_link(name, value)
+        })
         .filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value)))
         .collect();
     overrides.sort_by_cached_key(|(_, path, _)| {
@@ -165,6 +171,8 @@ mod tests {
     fn what_kubernetes_sets_for_a_service_named_doorward_is_no_override() {
         let env = [
             ("DOORWARD_CONFIG", "/etc/doorward/doorward.yaml"),
+            ("DOORWARD_ADMIN", "unix:admin.sock"),
+            ("DOORWARD_ADMIN_TOKEN", "a token: {"),
             ("DOORWARD_SERVICE_HOST", "10.0.0.1"),
             ("DOORWARD_SERVICE_PORT", "9191"),
             ("DOORWARD_SERVICE_PORT_CHECK", "9191"),

@@ -20,17 +20,17 @@ const LISTENER: &str =
     "{ address: 127.0.0.1:PORT, tls: { certificate: tls.crt, key: tls.key, client_ca: ca.crt } }";
 
 /// Who issues certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are good names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
 
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+    pub(crate) fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are good names");
         params.subject_alt_names = vec![if name.contains("://") {
             SanType::URI(name.try_into().expect("a URI"))
@@ -55,7 +55,7 @@ impl Authority {
     }
 
     /// Writes itself and a certificate for `localhost`.
-    fn write(&self, folder: &TempDir) {
+    pub(crate) fn write(&self, folder: &TempDir) {
         let (certificate, key) = self.issue("localhost");
         for (name, text) in
             [("ca.crt", self.0.pem()), ("tls.crt", certificate.pem()), ("tls.key", key.serialize_pem())]

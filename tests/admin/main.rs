@@ -15,6 +15,7 @@ mod program;
 
 mod address;
 mod certificates;
+mod command_line;
 mod generated;
 mod killed;
 mod people;

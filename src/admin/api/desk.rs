@@ -49,8 +49,13 @@ impl<S: Stores, I> Desk<S, I> {
         Self { store, inspector, config, clock, random: Mutex::new(random) }
     }
 
+    /// What it answers on.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
     /// The configuration in force.
-    pub(super) fn config(&self) -> Arc<Config> {
+    pub fn config(&self) -> Arc<Config> {
         self.config.load_full()
     }
 
@@ -59,7 +64,7 @@ impl<S: Stores, I> Desk<S, I> {
     }
 
     /// Randomness for one answer.
-    pub(super) fn random(&self) -> StdRng {
+    pub fn random(&self) -> StdRng {
         // Whoever panicked with the lock had drawn whole numbers.
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         StdRng::from_rng(&mut *random)
@@ -69,11 +74,13 @@ impl<S: Stores, I> Desk<S, I> {
         Keys::new(&self.store, &config.apis, &config.plans, &*self.clock)
     }
 
-    pub(super) fn secrets<'a>(&'a self, config: &'a Config) -> Secrets<'a, S> {
+    /// Manages secrets.
+    pub fn secrets<'a>(&'a self, config: &'a Config) -> Secrets<'a, S> {
         Secrets::new(&self.store, &config.apis, config.sealing.as_ref(), &*self.clock)
     }
 
-    pub(super) fn sessions<'a>(&'a self, config: &'a Config) -> Sessions<'a, S> {
+    /// Manages sessions.
+    pub fn sessions<'a>(&'a self, config: &'a Config) -> Sessions<'a, S> {
         Sessions::new(&self.store, &config.apis, &*self.clock)
     }
 

@@ -44,6 +44,12 @@ impl About {
     pub fn grpc_path(&self) -> String {
         format!("/doorward.admin.v1.{}/{}", self.service, self.name)
     }
+
+    /// Whether it may change something.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.role > Role::Viewer
+    }
 }
 
 /// The HTTP methods of the admin API.

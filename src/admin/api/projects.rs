@@ -22,6 +22,9 @@ use super::{
     reading::{Reading, one, present},
 };
 
+/// Stands for the id of an organization where every one is meant (AIP-159).
+const EVERY_ORGANIZATION: &str = "-";
+
 impl<S: Stores, I: Inspects> Answers<CreateProject> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateProjectRequest) -> Result<Project, Fault> {
         let project = present("project", request.project)?;
@@ -101,9 +104,12 @@ impl<S: Stores, I: Inspects> Answers<ListMembers> for Desk<S, I> {
         by: &Administrator,
         request: ListMembersRequest,
     ) -> Result<ListMembersResponse, Fault> {
-        let organization = self.organization(by, "organization", &request.organization).await?;
-        let (organization, apis) = (Some(organization.id), by.reach.apis.clone());
-        let filter = MemberFilter { organization, apis, user: None };
+        let user: Option<UserId> = request.user.as_deref().map(|user| one("user", user)).transpose()?;
+        let organization = match request.organization.as_str() {
+            EVERY_ORGANIZATION if user.is_some() => reach::organization(by, None)?,
+            id => Some(self.organization(by, "organization", id).await?.id),
+        };
+        let filter = MemberFilter { organization, apis: by.reach.apis.clone(), user };
         let page = self.store.members(&filter, &page(request.page_size, &request.page_token)?).await?;
         Ok(ListMembersResponse {
             next_page_token: next(&page),

@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::{
-    admin::parse_network,
+    admin::{json::Coded, parse_network, proto::key::Status},
     cli::{
         moments::{Expiry, parse_duration, parse_expiry},
-        store::StoreArguments,
+        office::OfficeArguments,
     },
     domain::{ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope},
 };
@@ -35,7 +35,18 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   doorward keys list
   doorward keys list --api payments --output json
-  doorward keys list --older-than 90d";
+  doorward keys list --older-than 90d
+  doorward keys list --organization acme --status active --label team=payments
+  doorward keys list --expires-within 14d --admin unix:/run/doorward/admin.sock";
+
+const UPDATE_EXAMPLES: &str = "\
+What is named changes, and everything else stays. Scopes and labels are named whole. Every
+running server knows it within a second; a revoked key is not changed any more.
+
+Examples:
+  doorward keys update key_4fXq0TzLm2Ab9RkVw1Yc --name 'CI of the shop' --expires 90d
+  doorward keys update key_4fXq0TzLm2Ab9RkVw1Yc --scope scans:read --label team=payments
+  doorward keys update key_4fXq0TzLm2Ab9RkVw1Yc --no-plan --no-expiry";
 
 const ROTATE_EXAMPLES: &str = "\
 The new key has the rights and the end of the old one. Both work for the time of the overlap,
@@ -69,12 +80,12 @@ Examples:
   doorward keys import keys.csv --dry-run
   ./export-keys | doorward keys import -";
 
-/// Create, list, rotate and revoke API keys.
+/// Create, list, change, rotate and revoke API keys.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct KeysCommand {
     #[command(flatten)]
-    pub(super) store: StoreArguments,
+    pub(super) office: OfficeArguments,
     #[command(subcommand)]
     pub(super) action: Action,
 }
@@ -86,19 +97,15 @@ pub(super) enum Action {
     Create(Create),
     /// Show all keys, oldest first.
     #[command(after_help = LIST_EXAMPLES)]
-    List {
-        /// Only the keys that serve this API.
-        #[arg(long, value_name = "NAME")]
-        api: Option<ApiName>,
-        /// Only keys that work and were made so long ago or earlier: those that it is time to rotate.
-        #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
-        older_than: Option<Duration>,
-    },
+    List(List),
     /// Show one key.
     Get {
         /// The key's id.
         id: KeyId,
     },
+    /// Change a key.
+    #[command(after_help = UPDATE_EXAMPLES)]
+    Update(Update),
     /// Replace a key by a new one, and let both work for a while.
     #[command(after_help = ROTATE_EXAMPLES)]
     Rotate {
@@ -116,17 +123,80 @@ pub(super) enum Action {
     },
     /// Take over keys made elsewhere, by their hashes.
     #[command(after_help = IMPORT_EXAMPLES)]
-    Import {
-        /// The file; `-` reads from standard input.
-        file: PathBuf,
-        /// Its form: a JSON object in each line, or comma-separated values with the names of the fields in the first
-        /// line. Otherwise what the file's name ends with says so.
-        #[arg(long, value_enum, value_name = "json-lines|csv")]
-        format: Option<Form>,
-        /// Only tell what would be refused.
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Only the keys that serve this API.
+    #[arg(long, value_name = "NAME")]
+    pub(super) api: Option<ApiName>,
+    /// Only the keys of this organization.
+    #[arg(long, value_name = "ID")]
+    pub(super) organization: Option<OrganizationId>,
+    /// Only the keys of this project.
+    #[arg(long, value_name = "ID")]
+    pub(super) project: Option<ProjectId>,
+    /// Only the keys that are so.
+    #[arg(long, value_parser = parse_status, value_name = "active|expired|revoked")]
+    pub(super) status: Option<Status>,
+    /// Only the keys with this label, whatever its value or with this one.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(super) label: Option<String>,
+    /// Only keys that work and were made so long ago or earlier: those that it is time to rotate.
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    pub(super) older_than: Option<Duration>,
+    /// Only keys that work, but not for longer than this.
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    pub(super) expires_within: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of its own")]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true))]
+pub(super) struct Update {
+    /// The key's id.
+    pub(super) id: KeyId,
+    /// What its owner calls it.
+    #[arg(long, value_name = "TEXT", group = "changes")]
+    pub(super) name: Option<String>,
+    /// What it may do; can be given several times.
+    #[arg(long = "scope", value_name = "SCOPE", group = "changes")]
+    pub(super) scopes: Option<Vec<Scope>>,
+    /// Take all its scopes away.
+    #[arg(long, conflicts_with = "scopes", group = "changes")]
+    pub(super) no_scopes: bool,
+    /// Its own plan: one of the configuration's, if that has any.
+    #[arg(long, value_name = "NAME", group = "changes")]
+    pub(super) plan: Option<PlanName>,
+    /// Take its own plan away.
+    #[arg(long, conflicts_with = "plan", group = "changes")]
+    pub(super) no_plan: bool,
+    /// When it expires: after a duration such as `90d`, or at a date or time in UTC.
+    #[arg(long, value_parser = parse_expiry, value_name = "DURATION|DATE", group = "changes")]
+    pub(super) expires: Option<Expiry>,
+    /// Let it work until it is revoked.
+    #[arg(long, conflicts_with = "expires", group = "changes")]
+    pub(super) no_expiry: bool,
+    /// Something to find it by; can be given several times.
+    #[arg(long = "label", value_parser = parse_label, value_name = "NAME=VALUE", group = "changes")]
+    pub(super) labels: Option<Vec<(String, String)>>,
+    /// Take all its labels away.
+    #[arg(long, conflicts_with = "labels", group = "changes")]
+    pub(super) no_labels: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The file; `-` reads from standard input.
+    pub(super) file: PathBuf,
+    /// Its form: a JSON object in each line, or comma-separated values with the names of the fields in the first line.
+    /// Otherwise what the file's name ends with says so.
+    #[arg(long, value_enum, value_name = "json-lines|csv")]
+    pub(super) format: Option<Form>,
+    /// Only tell what would be refused.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// In which form keys stand that are imported.
@@ -173,4 +243,17 @@ pub(super) struct Create {
     /// A network that it may be used from; can be given several times, otherwise it is everywhere.
     #[arg(long = "source", value_parser = parse_network, value_name = "CIDR")]
     pub(super) sources: Vec<IpNet>,
+    /// Something to find it by; can be given several times.
+    #[arg(long = "label", value_parser = parse_label, value_name = "NAME=VALUE")]
+    pub(super) labels: Vec<(String, String)>,
+}
+
+fn parse_label(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected a name, `=` and a value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn parse_status(text: &str) -> Result<Status, &'static str> {
+    let status = Status::NAMES.iter().find(|status| status.code() == text);
+    status.copied().ok_or("expected `active`, `expired` or `revoked`")
 }

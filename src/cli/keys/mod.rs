@@ -1,4 +1,4 @@
-//! `doorward keys`: the keys in the store of the configuration.
+//! `doorward keys`: API keys.
 
 mod answer;
 mod arguments;
@@ -6,150 +6,163 @@ mod arguments;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, BufRead, BufReader},
+    fs,
+    io::{self, Read},
     path::Path,
 };
 
-use rand::CryptoRng;
+use prost_types::FieldMask;
+use serde_json::json;
 
 use crate::{
-    admin::{Import, ImportFormat, Issued, KeyError, Keys, NewKey},
-    config::Config,
-    domain::{Clock, CredentialStatus, SystemClock, Timestamp},
-    store::{KeyFilter, KeyStore, every_page},
+    admin::{
+        api::{CreateKey, GetKey, ImportKeys, ListKeys, RevokeKey, RotateKey, UpdateKey},
+        proto::{
+            CreateKeyRequest, GetKeyRequest, ImportKeysRequest, Key, ListKeysRequest, RevokeKeyRequest,
+            RotateKeyRequest, UpdateKeyRequest, import_keys_request::Format, key::Kind,
+        },
+    },
+    domain::KeyKind,
 };
 
-use super::{
-    Exit, Failure, block_on, print, randomness,
-    store::{author, with_store},
-};
+use super::{Exit, Failure, Output, block_on, moments::span, office::Office, print, render, texts};
 
-use self::{
-    answer::Answer,
-    arguments::{Action, Create, Form},
-};
+use self::arguments::{Action, Create, Form, Import, List, Update};
 
 pub(super) use arguments::KeysCommand;
 
-impl From<KeyError> for Failure {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::Store(error) => error.into(),
-            KeyError::Invalid(_) => Self::new(Exit::Usage, error),
-            other => Self::new(Exit::Failure, other),
+/// Runs the command, and prints its answer.
+///
+/// # Errors
+///
+/// It could not be carried out, or nobody could be asked.
+pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    let answer = block_on(async {
+        let office = Office::open(&command.office, env).await?;
+        let answer = execute(command.action, command.office.output, &office).await;
+        office.close().await;
+        answer
+    });
+    print(&answer?).map(|()| Exit::Success)
+}
+
+/// Carries out a command, and gives the answer as it is printed.
+///
+/// # Errors
+///
+/// What was asked makes no sense, is refused, or nobody could be asked.
+async fn execute(action: Action, output: Output, office: &Office) -> Result<String, Failure> {
+    match action {
+        Action::Create(arguments) => {
+            let issued = office.ask::<CreateKey>(wanted(arguments, office)?).await?;
+            render(output, &issued, || answer::issued(&issued))
         }
+        Action::List(arguments) => {
+            let keys = office.list::<ListKeys>(filter(arguments)?, usize::MAX).await?;
+            render(output, &json!({ "keys": keys }), || answer::rows(&keys))
+        }
+        Action::Get { id } => {
+            let key = office.ask::<GetKey>(GetKeyRequest { id: id.to_string() }).await?;
+            render(output, &key, || answer::details(&key))
+        }
+        Action::Update(arguments) => {
+            let key = office.ask::<UpdateKey>(update(arguments, office)?).await?;
+            render(output, &key, || answer::details(&key))
+        }
+        Action::Rotate { id, overlap } => {
+            let (id, overlap) = (id.to_string(), Some(span(overlap)?));
+            let request = RotateKeyRequest { id: id.clone(), overlap, request_id: String::new() };
+            let issued = office.ask::<RotateKey>(request).await?;
+            // Whatever happens here must not lose the new key.
+            let old = office.ask::<GetKey>(GetKeyRequest { id }).await.ok();
+            render(output, &issued, || answer::rotated(&issued, old.as_ref()))
+        }
+        Action::Revoke { id } => {
+            let key = office.ask::<RevokeKey>(RevokeKeyRequest { id: id.to_string() }).await?;
+            render(output, &key, || answer::revoked(&key))
+        }
+        Action::Import(arguments) => import(arguments, output, office).await,
     }
 }
 
-/// Runs the command on the machine's clock and randomness, and prints its answer.
-///
-/// # Errors
-///
-/// There is no configuration or it is wrong, or the command could not be carried out.
-pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let config = command.store.config.load(env)?.config;
-    let answer = block_on(execute(command, &config, &SystemClock, &mut randomness()?))?;
-    print(&answer).map(|()| Exit::Success)
-}
-
-/// Carries out a command on the store of the configuration, and gives the answer as it is printed.
-///
-/// # Errors
-///
-/// What was asked makes no sense, could not be done, or the store cannot be reached.
-async fn execute(
-    command: KeysCommand,
-    config: &Config,
-    clock: &dyn Clock,
-    rng: &mut impl CryptoRng,
-) -> Result<String, Failure> {
-    let answer = with_store(config, async |store| {
-        let keys = Keys::new(store, &config.apis, &config.plans, clock);
-        carry_out(command.action, &keys, clock.now(), rng).await
-    });
-    answer.await?.render(command.store.output, clock.now())
-}
-
-async fn carry_out<S: KeyStore>(
-    action: Action,
-    keys: &Keys<'_, S>,
-    now: Timestamp,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, Failure> {
-    Ok(match action {
-        Action::Create(arguments) => {
-            let Issued { key, record } = keys.create(wanted(arguments, now)?, rng, &author()).await?;
-            Answer::Issued { key, record, old_ends: None }
-        }
-        Action::List { api, older_than } => {
-            let filter = KeyFilter {
-                apis: api.map(|api| vec![api]),
-                status: older_than.map(|_| (CredentialStatus::Active, now)),
-                made_before: older_than.map(|age| now.checked_sub(age).unwrap_or(Timestamp::MIN)),
-                ..KeyFilter::default()
-            };
-            Answer::List(every_page(async |page| keys.list(&filter, page).await).await?)
-        }
-        Action::Get { id } => Answer::Key(keys.get(&id).await?),
-        Action::Rotate { id, overlap } => {
-            let old = keys.get(&id).await?;
-            let Issued { key, record } = keys.rotate(&old, overlap, rng, &author()).await?;
-            Answer::Issued {
-                key,
-                record,
-                // Whatever happens here must not lose the new key.
-                old_ends: keys.get(&id).await.ok().and_then(|old| old.expires),
-            }
-        }
-        Action::Revoke { id } => Answer::Revoked(keys.revoke(&id, &author()).await?),
-        Action::Import { file, format, dry_run } => {
-            let count = import(&file, format, dry_run, keys, rng).await?;
-            if dry_run { Answer::Importable(count) } else { Answer::Imported(count) }
-        }
-    })
-}
-
-fn wanted(arguments: Create, now: Timestamp) -> Result<NewKey, KeyError> {
-    let expires = arguments.expires.map(|expiry| expiry.moment(now)).transpose()?;
-    Ok(NewKey {
-        apis: arguments.apis,
+fn wanted(arguments: Create, office: &Office) -> Result<CreateKeyRequest, Failure> {
+    let kind = match arguments.kind {
+        KeyKind::ApiKey => Kind::ApiKey,
+        KeyKind::ServiceKey => Kind::ServiceKey,
+    };
+    let expires = arguments.expires.map(|expiry| expiry.moment(office.now())).transpose()?;
+    let key = Key {
         name: arguments.name,
-        kind: arguments.kind,
-        organization: arguments.organization,
-        project: arguments.project,
-        environment: arguments.environment,
-        scopes: arguments.scopes,
-        preset: arguments.preset,
-        plan: arguments.plan,
+        kind: kind.into(),
+        apis: texts(&arguments.apis),
+        organization: arguments.organization.to_string(),
+        project: arguments.project.map(|project| project.to_string()),
+        environment: arguments.environment.map(|environment| environment.to_string()),
+        scopes: texts(&arguments.scopes),
+        plan: arguments.plan.map(|plan| plan.to_string()),
+        sources: texts(&arguments.sources),
         expires,
-        sources: arguments.sources,
-        labels: BTreeMap::new(),
+        labels: arguments.labels.into_iter().collect(),
+        ..Key::default()
+    };
+    Ok(CreateKeyRequest { key: Some(key), preset: arguments.preset, request_id: String::new() })
+}
+
+fn filter(arguments: List) -> Result<ListKeysRequest, Failure> {
+    Ok(ListKeysRequest {
+        api: arguments.api.map(|api| api.to_string()),
+        organization: arguments.organization.map(|organization| organization.to_string()),
+        project: arguments.project.map(|project| project.to_string()),
+        status: arguments.status.unwrap_or_default().into(),
+        label: arguments.label,
+        older_than: arguments.older_than.map(span).transpose()?,
+        expires_within: arguments.expires_within.map(span).transpose()?,
+        ..ListKeysRequest::default()
     })
 }
 
-async fn import<S: KeyStore>(
-    file: &Path,
-    form: Option<Form>,
-    validate_only: bool,
-    keys: &Keys<'_, S>,
-    rng: &mut impl CryptoRng,
-) -> Result<usize, Failure> {
-    let reader: Box<dyn BufRead> = if file == Path::new("-") {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        let opened = File::open(file).map_err(|error| {
-            Failure::new(Exit::Usage, format!("{} cannot be opened: {error}", file.display()))
-        })?;
-        Box::new(BufReader::new(opened))
+fn update(arguments: Update, office: &Office) -> Result<UpdateKeyRequest, Failure> {
+    let changed = [
+        ("name", arguments.name.is_some()),
+        ("scopes", arguments.scopes.is_some() || arguments.no_scopes),
+        ("plan", arguments.plan.is_some() || arguments.no_plan),
+        ("expires", arguments.expires.is_some() || arguments.no_expiry),
+        ("labels", arguments.labels.is_some() || arguments.no_labels),
+    ];
+    let paths = changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned());
+    let key = Key {
+        id: arguments.id.to_string(),
+        name: arguments.name.unwrap_or_default(),
+        scopes: texts(&arguments.scopes.unwrap_or_default()),
+        plan: arguments.plan.map(|plan| plan.to_string()),
+        expires: arguments.expires.map(|expiry| expiry.moment(office.now())).transpose()?,
+        labels: arguments.labels.into_iter().flatten().collect(),
+        ..Key::default()
     };
+    Ok(UpdateKeyRequest { key: Some(key), update_mask: Some(FieldMask { paths: paths.collect() }) })
+}
+
+async fn import(arguments: Import, output: Output, office: &Office) -> Result<String, Failure> {
+    let Import { file, format, dry_run } = arguments;
     let is_csv = file.extension().is_some_and(|extension| extension == "csv");
-    let format = match form {
-        Some(Form::Csv) => ImportFormat::Csv,
-        None if is_csv => ImportFormat::Csv,
-        Some(Form::JsonLines) | None => ImportFormat::JsonLines,
+    let format = match format {
+        Some(Form::Csv) => Format::Csv,
+        None if is_csv => Format::Csv,
+        Some(Form::JsonLines) | None => Format::JsonLines,
     };
-    let import = Import { reader, format, validate_only, permit: &|_| Ok(()) };
-    Ok(keys.import(import, rng, &author()).await?)
+    let request =
+        ImportKeysRequest { content: content(&file)?, format: format.into(), validate_only: dry_run };
+    let imported = office.ask::<ImportKeys>(request).await?;
+    let text = render(output, &imported, || answer::imported(&imported, dry_run))?;
+    if imported.refused.is_empty() { Ok(text) } else { Err(Failure::new(Exit::Failure, text)) }
+}
+
+fn content(file: &Path) -> Result<String, Failure> {
+    let mut content = String::new();
+    let read = if file == Path::new("-") {
+        io::stdin().read_to_string(&mut content).map(|_| content)
+    } else {
+        fs::read_to_string(file)
+    };
+    read.map_err(|error| Failure::new(Exit::Usage, format!("{} cannot be read: {error}", file.display())))
 }

@@ -1,13 +1,12 @@
 //! `doorward keys`, word by word, on a real store.
 
 use clap::Parser;
-use rand::{SeedableRng, rngs::StdRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    admin::fixture,
+    cli::office::{OfficeArguments, fixture::Premises},
     config::StoreLocation,
-    domain::{CredentialHash, ManualClock, parse_moment},
+    domain::CredentialHash,
 };
 
 use super::*;
@@ -18,33 +17,21 @@ struct Root {
     keys: KeysCommand,
 }
 
-/// An empty store, and a clock that shows the beginning of 2030.
 struct Scene {
-    config: Config,
-    clock: ManualClock,
-    rng: StdRng,
-    folder: tempfile::TempDir,
+    here: Premises,
 }
 
 impl Scene {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self {
-            config: Config {
-                store: StoreLocation::Sqlite(folder.path().join("keys.db")),
-                ..fixture::config()
-            },
-            clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
-            rng: StdRng::seed_from_u64(7),
-            folder,
-        }
+        Self { here: Premises::new() }
     }
 
     /// Carries out the command that these words make.
     async fn run(&mut self, words: &[&str]) -> Result<String, Failure> {
         let root = Root::try_parse_from(std::iter::once("keys").chain(words.iter().copied()))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        execute(root.keys, &self.config, &self.clock, &mut self.rng).await
+        let KeysCommand { office: OfficeArguments { output, .. }, action } = root.keys;
+        self.here.work(async |office| execute(action, output, office).await).await
     }
 
     async fn json(&mut self, words: &[&str]) -> Value {
@@ -103,7 +90,7 @@ async fn every_argument_reaches_the_record() {
                  --source 203.0.113.0/24 --source 2001:db8::1";
     let created = scene.json(&words.split_whitespace().collect::<Vec<_>>()).await;
     let id = text(&created["id"]);
-    let mut expected = serde_json::json!({
+    let mut expected = json!({
         "id": id, "name": "Backup", "kind": "service_key", "apis": ["games", "games-eu"],
         "organization": "acme", "project": "apollo", "scopes": ["read", "write"], "plan": "developer",
         "sources": ["203.0.113.0/24", "2001:db8::1/128"], "status": "active",
@@ -162,7 +149,7 @@ async fn keys_past_an_age_are_listed() {
     let old = text(&scene.create().await["id"]);
     let revoked = text(&scene.create().await["id"]);
     scene.run(&["revoke", &revoked]).await.expect("revoked");
-    scene.clock.advance(90 * 86_400 - 1);
+    scene.here.clock.advance(90 * 86_400 - 1);
     let young = text(&scene.create().await["id"]);
     let mut past = async |age: &str| {
         let listed = scene.json(&["list", "--older-than", age]).await;
@@ -181,6 +168,57 @@ async fn one_key_is_shown_line_by_line() {
     assert!(shown.contains(&format!("ID            {id}\n")), "{shown}");
     assert!(shown.contains("APIS          payments\n"), "{shown}");
     assert!(shown.ends_with("ROTATED FROM  -"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_update_changes_what_is_named() {
+    let mut scene = Scene::new();
+    let created = scene.json(&[&CREATE[..], &["--label", "team=payments"]].concat()).await;
+    let id = text(&created["id"]);
+    let mut expected = created["record"].clone();
+    assert_eq!(expected["labels"], json!({ "team": "payments" }));
+    for (words, field, value) in [
+        (&["--name", "CI-2"][..], "name", json!("CI-2")),
+        (&["--scope", "write", "--scope", "read"], "scopes", json!(["read", "write"])),
+        (&["--no-scopes"], "scopes", json!([])),
+        (&["--expires", "90d"], "expires", json!("2030-04-01T00:00:00Z")),
+        (&["--label", "a=b=c", "--label", "d="], "labels", json!({ "a": "b=c", "d": "" })),
+        (&["--no-labels"], "labels", json!({})),
+    ] {
+        expected[field] = value;
+        assert_eq!(scene.json(&[&["update", &id], words].concat()).await, expected);
+    }
+    expected.as_object_mut().expect("an object").remove("expires");
+    assert_eq!(scene.json(&["update", &id, "--no-expiry", "--no-plan"]).await, expected);
+    assert_eq!(scene.json(&["get", &id]).await, expected);
+}
+
+#[tokio::test]
+async fn lists_tell_what_is_asked_for() {
+    let mut scene = Scene::new();
+    let labelled = [&CREATE[..], &["--label", "team=a", "--expires", "10d", "--project", "apollo"]].concat();
+    let first = text(&scene.json(&labelled).await["id"]);
+    let second = text(&scene.create().await["id"]);
+    scene.run(&["revoke", &second]).await.expect("revoked");
+    for (words, ids) in [
+        (&[][..], &[&first, &second][..]),
+        (&["--label", "team"], &[&first]),
+        (&["--label", "team=a"], &[&first]),
+        (&["--label", "team=b"], &[]),
+        (&["--project", "apollo"], &[&first]),
+        (&["--organization", "acme"], &[&first, &second]),
+        (&["--organization", "globex"], &[]),
+        (&["--status", "active"], &[&first]),
+        (&["--status", "revoked"], &[&second]),
+        (&["--status", "expired"], &[]),
+        (&["--expires-within", "10d"], &[&first]),
+        (&["--expires-within", "9d"], &[]),
+    ] {
+        let listed = scene.json(&[&["list"], words].concat()).await;
+        let listed: Vec<String> =
+            listed["keys"].as_array().expect("a list").iter().map(|key| text(&key["id"])).collect();
+        assert_eq!(listed.iter().collect::<Vec<_>>(), ids, "{words:?}");
+    }
 }
 
 #[tokio::test]
@@ -206,7 +244,7 @@ async fn a_revoked_key_is_told_since_when() {
     let id = text(&scene.create().await["id"]);
     let answer = scene.run(&["revoke", &id]).await.expect("revoked");
     assert_eq!(answer, format!("The key {id} is revoked since 2030-01-01T00:00:00Z."));
-    scene.clock.advance(60);
+    scene.here.clock.advance(60);
     assert_eq!(scene.run(&["revoke", &id]).await.expect("no error"), answer);
     assert_eq!(scene.json(&["get", &id]).await["status"], "revoked");
 }
@@ -214,19 +252,19 @@ async fn a_revoked_key_is_told_since_when() {
 #[tokio::test]
 async fn a_file_is_imported() {
     let mut scene = Scene::new();
-    let file = scene.folder.path().join("keys.jsonl");
+    let file = scene.here.folder.path().join("keys.jsonl");
     let line = format!(
         r#"{{"hash": "sha256:{}", "api": "games", "name": "CI", "organization": "acme"}}"#,
         "0".repeat(64)
     );
-    std::fs::write(&file, line).expect("written");
+    fs::write(&file, line).expect("written");
     let path = file.to_str().expect("text");
     assert_eq!(scene.run(&["import", path]).await.expect("imported"), "1 key was imported.");
     let again = scene.run(&["import", path]).await.expect_err("it is there already");
     assert!(again.exit == Exit::Failure && again.message.starts_with("nothing was imported\nline 1: hash: "));
     let missing = scene.run(&["import", "/none"]).await;
     assert!(
-        missing.is_err_and(|it| it.exit == Exit::Usage && it.message.starts_with("/none cannot be opened"))
+        missing.is_err_and(|it| it.exit == Exit::Usage && it.message.starts_with("/none cannot be read"))
     );
 }
 
@@ -251,6 +289,12 @@ async fn a_failure_says_whose_it_is() {
         vec!["create", "--api", "payments"],
         vec!["list", "--api", "nowhere"],
         vec!["list", "--older-than", "90"],
+        vec!["list", "--status", "good"],
+        vec!["list", "--status", "revoked", "--older-than", "90d"],
+        vec!["update", &id],
+        vec!["update", &id, "--label", "team"],
+        vec!["update", &id, "--plan", "a", "--no-plan"],
+        vec!["update", &id, "--expires", "0s"],
         vec!["rotate", &id, "--overlap", "91d"],
         vec!["rotate", &id, "--overlap", "24"],
         vec!["rotate", &id],
@@ -258,7 +302,7 @@ async fn a_failure_says_whose_it_is() {
         let failure = scene.run(&words).await.expect_err("it makes no sense");
         assert!(failure.exit == Exit::Usage, "{words:?}: {failure}");
     }
-    scene.config.store = StoreLocation::Sqlite("/none/keys.db".into());
+    scene.here.config.store = StoreLocation::Sqlite("/none/keys.db".into());
     let failure = scene.run(&["list"]).await.expect_err("there is no folder");
     assert!(failure.exit == Exit::Unreachable, "{failure}");
 }

@@ -1,16 +1,8 @@
-//! What `doorward organizations` answers, for people and for programs.
-
-use serde_json::json;
+//! What `doorward organizations` answers to people.
 
 use crate::{
-    admin::proto,
-    cli::{
-        Failure, Output,
-        table::{self, list, optional, optional_time, plain, time},
-        to_json,
-    },
-    domain::{OrganizationRecord, PlanName, ProjectRecord},
-    store::Member,
+    admin::proto::{Member, Organization, Project},
+    cli::table::{self, list, optional, plain, time},
 };
 
 const ORGANIZATION_COLUMNS: [&str; 7] =
@@ -18,112 +10,68 @@ const ORGANIZATION_COLUMNS: [&str; 7] =
 const PROJECT_COLUMNS: [&str; 5] = ["ID", "NAME", "APIS", "ORGANIZATION", "CREATED"];
 const MEMBER_COLUMNS: [&str; 4] = ["USER", "ORGANIZATION", "APIS", "SCOPES"];
 
-pub(super) enum Answer {
-    Organization(OrganizationRecord),
-    Organizations(Vec<OrganizationRecord>),
-    Suspended(OrganizationRecord),
-    Resumed(OrganizationRecord),
-    Project(ProjectRecord),
-    Projects(Vec<ProjectRecord>),
-    ProjectRemoved(ProjectRecord),
-    Member(Member),
-    Members(Vec<Member>),
-    MemberRemoved(Member),
+pub(super) fn organization(organization: &Organization) -> Vec<String> {
+    table::details(ORGANIZATION_COLUMNS.into_iter().zip(organization_row(organization)))
 }
 
-impl Answer {
-    /// The answer as it is printed.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be written as JSON: a mistake of ours.
-    pub(super) fn render(&self, output: Output) -> Result<String, Failure> {
-        match output {
-            Output::Table => Ok(self.lines().join("\n")),
-            Output::Json => self.json(),
-        }
-    }
-
-    fn json(&self) -> Result<String, Failure> {
-        match self {
-            Self::Organization(record) | Self::Suspended(record) | Self::Resumed(record) => {
-                to_json(&proto::Organization::of(record))
-            }
-            Self::Organizations(records) => {
-                let organizations: Vec<_> = records.iter().map(proto::Organization::of).collect();
-                to_json(&json!({ "organizations": organizations }))
-            }
-            Self::Project(record) | Self::ProjectRemoved(record) => to_json(&proto::Project::of(record)),
-            Self::Projects(records) => {
-                let projects: Vec<_> = records.iter().map(proto::Project::of).collect();
-                to_json(&json!({ "projects": projects }))
-            }
-            Self::Member(member) | Self::MemberRemoved(member) => to_json(&proto::Member::of(member)),
-            Self::Members(members) => {
-                let members: Vec<_> = members.iter().map(proto::Member::of).collect();
-                to_json(&json!({ "members": members }))
-            }
-        }
-    }
-
-    fn lines(&self) -> Vec<String> {
-        match self {
-            Self::Organization(record) => {
-                table::details(ORGANIZATION_COLUMNS.into_iter().zip(organization_row(record)))
-            }
-            Self::Organizations(records) => {
-                table::rows(ORGANIZATION_COLUMNS, records.iter().map(organization_row))
-            }
-            Self::Suspended(record) => {
-                let (id, since) = (plain(record.id.as_str()), optional_time(record.suspended));
-                vec![format!("The organization {id} is suspended since {since}.")]
-            }
-            Self::Resumed(record) => {
-                vec![format!("The organization {} is not suspended.", plain(record.id.as_str()))]
-            }
-            Self::Project(record) => table::details(PROJECT_COLUMNS.into_iter().zip(project_row(record))),
-            Self::Projects(records) => table::rows(PROJECT_COLUMNS, records.iter().map(project_row)),
-            Self::ProjectRemoved(record) => {
-                let (id, organization) = (plain(record.id.as_str()), plain(record.organization.as_str()));
-                vec![format!("The project {id} of {organization} was removed.")]
-            }
-            Self::Member(member) => table::details(MEMBER_COLUMNS.into_iter().zip(member_row(member))),
-            Self::Members(members) => table::rows(MEMBER_COLUMNS, members.iter().map(member_row)),
-            Self::MemberRemoved(member) => {
-                let (user, organization) = (plain(member.user.as_str()), plain(member.organization.as_str()));
-                vec![format!("{user} is no longer a member of {organization}.")]
-            }
-        }
-    }
+pub(super) fn organizations(organizations: &[Organization]) -> Vec<String> {
+    table::rows(ORGANIZATION_COLUMNS, organizations.iter().map(organization_row))
 }
 
-fn organization_row(record: &OrganizationRecord) -> [String; 7] {
+pub(super) fn suspended(Organization { id, suspended, .. }: &Organization) -> Vec<String> {
+    vec![format!("The organization {} is suspended since {}.", plain(id), time(*suspended))]
+}
+
+pub(super) fn resumed(organization: &Organization) -> Vec<String> {
+    vec![format!("The organization {} is not suspended.", plain(&organization.id))]
+}
+
+pub(super) fn project(project: &Project) -> Vec<String> {
+    table::details(PROJECT_COLUMNS.into_iter().zip(project_row(project)))
+}
+
+pub(super) fn projects(projects: &[Project]) -> Vec<String> {
+    table::rows(PROJECT_COLUMNS, projects.iter().map(project_row))
+}
+
+pub(super) fn project_removed(Project { id, organization, .. }: &Project) -> Vec<String> {
+    vec![format!("The project {} of {} was removed.", plain(id), plain(organization))]
+}
+
+pub(super) fn member(member: &Member) -> Vec<String> {
+    table::details(MEMBER_COLUMNS.into_iter().zip(member_row(member)))
+}
+
+pub(super) fn members(members: &[Member]) -> Vec<String> {
+    table::rows(MEMBER_COLUMNS, members.iter().map(member_row))
+}
+
+pub(super) fn member_removed(Member { user, organization, .. }: &Member) -> Vec<String> {
+    vec![format!("{} is no longer a member of {}.", plain(user), plain(organization))]
+}
+
+fn organization_row(organization: &Organization) -> [String; 7] {
     [
-        plain(record.id.as_str()),
-        plain(&record.name),
-        list(&record.apis),
-        optional(record.plan.as_ref().map(PlanName::as_str)),
-        list(&record.entitlements),
-        time(record.created),
-        optional_time(record.suspended),
+        plain(&organization.id),
+        plain(&organization.name),
+        list(&organization.apis),
+        optional(organization.plan.as_deref()),
+        list(&organization.entitlements),
+        time(organization.created),
+        time(organization.suspended),
     ]
 }
 
-fn project_row(record: &ProjectRecord) -> [String; 5] {
+fn project_row(project: &Project) -> [String; 5] {
     [
-        plain(record.id.as_str()),
-        plain(&record.name),
-        list(&record.apis),
-        plain(record.organization.as_str()),
-        time(record.created),
+        plain(&project.id),
+        plain(&project.name),
+        list(&project.apis),
+        plain(&project.organization),
+        time(project.created),
     ]
 }
 
 fn member_row(member: &Member) -> [String; 4] {
-    [
-        plain(member.user.as_str()),
-        plain(member.organization.as_str()),
-        list(&member.apis),
-        list(&member.scopes),
-    ]
+    [plain(&member.user), plain(&member.organization), list(&member.apis), list(&member.scopes)]
 }

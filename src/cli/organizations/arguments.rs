@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 
 use crate::{
-    cli::store::StoreArguments,
+    cli::office::OfficeArguments,
     domain::{ApiName, Entitlement, OrganizationId, PlanName, ProjectId, Scope, UserId},
 };
 
@@ -51,7 +51,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct OrganizationsCommand {
     #[command(flatten)]
-    pub(super) store: StoreArguments,
+    pub(super) office: OfficeArguments,
     #[command(subcommand)]
     pub(super) action: Action,
 }

@@ -1,142 +1,202 @@
-//! `doorward organizations`: the organizations in the store of the configuration, with projects and members.
+//! `doorward organizations`: organizations, with their projects and members.
 
 mod answer;
 mod arguments;
 #[cfg(test)]
 mod tests;
 
+use prost_types::FieldMask;
+use serde_json::json;
+
 use crate::{
-    admin::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations},
-    config::Config,
-    domain::{Clock, SystemClock},
-    store::{
-        MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore, ProjectFilter,
-        ProjectStore, every_page,
+    admin::{
+        api::{
+            CreateOrganization, CreateProject, DeleteMember, DeleteProject, GetOrganization, GetProject,
+            ListMembers, ListOrganizations, ListProjects, PutMember, ResumeOrganization, SuspendOrganization,
+            UpdateOrganization,
+        },
+        proto::{
+            CreateOrganizationRequest, CreateProjectRequest, DeleteMemberRequest, DeleteProjectRequest,
+            GetOrganizationRequest, GetProjectRequest, ListMembersRequest, ListOrganizationsRequest,
+            ListProjectsRequest, Member, Organization, Project, PutMemberRequest, ResumeOrganizationRequest,
+            SuspendOrganizationRequest, UpdateOrganizationRequest,
+        },
     },
+    domain::{OrganizationId, UserId},
 };
 
-use super::{
-    Exit, Failure, block_on, print,
-    store::{author, with_store},
-};
+use super::{Exit, Failure, Output, block_on, office::Office, print, render, texts};
 
-use self::{
-    answer::Answer,
-    arguments::{Action, Create, MemberAction, ProjectAction, Update},
-};
+use self::arguments::{Action, Create, MemberAction, ProjectAction, Update};
 
 pub(super) use arguments::OrganizationsCommand;
 
-impl From<OrganizationError> for Failure {
-    fn from(error: OrganizationError) -> Self {
-        match error {
-            OrganizationError::Store(error) => error.into(),
-            OrganizationError::Invalid(_) => Self::new(Exit::Usage, error),
+/// Stands for every organization, where the members of one would be named.
+const EVERY_ORGANIZATION: &str = "-";
+
+/// Runs the command, and prints its answer.
+///
+/// # Errors
+///
+/// It could not be carried out, or nobody could be asked.
+pub(super) fn run(command: OrganizationsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    let answer = block_on(async {
+        let office = Office::open(&command.office, env).await?;
+        let answer = execute(command.action, command.office.output, &office).await;
+        office.close().await;
+        answer
+    });
+    print(&answer?).map(|()| Exit::Success)
+}
+
+/// Carries out a command, and gives the answer as it is printed.
+///
+/// # Errors
+///
+/// What was asked makes no sense, is refused, or nobody could be asked.
+async fn execute(action: Action, output: Output, office: &Office) -> Result<String, Failure> {
+    match action {
+        Action::Create(arguments) => {
+            let request = CreateOrganizationRequest { organization: Some(wanted(arguments)) };
+            let created = office.ask::<CreateOrganization>(request).await?;
+            render(output, &created, || answer::organization(&created))
+        }
+        Action::List { api } => {
+            let api = api.map(|api| api.to_string());
+            let request = ListOrganizationsRequest { api, ..ListOrganizationsRequest::default() };
+            let organizations = office.list::<ListOrganizations>(request, usize::MAX).await?;
+            render(output, &json!({ "organizations": organizations }), || {
+                answer::organizations(&organizations)
+            })
+        }
+        Action::Get { id } => {
+            let request = GetOrganizationRequest { id: id.to_string() };
+            let organization = office.ask::<GetOrganization>(request).await?;
+            render(output, &organization, || answer::organization(&organization))
+        }
+        Action::Update(arguments) => {
+            let updated = office.ask::<UpdateOrganization>(update(arguments)).await?;
+            render(output, &updated, || answer::organization(&updated))
+        }
+        Action::Suspend { id } => {
+            let request = SuspendOrganizationRequest { id: id.to_string() };
+            let suspended = office.ask::<SuspendOrganization>(request).await?;
+            render(output, &suspended, || answer::suspended(&suspended))
+        }
+        Action::Resume { id } => {
+            let request = ResumeOrganizationRequest { id: id.to_string() };
+            let resumed = office.ask::<ResumeOrganization>(request).await?;
+            render(output, &resumed, || answer::resumed(&resumed))
+        }
+        Action::Projects(action) => execute_on_projects(action, output, office).await,
+        Action::Members(action) => execute_on_members(action, output, office).await,
+    }
+}
+
+fn wanted(Create { id, name, apis, plan, entitlements }: Create) -> Organization {
+    Organization {
+        id: id.to_string(),
+        name,
+        apis: texts(&apis),
+        plan: plan.map(|plan| plan.to_string()),
+        entitlements: texts(&entitlements),
+        ..Organization::default()
+    }
+}
+
+fn update(arguments: Update) -> UpdateOrganizationRequest {
+    let changed = [
+        ("name", arguments.name.is_some()),
+        ("apis", arguments.apis.is_some()),
+        ("plan", arguments.plan.is_some() || arguments.no_plan),
+        ("entitlements", arguments.entitlements.is_some() || arguments.no_entitlements),
+    ];
+    let paths = changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned());
+    let organization = Organization {
+        id: arguments.id.to_string(),
+        name: arguments.name.unwrap_or_default(),
+        apis: texts(&arguments.apis.unwrap_or_default()),
+        plan: arguments.plan.map(|plan| plan.to_string()),
+        entitlements: texts(&arguments.entitlements.unwrap_or_default()),
+        ..Organization::default()
+    };
+    let update_mask = Some(FieldMask { paths: paths.collect() });
+    UpdateOrganizationRequest { organization: Some(organization), update_mask }
+}
+
+async fn execute_on_projects(
+    action: ProjectAction,
+    output: Output,
+    office: &Office,
+) -> Result<String, Failure> {
+    match action {
+        ProjectAction::Create { id, organization, name, apis } => {
+            let project = Project {
+                id: id.to_string(),
+                name,
+                apis: texts(&apis),
+                organization: organization.to_string(),
+                created: None,
+            };
+            let request = CreateProjectRequest { project: Some(project) };
+            let created = office.ask::<CreateProject>(request).await?;
+            render(output, &created, || answer::project(&created))
+        }
+        ProjectAction::List { organization } => {
+            let organization = organization.to_string();
+            let request = ListProjectsRequest { organization, ..ListProjectsRequest::default() };
+            let projects = office.list::<ListProjects>(request, usize::MAX).await?;
+            render(output, &json!({ "projects": projects }), || answer::projects(&projects))
+        }
+        ProjectAction::Remove { id } => {
+            let id = id.to_string();
+            let project = office.ask::<GetProject>(GetProjectRequest { id: id.clone() }).await?;
+            office.ask::<DeleteProject>(DeleteProjectRequest { id }).await?;
+            render(output, &project, || answer::project_removed(&project))
         }
     }
 }
 
-/// Runs the command on the machine's clock, and prints its answer.
-///
-/// # Errors
-///
-/// There is no configuration or it is wrong, or the command could not be carried out.
-pub(super) fn run(command: OrganizationsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let config = command.store.config.load(env)?.config;
-    let answer = block_on(execute(command, &config, &SystemClock))?;
-    print(&answer).map(|()| Exit::Success)
-}
-
-/// Carries out a command on the store of the configuration, and gives the answer as it is printed.
-///
-/// # Errors
-///
-/// What was asked makes no sense, could not be done, or the store cannot be reached.
-async fn execute(
-    command: OrganizationsCommand,
-    config: &Config,
-    clock: &dyn Clock,
-) -> Result<String, Failure> {
-    let answer = with_store(config, async |store| {
-        let organizations = Organizations::new(store, &config.apis, &config.plans, clock);
-        Ok(carry_out(command.action, &organizations).await?)
-    });
-    answer.await?.render(command.store.output)
-}
-
-async fn carry_out<S: OrganizationStore + ProjectStore + MemberStore>(
-    action: Action,
-    organizations: &Organizations<'_, S>,
-) -> Result<Answer, OrganizationError> {
-    Ok(match action {
-        Action::Create(Create { id, name, apis, plan, entitlements }) => {
-            let wanted = NewOrganization { id, name, apis, plan, entitlements };
-            Answer::Organization(organizations.create(wanted, &author()).await?)
-        }
-        Action::List { api } => {
-            let filter = OrganizationFilter { apis: api.map(|api| vec![api]) };
-            Answer::Organizations(every_page(async |page| organizations.list(&filter, page).await).await?)
-        }
-        Action::Get { id } => Answer::Organization(organizations.get(&id).await?),
-        Action::Update(update) => {
-            let id = update.id.clone();
-            Answer::Organization(organizations.update(&id, edits(update), &author()).await?)
-        }
-        Action::Suspend { id } => Answer::Suspended(organizations.suspend(&id, &author()).await?),
-        Action::Resume { id } => Answer::Resumed(organizations.resume(&id, &author()).await?),
-        Action::Projects(action) => carry_out_on_projects(action, organizations).await?,
-        Action::Members(action) => carry_out_on_members(action, organizations).await?,
-    })
-}
-
-fn edits(update: Update) -> Vec<OrganizationEdit> {
-    let no_plan = update.no_plan.then_some(OrganizationEdit::Plan(None));
-    let no_entitlements = update.no_entitlements.then_some(OrganizationEdit::Entitlements(Vec::new()));
-    let edits = [
-        update.name.map(OrganizationEdit::Name),
-        update.apis.map(OrganizationEdit::Apis),
-        update.plan.map(|plan| OrganizationEdit::Plan(Some(plan))).or(no_plan),
-        update.entitlements.map(OrganizationEdit::Entitlements).or(no_entitlements),
-    ];
-    edits.into_iter().flatten().collect()
-}
-
-async fn carry_out_on_projects<S: OrganizationStore + ProjectStore>(
-    action: ProjectAction,
-    organizations: &Organizations<'_, S>,
-) -> Result<Answer, OrganizationError> {
-    Ok(match action {
-        ProjectAction::Create { id, organization, name, apis } => {
-            let wanted = NewProject { id, name, apis, organization };
-            Answer::Project(organizations.create_project(wanted, &author()).await?)
-        }
-        ProjectAction::List { organization } => {
-            let filter = ProjectFilter { organization: Some(organization), apis: None };
-            Answer::Projects(every_page(async |page| organizations.projects(&filter, page).await).await?)
-        }
-        ProjectAction::Remove { id } => {
-            Answer::ProjectRemoved(organizations.remove_project(&id, &author()).await?)
-        }
-    })
-}
-
-async fn carry_out_on_members<S: OrganizationStore + MemberStore>(
+async fn execute_on_members(
     action: MemberAction,
-    organizations: &Organizations<'_, S>,
-) -> Result<Answer, OrganizationError> {
-    Ok(match action {
+    output: Output,
+    office: &Office,
+) -> Result<String, Failure> {
+    match action {
         MemberAction::Put { user, organization, apis, scopes } => {
-            let wanted = NewMember { user, organization, apis, scopes };
-            Answer::Member(organizations.put_member(wanted, &author()).await?)
+            let member = Member {
+                user: user.to_string(),
+                organization: organization.to_string(),
+                apis: texts(&apis),
+                scopes: texts(&scopes),
+            };
+            let put = office.ask::<PutMember>(PutMemberRequest { member: Some(member) }).await?;
+            render(output, &put, || answer::member(&put))
         }
-        // One of the two is named.
         MemberAction::List { organization, user } => {
-            let filter = MemberFilter { organization, user, apis: None };
-            let members = every_page(async |page| organizations.members(&filter, page).await).await?;
-            Answer::Members(members)
+            let members = members(organization, user, office).await?;
+            render(output, &json!({ "members": members }), || answer::members(&members))
         }
         MemberAction::Remove { user, organization } => {
-            Answer::MemberRemoved(organizations.remove_member(&user, &organization, &author()).await?)
+            let before = members(Some(organization.clone()), Some(user.clone()), office).await?;
+            let (user, organization) = (user.to_string(), organization.to_string());
+            let removed =
+                Member { user: user.clone(), organization: organization.clone(), ..Member::default() };
+            office.ask::<DeleteMember>(DeleteMemberRequest { user, organization }).await?;
+            let removed = before.into_iter().next().unwrap_or(removed);
+            render(output, &removed, || answer::member_removed(&removed))
         }
-    })
+    }
+}
+
+/// The members of an organization, or those who are this user; one of the two is named.
+async fn members(
+    organization: Option<OrganizationId>,
+    user: Option<UserId>,
+    office: &Office,
+) -> Result<Vec<Member>, Failure> {
+    let organization = organization.map_or_else(|| EVERY_ORGANIZATION.to_owned(), |id| id.to_string());
+    let user = user.map(|user| user.to_string());
+    let request = ListMembersRequest { organization, user, ..ListMembersRequest::default() };
+    office.list::<ListMembers>(request, usize::MAX).await
 }

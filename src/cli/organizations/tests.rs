@@ -4,9 +4,8 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use crate::{
-    admin::fixture,
+    cli::office::{OfficeArguments, fixture::Premises},
     config::StoreLocation,
-    domain::{ManualClock, parse_moment},
 };
 
 use super::*;
@@ -17,36 +16,28 @@ struct Root {
     organizations: OrganizationsCommand,
 }
 
-/// An empty store, and a clock that shows the beginning of 2030.
 struct Scene {
-    config: Config,
-    clock: ManualClock,
-    _folder: tempfile::TempDir,
+    here: Premises,
 }
 
 impl Scene {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = StoreLocation::Sqlite(folder.path().join("doorward.db"));
-        Self {
-            config: Config { store, ..fixture::config() },
-            clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
-            _folder: folder,
-        }
+        Self { here: Premises::new() }
     }
 
     /// Carries out the command of these words, which no quotes hold together.
-    async fn run(&self, words: &str) -> Result<String, Failure> {
+    async fn run(&mut self, words: &str) -> Result<String, Failure> {
         self.run_words(&words.split_whitespace().collect::<Vec<_>>()).await
     }
 
-    async fn run_words(&self, words: &[&str]) -> Result<String, Failure> {
+    async fn run_words(&mut self, words: &[&str]) -> Result<String, Failure> {
         let root = Root::try_parse_from(std::iter::once("organizations").chain(words.iter().copied()))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        execute(root.organizations, &self.config, &self.clock).await
+        let OrganizationsCommand { office: OfficeArguments { output, .. }, action } = root.organizations;
+        self.here.work(async |office| execute(action, output, office).await).await
     }
 
-    async fn json(&self, words: &str) -> Value {
+    async fn json(&mut self, words: &str) -> Value {
         let answer = self.run(&format!("{words} --output json")).await.expect("it can be done");
         serde_json::from_str(&answer).expect("JSON")
     }
@@ -63,7 +54,7 @@ fn acme() -> Value {
 
 #[tokio::test]
 async fn every_argument_reaches_the_organization() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     assert_eq!(scene.json(CREATE).await, acme());
     assert_eq!(scene.json("get acme").await, acme());
     let plain = scene.json("create beta --name Beta --api games").await;
@@ -78,7 +69,7 @@ async fn every_argument_reaches_the_organization() {
 
 #[tokio::test]
 async fn an_update_changes_what_is_named() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     scene.run(CREATE).await.expect("created");
     let mut expected = acme();
     for (words, field, value) in [
@@ -98,7 +89,7 @@ async fn an_update_changes_what_is_named() {
 
 #[tokio::test]
 async fn a_suspension_begins_and_ends() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     scene.run(CREATE).await.expect("created");
     let told = scene.run("suspend acme").await.expect("suspended");
     assert_eq!(told, "The organization acme is suspended since 2030-01-01T00:00:00Z.");
@@ -112,7 +103,7 @@ async fn a_suspension_begins_and_ends() {
 
 #[tokio::test]
 async fn projects_and_members_come_and_go() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     scene.run(CREATE).await.expect("created");
     let apollo = scene
         .json("projects create apollo --organization acme --name Apollo --api payments --api games")
@@ -145,7 +136,7 @@ async fn projects_and_members_come_and_go() {
 
 #[tokio::test]
 async fn tables_are_broken_by_nothing() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     assert_eq!(
         scene.run("list").await.expect("a list"),
         "ID  NAME  APIS  PLAN  ENTITLEMENTS  CREATED  SUSPENDED"
@@ -187,7 +178,7 @@ async fn tables_are_broken_by_nothing() {
 
 #[tokio::test]
 async fn what_goes_wrong_says_how() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     scene.run(CREATE).await.expect("created");
     let another = "another organization has this id already";
     for (words, exit, told) in [
@@ -195,7 +186,7 @@ async fn what_goes_wrong_says_how() {
         ("create x --name X --api paiments", Exit::Usage, "apis: found \"paiments\", expected one of"),
         ("create x --name X", Exit::Usage, "--api <NAME>"),
         ("create x --name X --api games --plan Big", Exit::Usage, "expected lower-case letters"),
-        ("list --api paiments", Exit::Usage, "apis: found \"paiments\""),
+        ("list --api paiments", Exit::Usage, "api: found \"paiments\""),
         ("get nobody", Exit::Failure, "no organization has this id"),
         ("update acme", Exit::Usage, "required arguments were not provided"),
         ("update acme --plan a --no-plan", Exit::Usage, "cannot be used with"),
@@ -227,7 +218,7 @@ async fn what_goes_wrong_says_how() {
 #[tokio::test]
 async fn a_store_that_cannot_be_reached_is_told_as_such() {
     let mut scene = Scene::new();
-    scene.config.store = StoreLocation::Sqlite("/none/doorward.db".into());
+    scene.here.config.store = StoreLocation::Sqlite("/none/doorward.db".into());
     let failure = scene.run("list").await.expect_err("there is no such folder");
     assert_eq!(failure.exit, Exit::Unreachable);
     assert!(failure.message.contains("its folder does not exist"), "{}", failure.message);

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use crate::{
     cli::{
         moments::{Expiry, parse_duration, parse_expiry},
-        store::StoreArguments,
+        office::OfficeArguments,
     },
     domain::{ApiName, OrganizationId, ProjectId, SecretId},
 };
@@ -67,7 +67,7 @@ Example:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct SecretsCommand {
     #[command(flatten)]
-    pub(super) store: StoreArguments,
+    pub(super) office: OfficeArguments,
     #[command(subcommand)]
     pub(super) action: Action,
 }

@@ -1,4 +1,4 @@
-//! `doorward secrets`: the secrets in the store of the configuration.
+//! `doorward secrets`: the secrets with which projects sign.
 
 mod answer;
 mod arguments;
@@ -6,30 +6,32 @@ mod arguments;
 mod tests;
 
 use std::{
-    fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::Path,
 };
 
-use rand::CryptoRng;
-use secrecy::zeroize::Zeroizing;
+use serde_json::json;
 
 use crate::{
-    admin::{NewSecret, Problem, SecretError, Secrets},
-    config::Config,
-    domain::{Clock, PlainSecret, SystemClock, Timestamp},
-    store::{AuditStore, ProjectStore, SecretFilter, SecretStore, every_page},
+    admin::{
+        Problem, SecretError,
+        api::{CreateSecret, GetSecret, ListSecrets, RevealSecret, RevokeSecret, RotateSecret},
+        proto::{
+            CreateSecretRequest, GetSecretRequest, ListSecretsRequest, RevealSecretRequest,
+            RevokeSecretRequest, RotateSecretRequest, Secret,
+        },
+    },
+    domain::PlainSecret,
 };
 
 use super::{
-    Exit, Failure, Output, block_on, print, randomness,
-    store::{author, with_store},
+    Exit, Failure, Output, block_on, hidden,
+    moments::span,
+    office::{Office, author},
+    print, render,
 };
 
-use self::{
-    answer::Answer,
-    arguments::{Action, Create},
-};
+use self::arguments::{Action, Create};
 
 pub(super) use arguments::SecretsCommand;
 
@@ -42,80 +44,99 @@ impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
         match error {
             SecretError::Store(error) => error.into(),
-            SecretError::Invalid(_) | SecretError::NoSealing => Self::new(Exit::Usage, error),
+            SecretError::Invalid(_) => Self::new(Exit::Usage, error),
             other => Self::new(Exit::Failure, other),
         }
     }
 }
 
-/// Runs the command on the machine's clock and randomness, and prints its answer.
+/// Runs the command, and prints its answer.
 ///
 /// # Errors
 ///
-/// There is no configuration or it is wrong, or the command could not be carried out.
+/// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: SecretsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let config = command.store.config.load(env)?.config;
-    let (exit, answer) = block_on(execute(command, &config, &SystemClock, &mut randomness()?))?;
+    let answer = block_on(async {
+        let office = Office::open(&command.office, env).await?;
+        let answer = execute(command.action, command.office.output, &office).await;
+        office.close().await;
+        answer
+    });
+    let (exit, answer) = answer?;
     print(&answer).map(|()| exit)
 }
 
-/// Carries out a command on the store of the configuration, and gives the answer as it is printed. It is a failure
-/// if a secret could not be sealed anew.
+/// Carries out a command, and gives the answer as it is printed. It is a failure if a secret could not be sealed anew.
 ///
 /// # Errors
 ///
-/// What was asked makes no sense, could not be done, or the store cannot be reached.
-async fn execute(
-    command: SecretsCommand,
-    config: &Config,
-    clock: &dyn Clock,
-    rng: &mut impl CryptoRng,
-) -> Result<(Exit, String), Failure> {
-    let output = command.store.output;
-    let answer = with_store(config, async |store| {
-        let secrets = Secrets::new(store, &config.apis, config.sealing.as_ref(), clock);
-        carry_out(command.action, &secrets, clock.now(), output, rng).await
-    });
-    let answer = answer.await?;
-    let is_left = matches!(&answer, Answer::Resealed(resealed) if !resealed.left.is_empty());
-    let exit = if is_left { Exit::Failure } else { Exit::Success };
-    Ok((exit, answer.render(output, clock.now())?))
+/// What was asked makes no sense, is refused, or nobody could be asked.
+async fn execute(action: Action, output: Output, office: &Office) -> Result<(Exit, String), Failure> {
+    let text = match action {
+        Action::Create(arguments) => create(arguments, output, office).await?,
+        Action::List { api, project } => {
+            let request = ListSecretsRequest {
+                api: api.map(|api| api.to_string()),
+                project: project.map(|project| project.to_string()),
+                ..ListSecretsRequest::default()
+            };
+            let secrets = office.list::<ListSecrets>(request, usize::MAX).await?;
+            render(output, &json!({ "secrets": secrets }), || answer::rows(&secrets))?
+        }
+        Action::Get { id } => {
+            let secret = office.ask::<GetSecret>(GetSecretRequest { id: id.to_string() }).await?;
+            render(output, &secret, || answer::details(&secret))?
+        }
+        Action::Rotate { id, overlap } => {
+            let (id, overlap) = (id.to_string(), Some(span(overlap)?));
+            let request = RotateSecretRequest { id: id.clone(), overlap, request_id: String::new() };
+            let issued = office.ask::<RotateSecret>(request).await?;
+            // Whatever happens here must not lose the new secret.
+            let old = office.ask::<GetSecret>(GetSecretRequest { id }).await.ok();
+            render(output, &issued, || answer::rotated(&issued, old.as_ref()))?
+        }
+        Action::Revoke { id } => {
+            let secret = office.ask::<RevokeSecret>(RevokeSecretRequest { id: id.to_string() }).await?;
+            render(output, &secret, || answer::revoked(&secret))?
+        }
+        Action::Reveal { id } => {
+            let revealed = office.ask::<RevealSecret>(RevealSecretRequest { id: id.to_string() }).await?;
+            render(output, &revealed, || vec![revealed.secret.clone()])?
+        }
+        Action::Reseal => return reseal(output, office).await,
+    };
+    Ok((Exit::Success, text))
 }
 
-async fn carry_out<S: SecretStore + ProjectStore + AuditStore>(
-    action: Action,
-    secrets: &Secrets<'_, S>,
-    now: Timestamp,
-    output: Output,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, Failure> {
-    Ok(match action {
-        Action::Create(arguments) => {
-            let is_from_elsewhere = arguments.secret_file.is_some();
-            let issued = secrets.create(wanted(arguments, now)?, rng, &author()).await?;
-            if is_from_elsewhere {
-                Answer::TakenOver(issued.record)
-            } else {
-                Answer::Issued { issued, old_ends: None }
-            }
-        }
-        Action::List { api, project } => {
-            let filter = SecretFilter { apis: api.map(|api| vec![api]), project, ..SecretFilter::default() };
-            Answer::List(every_page(async |page| secrets.list(&filter, page).await).await?)
-        }
-        Action::Get { id } => Answer::Secret(secrets.get(&id).await?),
-        Action::Rotate { id, overlap } => {
-            let issued = secrets.rotate(&id, overlap, rng, &author()).await?;
-            // Whatever happens here must not lose the new secret.
-            let old_ends = secrets.get(&id).await.ok().and_then(|old| old.expires);
-            Answer::Issued { issued, old_ends }
-        }
-        Action::Revoke { id } => Answer::Revoked(secrets.revoke(&id, &author()).await?),
-        Action::Reveal { id } => Answer::Revealed(secrets.reveal(&id, &author()).await?),
-        Action::Reseal => {
-            Answer::Resealed(secrets.reseal(rng, |done, all| tell(done, all, output), &author()).await?)
-        }
-    })
+async fn create(arguments: Create, output: Output, office: &Office) -> Result<String, Failure> {
+    let plain = arguments.secret_file.map(|file| from_elsewhere(&file)).transpose()?;
+    let expires = arguments.expires.map(|expiry| expiry.moment(office.now())).transpose()?;
+    let secret = Secret {
+        api: arguments.api.to_string(),
+        project: arguments.project.to_string(),
+        organization: arguments.organization.to_string(),
+        expires,
+        ..Secret::default()
+    };
+    let is_from_elsewhere = plain.is_some();
+    let plain = plain.map(|plain| plain.expose().to_owned());
+    let request = CreateSecretRequest { secret: Some(secret), plain, request_id: String::new() };
+    let issued = office.ask::<CreateSecret>(request).await?;
+    match &issued.record {
+        Some(record) if is_from_elsewhere => render(output, record, || answer::taken_over(record)),
+        _ => render(output, &issued, || answer::issued(&issued)),
+    }
+}
+
+async fn reseal(output: Output, office: &Office) -> Result<(Exit, String), Failure> {
+    let desk = office.here("seals secrets anew")?;
+    let config = desk.config();
+    let mut random = desk.random();
+    let progress = |done, all| tell(done, all, output);
+    let resealed = desk.secrets(&config).reseal(&mut random, progress, &author()).await?;
+    let exit = if resealed.left.is_empty() { Exit::Success } else { Exit::Failure };
+    let text = render(output, &answer::resealed_json(&resealed), || answer::resealed(&resealed))?;
+    Ok((exit, text))
 }
 
 /// Tells people how far the sealing has come.
@@ -126,39 +147,10 @@ fn tell(done: usize, all: usize, output: Output) {
     }
 }
 
-fn wanted(arguments: Create, now: Timestamp) -> Result<NewSecret, Failure> {
-    let expires = arguments.expires.map(|expiry| expiry.moment(now)).transpose();
-    Ok(NewSecret {
-        api: arguments.api,
-        project: arguments.project,
-        organization: arguments.organization,
-        secret: arguments.secret_file.map(|file| read(&file)).transpose()?,
-        expires: expires.map_err(SecretError::from)?,
+/// A secret made elsewhere.
+fn from_elsewhere(file: &Path) -> Result<PlainSecret, Failure> {
+    let text = hidden::read(file, FILE_BYTES_MAX)?;
+    PlainSecret::from_elsewhere(text.as_str().into()).map_err(|error| {
+        Failure::new(Exit::Usage, Problem::new("secret-file", "something else", error.to_string()))
     })
-}
-
-/// The secret in a file, without the line's end at its end.
-fn read(file: &Path) -> Result<PlainSecret, Failure> {
-    let failed =
-        |error: io::Error| Failure::new(Exit::Usage, format!("{} cannot be read: {error}", file.display()));
-    // Of this size from the start, so that no growing leaves a copy behind.
-    let mut bytes = Zeroizing::new(vec![0; FILE_BYTES_MAX]);
-    let mut source: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file).map_err(failed)?)
-    };
-    let mut length = 0;
-    while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match source.read(rest) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    let text = bytes.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    let fault = |fault| Problem::new("secret-file", "something else", format!("{fault}"));
-    Ok(PlainSecret::from_elsewhere(text.into()).map_err(|error| SecretError::from(fault(error)))?)
 }

@@ -1,13 +1,12 @@
 //! `doorward secrets`, word by word, on a real store.
 
 use clap::Parser;
-use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
     admin::fixture,
-    config::StoreLocation,
-    domain::{ManualClock, parse_moment},
+    cli::office::{OfficeArguments, fixture::Premises},
+    config::{Config, StoreLocation},
 };
 
 use super::*;
@@ -18,31 +17,21 @@ struct Root {
     secrets: SecretsCommand,
 }
 
-/// An empty store, and a clock that shows the beginning of 2030.
 struct Scene {
-    config: Config,
-    clock: ManualClock,
-    rng: StdRng,
-    folder: tempfile::TempDir,
+    here: Premises,
 }
 
 impl Scene {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = StoreLocation::Sqlite(folder.path().join("doorward.db"));
-        Self {
-            config: Config { store, ..fixture::config() },
-            clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
-            rng: StdRng::seed_from_u64(7),
-            folder,
-        }
+        Self { here: Premises::new() }
     }
 
     /// Carries out the command of these words, which no quotes hold together.
     async fn try_run(&mut self, words: &str) -> Result<(Exit, String), Failure> {
         let root = Root::try_parse_from(std::iter::once("secrets").chain(words.split_whitespace()))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        execute(root.secrets, &self.config, &self.clock, &mut self.rng).await
+        let SecretsCommand { office: OfficeArguments { output, .. }, action } = root.secrets;
+        self.here.work(async |office| execute(action, output, office).await).await
     }
 
     async fn run(&mut self, words: &str) -> String {
@@ -60,7 +49,7 @@ impl Scene {
     }
 
     fn file(&self, content: impl AsRef<[u8]>) -> String {
-        let file = self.folder.path().join("secret");
+        let file = self.here.folder.path().join("secret");
         std::fs::write(&file, content).expect("a file");
         file.display().to_string()
     }
@@ -180,8 +169,8 @@ async fn sealing_anew_says_how_many_and_what_is_left() {
     let mut scene = Scene::new();
     scene.run(CREATE).await;
     scene.run("create --api ingest --project gemini --organization acme").await;
-    let store = scene.config.store.clone();
-    scene.config = Config { store: store.clone(), ..fixture::config_sealing_under("k2") };
+    let store = scene.here.config.store.clone();
+    scene.here.config = Config { store: store.clone(), ..fixture::config_sealing_under("k2") };
     assert_eq!(
         scene.run("reseal").await,
         "2 secrets were sealed under k2.\nNone is sealed under another key."
@@ -191,7 +180,7 @@ async fn sealing_anew_says_how_many_and_what_is_left() {
     let key = "3".repeat(64).parse().expect("a key");
     let name: crate::domain::SealingKeyId = "k3".parse().expect("a name");
     let keys = crate::domain::SealingKeys::new(name.clone(), [(name, key)].into()).expect("a key");
-    scene.config.sealing = Some(crate::config::Sealing { keys, origins: Vec::new() });
+    scene.here.config.sealing = Some(crate::config::Sealing { keys, origins: Vec::new() });
     let (exit, answer) = scene.try_run("reseal").await.expect("an answer");
     assert_eq!(exit, Exit::Failure);
     let lines: Vec<&str> = answer.lines().collect();
@@ -219,10 +208,12 @@ async fn a_failure_says_whose_it_is() {
         let failure = scene.failure(words).await;
         assert!(failure.exit == Exit::Usage, "{words}: {failure}");
     }
-    scene.config.sealing = None;
+    scene.here.config.sealing = None;
     for words in [CREATE, "reseal", &format!("reveal {id}")] {
-        assert_eq!(scene.failure(words).await.exit, Exit::Usage, "{words}");
+        let failure = scene.failure(words).await;
+        assert_eq!(failure.exit, Exit::Failure, "{words}");
+        assert!(failure.message.contains("has no `sealing`"), "{failure}");
     }
-    scene.config.store = StoreLocation::Sqlite("/none/doorward.db".into());
+    scene.here.config.store = StoreLocation::Sqlite("/none/doorward.db".into());
     assert_eq!(scene.failure("list").await.exit, Exit::Unreachable);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 
 use crate::{
-    cli::{moments::parse_duration, store::StoreArguments},
+    cli::{moments::parse_duration, office::OfficeArguments},
     domain::{ApiName, Membership, Scope, ScopeSet, SessionId, UserId},
 };
 
@@ -54,7 +54,7 @@ Example:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct SessionsCommand {
     #[command(flatten)]
-    pub(super) store: StoreArguments,
+    pub(super) office: OfficeArguments,
     #[command(subcommand)]
     pub(super) action: Action,
 }

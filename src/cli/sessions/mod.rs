@@ -1,28 +1,27 @@
-//! `doorward sessions`: the sessions in the store of the configuration.
+//! `doorward sessions`: that somebody signed in.
 
 mod answer;
 mod arguments;
 #[cfg(test)]
 mod tests;
 
-use rand::CryptoRng;
+use serde_json::json;
 
 use crate::{
-    admin::{NewSession, Problem, SessionError, Sessions},
-    config::Config,
-    domain::{Clock, CredentialHash, HashError, SystemClock},
-    store::{SessionFilter, SessionStore, every_page},
+    admin::{
+        Problem, SessionError,
+        api::{CreateSession, EndSession, EndSessions, GetSession, ListSessions},
+        proto::{
+            CreateSessionRequest, EndSessionRequest, EndSessionsRequest, GetSessionRequest,
+            ListSessionsRequest, Session, session,
+        },
+    },
+    domain::{CredentialHash, HashError, Membership},
 };
 
-use super::{
-    Exit, Failure, block_on, print, randomness,
-    store::{author, with_store},
-};
+use super::{Exit, Failure, Output, block_on, moments::span, office::Office, print, render, texts};
 
-use self::{
-    answer::Answer,
-    arguments::{Action, Create},
-};
+use self::arguments::{Action, Create};
 
 pub(super) use arguments::SessionsCommand;
 
@@ -35,72 +34,89 @@ impl From<SessionError> for Failure {
     }
 }
 
-/// Runs the command on the machine's clock and randomness, and prints its answer.
+/// Runs the command, and prints its answer.
 ///
 /// # Errors
 ///
-/// There is no configuration or it is wrong, or the command could not be carried out.
+/// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: SessionsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let config = command.store.config.load(env)?.config;
-    let answer = block_on(execute(command, &config, &SystemClock, &mut randomness()?))?;
-    print(&answer).map(|()| Exit::Success)
+    let answer = block_on(async {
+        let office = Office::open(&command.office, env).await?;
+        let answer = execute(command.action, command.office.output, &office).await;
+        office.close().await;
+        answer
+    });
+    print(&answer?).map(|()| Exit::Success)
 }
 
-/// Carries out a command on the store of the configuration, and gives the answer as it is printed.
+/// Carries out a command, and gives the answer as it is printed.
 ///
 /// # Errors
 ///
-/// What was asked makes no sense, could not be done, or the store cannot be reached.
-async fn execute(
-    command: SessionsCommand,
-    config: &Config,
-    clock: &dyn Clock,
-    rng: &mut impl CryptoRng,
-) -> Result<String, Failure> {
-    let answer = with_store(config, async |store| {
-        let sessions = Sessions::new(store, &config.apis, clock);
-        Ok(carry_out(command.action, &sessions, rng).await?)
-    });
-    answer.await?.render(command.store.output, clock.now())
-}
-
-async fn carry_out<S: SessionStore>(
-    action: Action,
-    sessions: &Sessions<'_, S>,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, SessionError> {
-    Ok(match action {
+/// What was asked makes no sense, is refused, or nobody could be asked.
+async fn execute(action: Action, output: Output, office: &Office) -> Result<String, Failure> {
+    match action {
         Action::Create(arguments) => {
-            Answer::Issued(sessions.create(wanted(arguments)?, rng, &author()).await?)
+            let issued = office.ask::<CreateSession>(wanted(arguments)?).await?;
+            render(output, &issued, || answer::issued(&issued))
         }
         Action::List { api, user } => {
-            let filter = SessionFilter { user, apis: api.map(|api| vec![api]) };
-            Answer::List(every_page(async |page| sessions.list(&filter, page).await).await?)
+            let request = ListSessionsRequest {
+                api: api.map(|api| api.to_string()),
+                user: user.map(|user| user.to_string()),
+                ..ListSessionsRequest::default()
+            };
+            let sessions = office.list::<ListSessions>(request, usize::MAX).await?;
+            render(output, &json!({ "sessions": sessions }), || answer::rows(&sessions))
         }
-        Action::Get { id } => Answer::Session(sessions.get(&id).await?),
-        Action::End { id: Some(id), .. } => Answer::Ended(sessions.end(&id, &author()).await?),
+        Action::Get { id } => {
+            let session = office.ask::<GetSession>(GetSessionRequest { id: id.to_string() }).await?;
+            render(output, &session, || answer::details(&session))
+        }
+        Action::End { id: Some(id), .. } => {
+            let session = office.ask::<EndSession>(EndSessionRequest { id: id.to_string() }).await?;
+            render(output, &session, || answer::ended(&session))
+        }
         Action::End { id: None, user: Some(user) } => {
-            let count = sessions.end_all(&user, &author()).await?;
-            Answer::AllEnded { user, count }
+            let ended = office.ask::<EndSessions>(EndSessionsRequest { user: user.to_string() }).await?;
+            render(output, &ended, || answer::all_ended(&user, ended.ended))
         }
         Action::End { id: None, user: None } => {
-            return Err(Problem::new("id", "none", "expected a session's id, or `--user`").into());
+            let problem = Problem::new("id", "none", "expected a session's id, or `--user`");
+            Err(Failure::new(Exit::Usage, problem))
         }
-        Action::Prune { older_than } => Answer::Pruned(sessions.prune(older_than).await?),
-    })
+        Action::Prune { older_than } => {
+            let desk = office.here("removes sessions")?;
+            let config = desk.config();
+            let removed = desk.sessions(&config).prune(older_than).await?;
+            render(output, &json!({ "removed": removed }), || answer::pruned(removed))
+        }
+    }
 }
 
-fn wanted(arguments: Create) -> Result<NewSession, Problem> {
-    let hash: Option<CredentialHash> =
-        arguments.hash.map(|text| text.parse().map_err(|error| no_hash(&text, error))).transpose()?;
-    Ok(NewSession {
-        apis: arguments.apis,
-        user: arguments.user,
-        memberships: arguments.memberships,
-        scopes: arguments.scopes,
-        lifetime: arguments.lifetime,
-        idle: arguments.idle,
-        hash,
+fn wanted(arguments: Create) -> Result<CreateSessionRequest, Failure> {
+    if let Some(text) = &arguments.hash
+        && let Err(error) = text.parse::<CredentialHash>()
+    {
+        return Err(Failure::new(Exit::Usage, no_hash(text, error)));
+    }
+    let membership = |membership: &Membership| session::Membership {
+        organization: membership.organization.to_string(),
+        scopes: membership.scopes.iter().map(ToString::to_string).collect(),
+    };
+    let session = Session {
+        apis: texts(&arguments.apis),
+        user: arguments.user.to_string(),
+        organizations: arguments.memberships.iter().map(membership).collect(),
+        scopes: texts(&arguments.scopes),
+        idle: arguments.idle.map(span).transpose()?,
+        ..Session::default()
+    };
+    Ok(CreateSessionRequest {
+        session: Some(session),
+        lifetime: Some(span(arguments.lifetime)?),
+        hash: arguments.hash,
+        request_id: String::new(),
     })
 }
 

@@ -1,13 +1,12 @@
 //! `doorward sessions`, word by word, on a real store.
 
 use clap::Parser;
-use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
-    admin::fixture,
+    cli::office::{OfficeArguments, fixture::Premises},
     config::StoreLocation,
-    domain::{ManualClock, is_well_formed_session_token, parse_moment},
+    domain::is_well_formed_session_token,
 };
 
 use super::*;
@@ -18,31 +17,21 @@ struct Root {
     sessions: SessionsCommand,
 }
 
-/// An empty store, and a clock that shows the beginning of 2030.
 struct Scene {
-    config: Config,
-    clock: ManualClock,
-    rng: StdRng,
-    _folder: tempfile::TempDir,
+    here: Premises,
 }
 
 impl Scene {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = StoreLocation::Sqlite(folder.path().join("doorward.db"));
-        Self {
-            config: Config { store, ..fixture::config() },
-            clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
-            rng: StdRng::seed_from_u64(7),
-            _folder: folder,
-        }
+        Self { here: Premises::new() }
     }
 
     /// Carries out the command of these words, which no quotes hold together.
     async fn run(&mut self, words: &str) -> Result<String, Failure> {
         let root = Root::try_parse_from(std::iter::once("sessions").chain(words.split_whitespace()))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        execute(root.sessions, &self.config, &self.clock, &mut self.rng).await
+        let SessionsCommand { office: OfficeArguments { output, .. }, action } = root.sessions;
+        self.here.work(async |office| execute(action, output, office).await).await
     }
 
     async fn json(&mut self, words: &str) -> Value {
@@ -109,7 +98,7 @@ async fn a_token_made_elsewhere_is_not_shown_at_all() {
     let id = text(&scene.json("list").await["sessions"][0]["id"]);
     assert_eq!(answer, format!("The session {id} has begun."));
     let created = scene.json(&format!("{CREATE} --hash {}", hash.replace('0', "1"))).await;
-    assert_eq!(created.get("token"), None);
+    assert_eq!(created["token"], "");
     let again = scene.run(&format!("{CREATE} --hash {hash}")).await.expect_err("it is there already");
     assert!(
         again.exit == Exit::Failure && again.message == "another session has this hash already",
@@ -132,7 +121,7 @@ async fn sessions_end_one_by_one_or_all_of_a_user_and_are_removed() {
     }
     let told = scene.run(&format!("end {}", ids[0])).await.expect("ended");
     assert_eq!(told, format!("The session {} has ended at 2030-01-01T00:00:00Z.", ids[0]));
-    scene.clock.advance(60);
+    scene.here.clock.advance(60);
     assert_eq!(scene.run(&format!("end {}", ids[0])).await.expect("no error"), told);
     let ended = scene.json(&format!("end {}", ids[1])).await;
     assert_eq!((&ended["status"], &ended["ended"]), (&json!("ended"), &json!("2030-01-01T00:01:00Z")));
@@ -144,7 +133,7 @@ async fn sessions_end_one_by_one_or_all_of_a_user_and_are_removed() {
 
     assert_eq!(scene.json("prune").await, json!({ "removed": 0 }));
     assert_eq!(scene.run("prune --older-than 59s").await.expect("removed"), "1 session was removed.");
-    scene.clock.advance(31 * 86_400);
+    scene.here.clock.advance(31 * 86_400);
     assert_eq!(scene.run("prune").await.expect("removed"), "4 sessions were removed.");
     assert_eq!(scene.json("list").await, json!({ "sessions": [] }));
 }
@@ -157,7 +146,7 @@ async fn tables_are_broken_by_nothing() {
     let words = "create --api games --user a\u{202e}b --organization acme=read,write --organization g\u{202d} \
                  --lifetime 12h --idle 90m";
     let id = text(&scene.json(words).await["id"]);
-    scene.clock.advance(90 * 60);
+    scene.here.clock.advance(90 * 60);
     assert_eq!(
         scene.run("list").await.expect("a list"),
         format!(
@@ -196,7 +185,7 @@ async fn a_failure_says_whose_it_is() {
         let failure = scene.run(words).await.expect_err("it makes no sense");
         assert!(failure.exit == Exit::Usage, "{words}: {failure}");
     }
-    scene.config.store = StoreLocation::Sqlite("/none/doorward.db".into());
+    scene.here.config.store = StoreLocation::Sqlite("/none/doorward.db".into());
     let failure = scene.run("list").await.expect_err("there is no folder");
     assert!(failure.exit == Exit::Unreachable, "{failure}");
 }

@@ -1,7 +1,7 @@
-//! How the products' back ends manage keys, over REST: a key is told once, when it is made; lists show a hint; a rotated
+//! How the products' back ends manage keys, over REST and through the command line: a key is told once, when it is made; lists show a hint; a rotated
 //! key and its successor both work in the overlap; a revoked key is refused at once.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
@@ -16,9 +16,17 @@ use super::{Product, contox, cortex_edr, odin_cortex, prompt_orchestra};
 /// Where administrators ask, in the folder of the site.
 const ADMIN: (&str, &str) = ("DOORWARD_LISTEN__ADMIN", "unix:admin.sock");
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Rest,
+    CommandLine,
+}
+
 /// How one product's keys are made and used.
 struct Management {
     product: Product,
+    /// How its back end asks.
+    way: Way,
     /// What is wanted of a key.
     wanted: Value,
     prefix: &'static str,
@@ -28,15 +36,45 @@ struct Management {
 }
 
 impl Management {
-    /// Asks the admin API; the answer in JSON.
-    async fn admin(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+    /// Asks the admin API; the answer in JSON. The command line is told the same in these words.
+    async fn admin(&self, (method, path, body): (&str, &str, Option<Value>), words: &[&str]) -> Value {
         let socket = self.product.site().folder().join("admin.sock");
+        if self.way == Way::CommandLine {
+            let url = format!("unix:{}", socket.display());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+            command.env_clear().args(words).args(["--admin", &url, "--output", "json"]);
+            let output = command.output().expect("it runs");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{words:?}: {told}");
+            return serde_json::from_slice(&output.stdout).expect("JSON");
+        }
         let stream = UnixStream::connect(socket).await.expect("the admin API listens");
         let request = Request::new(method, "localhost", path);
         let request = body.iter().fold(request, Request::json);
         let response = client::send_over(stream, &super::with_length(request)).await;
         assert_eq!(response.status, 200, "{method} {path}: {}", response.text());
         serde_json::from_slice(&response.body).expect("JSON")
+    }
+
+    /// The key that is wanted, in the words of the command line.
+    fn words(&self) -> Vec<&str> {
+        let mut words = vec!["keys", "create"];
+        for (field, value) in self.wanted.as_object().expect("an object") {
+            let argument = match field.as_str() {
+                "name" => "--name",
+                "apis" => "--api",
+                "organization" => "--organization",
+                "environment" => "--environment",
+                "scopes" => "--scope",
+                field => panic!("{field} has no argument here"),
+            };
+            let texts: Vec<&Value> =
+                value.as_array().map_or_else(|| vec![value], |list| list.iter().collect());
+            for text in texts {
+                words.extend([argument, text.as_str().expect("text")]);
+            }
+        }
+        words
     }
 
     /// Notes a key that was told, so that it is looked for in everything that is written.
@@ -53,11 +91,12 @@ impl Management {
     }
 
     async fn check(&self) {
-        let (id, key) = self.told(&self.admin("POST", "/v1/keys", Some(self.wanted.clone())).await);
+        let (id, key) =
+            self.told(&self.admin(("POST", "/v1/keys", Some(self.wanted.clone())), &self.words()).await);
         assert!(key.starts_with(self.prefix), "the product's own prefix");
         assert_eq!(self.status(&key).await, 200, "it works at once");
 
-        let listed = self.admin("GET", "/v1/keys", None).await;
+        let listed = self.admin(("GET", "/v1/keys", None), &["keys", "list"]).await;
         assert!(!listed.to_string().contains(&key), "told once only");
         let record = &listed["keys"][0];
         assert_eq!(record["id"], *id);
@@ -65,14 +104,20 @@ impl Management {
         assert!(record["name"] == "CI" && record["created"].is_string(), "{record}");
 
         let path = format!("/v1/keys/{id}:rotate");
-        let rotated = self.admin("POST", &path, Some(json!({ "overlap": "3600s" }))).await;
+        let rotated = self
+            .admin(
+                ("POST", &path, Some(json!({ "overlap": "3600s" }))),
+                &["keys", "rotate", &id, "--overlap", "1h"],
+            )
+            .await;
         let (new_id, new_key) = self.told(&rotated);
         assert_eq!(rotated["record"]["rotated_from"], *id);
         for key in [&key, &new_key] {
             assert_eq!(self.status(key).await, 200, "both work in the overlap");
         }
 
-        let revoked = self.admin("POST", &format!("/v1/keys/{id}:revoke"), Some(json!({}))).await;
+        let path = format!("/v1/keys/{id}:revoke");
+        let revoked = self.admin(("POST", &path, Some(json!({}))), &["keys", "revoke", &id]).await;
         assert_eq!(revoked["status"], "revoked");
         eventually("the revocation", Duration::from_secs(1), async || match self.status(&key).await {
             401 => Ok(()),
@@ -80,9 +125,12 @@ impl Management {
         })
         .await;
         assert_eq!(self.status(&new_key).await, 200, "the new one goes on working");
-        assert_eq!(self.admin("GET", &format!("/v1/keys/{new_id}"), None).await["status"], "active");
+        let path = format!("/v1/keys/{new_id}");
+        let new = self.admin(("GET", &path, None), &["keys", "get", &new_id]).await;
+        assert_eq!(new["status"], "active");
 
-        let audit = self.admin("GET", &format!("/v1/audit?id={id}"), None).await;
+        let path = format!("/v1/audit?id={id}");
+        let audit = self.admin(("GET", &path, None), &["audit", "list", "--id", &id]).await;
         let actions: Vec<&str> = audit["records"]
             .as_array()
             .expect("a list")
@@ -102,49 +150,75 @@ fn api_key(request: Request, key: &str) -> Request {
     request.with("X-API-Key", key)
 }
 
+async fn prompt_orchestra(way: Way) {
+    let product = prompt_orchestra::start(&[ADMIN]).await.product;
+    let wanted = json!({
+        "name": "CI", "apis": ["prompt-orchestra"], "organization": "org_123", "environment": "live",
+        "scopes": ["agents:read"],
+    });
+    let target = "/api/agents?organizationId=org_123";
+    Management { product, way, wanted, prefix: "sk_live_", present: bearer, target }.check().await;
+}
+
+async fn cortex_edr(way: Way) {
+    let product = cortex_edr::start(&[ADMIN]).await;
+    let wanted = json!({
+        "name": "CI", "apis": ["cortex-edr"], "organization": "acme", "environment": "live", "scopes": ["read"],
+    });
+    let target = "/v1/scans";
+    Management { product, way, wanted, prefix: "sk_live_", present: bearer, target }.check().await;
+}
+
+async fn contox(way: Way) {
+    let product = contox::start(&[ADMIN]).await;
+    let wanted = json!({ "name": "CI", "apis": ["contox"], "organization": "acme" });
+    let target = "/api/projects";
+    Management { product, way, wanted, prefix: "contox_sk_", present: bearer, target }.check().await;
+}
+
+async fn odin_cortex(way: Way) {
+    let product = odin_cortex::start(&[ADMIN]).await.product;
+    let wanted = json!({ "name": "CI", "apis": ["odin-cortex"], "organization": "tenant_a" });
+    let target = "/api/projects/p1/sessions";
+    Management { product, way, wanted, prefix: "ots_live_", present: api_key, target }.check().await;
+}
+
 #[test]
 fn prompt_orchestra_is_managed_over_rest() {
-    run(async {
-        let product = prompt_orchestra::start(&[ADMIN]).await.product;
-        let wanted = json!({
-            "name": "CI", "apis": ["prompt-orchestra"], "organization": "org_123", "environment": "live",
-            "scopes": ["agents:read"],
-        });
-        let target = "/api/agents?organizationId=org_123";
-        Management { product, wanted, prefix: "sk_live_", present: bearer, target }.check().await;
-    });
+    run(prompt_orchestra(Way::Rest));
+}
+
+#[test]
+fn prompt_orchestra_is_managed_through_the_command_line() {
+    run(prompt_orchestra(Way::CommandLine));
 }
 
 #[test]
 fn cortex_edr_is_managed_over_rest() {
-    run(async {
-        let product = cortex_edr::start(&[ADMIN]).await;
-        let wanted = json!({
-            "name": "CI", "apis": ["cortex-edr"], "organization": "acme", "environment": "live", "scopes": ["read"],
-        });
-        Management { product, wanted, prefix: "sk_live_", present: bearer, target: "/v1/scans" }
-            .check()
-            .await;
-    });
+    run(cortex_edr(Way::Rest));
+}
+
+#[test]
+fn cortex_edr_is_managed_through_the_command_line() {
+    run(cortex_edr(Way::CommandLine));
 }
 
 #[test]
 fn contox_is_managed_over_rest() {
-    run(async {
-        let product = contox::start(&[ADMIN]).await;
-        let wanted = json!({ "name": "CI", "apis": ["contox"], "organization": "acme" });
-        Management { product, wanted, prefix: "contox_sk_", present: bearer, target: "/api/projects" }
-            .check()
-            .await;
-    });
+    run(contox(Way::Rest));
+}
+
+#[test]
+fn contox_is_managed_through_the_command_line() {
+    run(contox(Way::CommandLine));
 }
 
 #[test]
 fn odin_cortex_is_managed_over_rest() {
-    run(async {
-        let product = odin_cortex::start(&[ADMIN]).await.product;
-        let wanted = json!({ "name": "CI", "apis": ["odin-cortex"], "organization": "tenant_a" });
-        let target = "/api/projects/p1/sessions";
-        Management { product, wanted, prefix: "ots_live_", present: api_key, target }.check().await;
-    });
+    run(odin_cortex(Way::Rest));
+}
+
+#[test]
+fn odin_cortex_is_managed_through_the_command_line() {
+    run(odin_cortex(Way::CommandLine));
 }

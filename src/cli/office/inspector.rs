@@ -1,0 +1,39 @@
+//! Tells what a credential is, on the store of the configuration.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    admin::{
+        api::{Fault, Inspects},
+        proto::VerifiedCredential,
+    },
+    check::{Checker, Policy},
+    config::Config,
+    domain::{ApiName, Clock},
+    store::{CachedStore, SqliteStore},
+};
+
+/// How long the keys of an issuer are waited for. A server has them already.
+const KEYS_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Asks those who answer Checks, who are called only when something is to be told.
+pub(in crate::cli) struct Inspector {
+    store: SqliteStore,
+    config: Config,
+    clock: Arc<dyn Clock>,
+}
+
+impl Inspector {
+    pub(super) fn new(store: SqliteStore, config: Config, clock: Arc<dyn Clock>) -> Self {
+        Self { store, config, clock }
+    }
+}
+
+impl Inspects for Inspector {
+    async fn inspect(&self, api: &ApiName, credential: &str) -> Result<VerifiedCredential, Fault> {
+        let cached = CachedStore::new(self.store.clone(), self.config.cache, SqliteStore::PATIENCE);
+        let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..self.config.clone() });
+        let checker = Checker::new(policy, cached, Arc::clone(&self.clock)).only_looking();
+        Inspects::inspect(&Arc::new(checker), api, credential).await
+    }
+}

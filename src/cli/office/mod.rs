@@ -1,0 +1,142 @@
+//! Where commands are carried out: here, on the store of the configuration, or by a server that is asked for it.
+//! Either way it is the methods of the admin API that are asked for, so that both know the same and refuse the same.
+
+mod arguments;
+#[cfg(test)]
+pub(super) mod fixture;
+mod inspector;
+mod lists;
+mod server;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rand::rngs::StdRng;
+use tonic::Code;
+
+use crate::{
+    admin::api::{Answers, Desk, Fault, Method},
+    config::{Config, StoreLocation},
+    domain::{Administrator, Author, Clock, Reach, SystemClock, Timestamp},
+    store::SqliteStore,
+};
+
+use super::{Exit, Failure, randomness};
+
+use self::{inspector::Inspector, server::Server};
+
+pub(super) use arguments::OfficeArguments;
+
+/// Answers here, on a store.
+pub(super) type Here = Desk<SqliteStore, Inspector>;
+
+/// Where commands are carried out.
+pub(super) struct Office {
+    place: Place,
+    clock: Arc<dyn Clock>,
+}
+
+enum Place {
+    Here { desk: Box<Here>, by: Administrator },
+    Server(Server),
+}
+
+impl Office {
+    /// The server that the arguments or the environment name, otherwise the store of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// There is no configuration or it is wrong; the store or the server cannot be reached.
+    pub(super) async fn open(arguments: &OfficeArguments, env: &[(String, String)]) -> Result<Self, Failure> {
+        let clock = Arc::new(SystemClock);
+        if let Some(server) = Server::named(arguments, env).await? {
+            return Ok(Self { place: Place::Server(server), clock });
+        }
+        let config = arguments.config.load(env)?.config;
+        Self::on_the_store(config, clock, randomness()?).await
+    }
+
+    /// The store of the configuration, for whoever may open it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be reached.
+    pub(super) async fn on_the_store(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        random: StdRng,
+    ) -> Result<Self, Failure> {
+        let StoreLocation::Sqlite(path) = &config.store;
+        let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
+        let Author { name, role, from, .. } = author();
+        let by = Administrator { name, role, reach: Reach::default(), from };
+        let inspector = Inspector::new(store.clone(), config.clone(), Arc::clone(&clock));
+        let in_force = Arc::new(ArcSwap::from_pointee(config));
+        let desk = Box::new(Desk::new(store, inspector, in_force, Arc::clone(&clock), random));
+        Ok(Self { place: Place::Here { desk, by }, clock })
+    }
+
+    /// What is answered.
+    ///
+    /// # Errors
+    ///
+    /// It is refused, or the store or the server cannot be reached.
+    pub(super) async fn ask<M: Method>(&self, request: M::Request) -> Result<M::Answer, Failure>
+    where
+        Here: Answers<M>,
+    {
+        match &self.place {
+            Place::Here { desk, by } => Ok(desk.answer(by, request).await?),
+            Place::Server(server) => server.ask::<M>(request).await,
+        }
+    }
+
+    /// Where it is done here, for what no server does.
+    ///
+    /// # Errors
+    ///
+    /// A server is asked.
+    pub(super) fn here(&self, what: &str) -> Result<&Here, Failure> {
+        match &self.place {
+            Place::Here { desk, .. } => Ok(desk),
+            Place::Server(_) => {
+                let message = format!("no server {what}: run this where its store is, with `--config`");
+                Err(Failure::new(Exit::Usage, message))
+            }
+        }
+    }
+
+    /// The moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets the store go, if it was opened.
+    pub(super) async fn close(self) {
+        if let Place::Here { desk, .. } = self.place {
+            desk.store().close().await;
+        }
+    }
+}
+
+/// Whoever runs a command on the store.
+pub(super) fn author() -> Author {
+    Author::on_the_store(rustix::process::getuid().as_raw())
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::new(exit(fault.code), fault.message)
+    }
+}
+
+/// How a command ends that was refused so.
+fn exit(code: Code) -> Exit {
+    match code {
+        Code::InvalidArgument => Exit::Usage,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Internal | Code::Unknown | Code::DataLoss => {
+            Exit::Unreachable
+        }
+        _ => Exit::Failure,
+    }
+}
