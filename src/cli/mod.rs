@@ -14,6 +14,7 @@ mod organizations;
 mod secrets;
 mod serve;
 mod sessions;
+mod store;
 mod table;
 
 use std::{
@@ -154,6 +155,8 @@ enum Command {
     /// Show what administrators changed.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Back up the store of the configuration, and put a backup back.
+    Store(store::StoreCommand),
     /// Print what a shell needs to complete the command line.
     Completions(completions::CompletionsCommand),
 }
@@ -237,6 +240,7 @@ pub fn run(
         Command::Sessions(command) => sessions::run(command, &env),
         Command::Credentials(command) => credentials::run(command, &env),
         Command::Audit(command) => audit::run(command, &env),
+        Command::Store(command) => store::run(&command, &env),
         Command::Completions(command) => completions::run(&command),
     };
     done.unwrap_or_else(|failure| {

@@ -32,7 +32,7 @@ pub use organizations::{
 pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
-pub use sqlite::SqliteStore;
+pub use sqlite::{BackupError, Contents, SqliteStore};
 
 /// Counts the changes of a store: greater is later. 0 stands before the first change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

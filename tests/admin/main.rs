@@ -20,4 +20,5 @@ mod generated;
 mod killed;
 mod people;
 mod refusals;
+mod restored;
 mod unix_socket;

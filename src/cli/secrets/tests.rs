@@ -188,6 +188,28 @@ async fn sealing_anew_says_how_many_and_what_is_left() {
     assert!(lines[1].ends_with(" stays as it was: its sealing key `k2` is not configured."), "{answer}");
 }
 
+/// The way out that docs/operators.md describes.
+#[tokio::test]
+async fn when_a_sealing_key_is_lost_each_secret_is_replaced() {
+    let mut scene = Scene::new();
+    let old = text(&scene.json(CREATE).await["id"]);
+    let store = scene.here.config.store.clone();
+    let name: crate::domain::SealingKeyId = "k2".parse().expect("a name");
+    let keys = [(name.clone(), "2".repeat(64).parse().expect("a key"))].into();
+    let keys = crate::domain::SealingKeys::new(name, keys).expect("a key");
+    let sealing = Some(crate::config::Sealing { keys, origins: Vec::new() });
+    scene.here.config = Config { store, sealing, ..fixture::config() };
+    let lost = scene.failure(&format!("reveal {old}")).await;
+    assert!(lost.message.contains("its sealing key `k1` is not configured"), "{lost}");
+    assert_eq!(scene.json("list").await["secrets"][0]["sealing_key"], "k1");
+
+    let new = scene.json(&format!("rotate {old} --overlap 0s")).await;
+    assert_eq!((&new["record"]["sealing_key"], &new["record"]["project"]), (&json!("k2"), &json!("apollo")));
+    let id = text(&new["id"]);
+    assert_eq!(scene.json(&format!("reveal {id}")).await["secret"], new["secret"]);
+    assert_eq!(scene.json(&format!("get {old}")).await["status"], "expired");
+}
+
 #[tokio::test]
 async fn a_failure_says_whose_it_is() {
     let mut scene = Scene::new();

@@ -1,6 +1,6 @@
 //! What went wrong with the file, in words that tell the operator what to do.
 
-use std::{io, path::Path};
+use std::{fmt, io, path::Path};
 
 use sqlx::migrate::MigrateError;
 
@@ -18,6 +18,12 @@ impl Failure {
     /// The failure with the name of the file that it concerns.
     pub(super) fn of(self, path: &Path) -> StoreError {
         StoreError::Unavailable(format!("{}: {}", path.display(), self.0))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -9,6 +9,7 @@
 //! The file must lie on a local disk: WAL does not work over network file systems.
 
 mod audit;
+mod backup;
 mod columns;
 mod failure;
 mod identity;
@@ -56,6 +57,8 @@ macro_rules! snapshot {
     };
 }
 use snapshot;
+
+pub use backup::{BackupError, Contents};
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 

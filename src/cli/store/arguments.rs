@@ -1,0 +1,50 @@
+//! What `doorward store` is told.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::{ConfigFile, Output};
+
+const BACKUP_EXAMPLES: &str = "\
+The backup is one file, whole, as the store was at one moment; servers go on meanwhile. Keep it
+as well as the store itself: it has the hashes of keys and the sealed secrets, but not the
+sealing keys. Keep those elsewhere.
+
+Example:
+  doorward store backup /backups/doorward-$(date +%F).db";
+
+const RESTORE_EXAMPLES: &str = "\
+Stop all servers on the store first. What was revoked, suspended or ended after the backup was
+made is good again: the log has a line of every change (target `doorward::audit`).
+
+Example:
+  doorward store restore /backups/doorward-2030-01-31.db";
+
+/// Back up the store of the configuration, and put a backup back.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StoreCommand {
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+    /// How to answer: for people or for programs.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub(super) output: Output,
+    #[command(subcommand)]
+    pub(super) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Write all that the store holds into a new file, while servers use it.
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup {
+        /// The file, which is not there yet.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the store, which nobody uses.
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore {
+        /// A file that `doorward store backup` made.
+        file: PathBuf,
+    },
+}

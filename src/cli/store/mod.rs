@@ -1,0 +1,96 @@
+//! `doorward store`: backups of the store of the configuration.
+
+mod arguments;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    config::{Config, StoreLocation},
+    store::{BackupError, Contents, SqliteStore},
+};
+
+use super::{Exit, Failure, Output, block_on, print, render};
+
+use self::arguments::Action;
+
+pub(super) use arguments::StoreCommand;
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(error) => error.into(),
+            other => Self::new(Exit::Failure, other),
+        }
+    }
+}
+
+/// Runs the command, and prints its answer.
+///
+/// # Errors
+///
+/// There is no configuration or it is wrong, or the command could not be carried out.
+pub(super) fn run(command: &StoreCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
+    let config = command.config.load(env)?.config;
+    let answer = block_on(execute(&command.action, command.output, &config))?;
+    print(&answer).map(|()| Exit::Success)
+}
+
+/// Carries out a command, and gives the answer as it is printed.
+///
+/// # Errors
+///
+/// It could not be carried out: the store is as it was.
+async fn execute(action: &Action, output: Output, config: &Config) -> Result<String, Failure> {
+    let StoreLocation::Sqlite(path) = &config.store;
+    match action {
+        Action::Backup { file } => {
+            let store = SqliteStore::open_as_it_is(path, SqliteStore::PATIENCE).await?;
+            let backup = store.backup(file, tell).await;
+            store.close().await;
+            let contents = backup?;
+            render(output, &facts(file, contents), || {
+                vec![format!("{} holds {}.", file.display(), sentence(contents))]
+            })
+        }
+        Action::Restore { file } => {
+            let contents = SqliteStore::restore(file, path).await?;
+            render(output, &facts(file, contents), || {
+                vec![
+                    format!("The store holds {}, as {} does.", sentence(contents), file.display()),
+                    "Whatever was revoked, suspended or ended after that is good again: the log has a line of every change."
+                        .to_owned(),
+                ]
+            })
+        }
+    }
+}
+
+fn facts(file: &Path, Contents { bytes, keys, changed }: Contents) -> Value {
+    json!({ "file": file.display().to_string(), "bytes": bytes, "keys": keys, "changed": changed })
+}
+
+fn sentence(Contents { keys, changed, .. }: Contents) -> String {
+    let keys = match keys {
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    };
+    match changed {
+        Some(at) => format!("{keys}, and was changed by administrators last at {at}"),
+        None => format!("{keys}, and was never changed by administrators"),
+    }
+}
+
+/// Tells a person how far it has come.
+fn tell(done: u64, most: u64) {
+    if done > 0 && io::stderr().is_terminal() {
+        // Whoever cannot see it misses nothing that the answer does not say.
+        let _ = writeln!(io::stderr(), "{} of at most {} MiB", done >> 20, most >> 20);
+    }
+}
