@@ -82,6 +82,7 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
             }),
             made_before: older_than.map(|span| now.checked_sub(span).unwrap_or(Timestamp::MIN)),
             expires_before: expires_within.map(|span| now.checked_add(span).unwrap_or(Timestamp::MAX)),
+            unused_since: None,
         };
         let page = self.keys(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
         let page = page.map_err(|error| Fault::of_key("", error))?;
