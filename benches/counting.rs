@@ -1,5 +1,5 @@
 //! What counting costs: taking tokens under one rule and under two from memory, by a client's address, and from a lease;
-//! and noting a Check in the metrics, from one thread and from two at once. The floor of the first is one look-up in a map
+//! noting a Check in the metrics, and the use of a key, from one thread and from two at once. The floor of the first is one look-up in a map
 //! and one addition under a lock.
 
 #![expect(clippy::expect_used, reason = "a bench says what went wrong by ending")]
@@ -15,9 +15,10 @@ use std::{
 
 use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use doorward::{
+    check::usage::Uses,
     config::WithoutCounters,
     counters::{Answer, Bound, CounterName, CountersError, Leased, Memory, Meter, Take, Window},
-    domain::{SystemClock, WindowKind},
+    domain::{KeyId, SystemClock, Timestamp, WindowKind},
     telemetry,
 };
 use ipnet::IpNet;
@@ -98,10 +99,10 @@ fn metrics(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("metrics");
     for threads in [1, 2] {
         group.bench_function(format!("a counter, {threads} threads"), |bencher| {
-            at_once(bencher, threads, || checks.increment(1));
+            at_once(bencher, threads, |_| checks.increment(1));
         });
         group.bench_function(format!("a histogram, {threads} threads"), |bencher| {
-            at_once(bencher, threads, || seconds.record(black_box(0.000_03)));
+            at_once(bencher, threads, |_| seconds.record(black_box(0.000_03)));
         });
     }
     group.finish();
@@ -109,18 +110,37 @@ fn metrics(criterion: &mut Criterion) {
     assert!(metrics.render().contains("bench_seconds_count"));
 }
 
-/// Does something on so many threads at once.
-fn at_once(bencher: &mut Bencher<'_>, threads: usize, act: impl Fn() + Sync) {
+fn uses(criterion: &mut Criterion) {
+    let key = |number: u32| format!("key_01jv8m5q3zc7x9t2w4r6y8n{number:03}").parse().expect("an id");
+    let keys: Vec<KeyId> = (0..1000).map(key).collect();
+    let (uses, one) = (Uses::default(), keys.first().expect("a key"));
+    let mut group = criterion.benchmark_group("use");
+    for threads in [1, 2] {
+        group.bench_function(format!("of one key, {threads} threads"), |bencher| {
+            at_once(bencher, threads, |_| uses.note(black_box(one), Timestamp::UNIX_EPOCH));
+        });
+        group.bench_function(format!("of a thousand keys, {threads} threads"), |bencher| {
+            at_once(bencher, threads, |turn| {
+                let key = keys.get(turn % keys.len()).unwrap_or(one);
+                uses.note(black_box(key), Timestamp::UNIX_EPOCH);
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Does something on so many threads at once, each of which is told how often it did so before.
+fn at_once(bencher: &mut Bencher<'_>, threads: usize, act: impl Fn(usize) + Sync) {
     bencher.iter_custom(|times| {
         let began = Instant::now();
         thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| (0..times).for_each(|_| act()));
+                scope.spawn(|| (0..times as usize).for_each(&act));
             }
         });
         began.elapsed()
     });
 }
 
-criterion_group!(benches, takes, metrics);
+criterion_group!(benches, takes, metrics, uses);
 criterion_main!(benches);

@@ -19,8 +19,19 @@ const ROOMS: [&[&str]; 7] = [
 ];
 
 /// The stages of a Check and what they have in common, in the order of their work: each may use those before it.
-const STAGES: [&str; 10] =
-    ["refusal", "wire", "request", "route", "authn", "authz", "rate_limit", "decision", "response", "record"];
+const STAGES: [&str; 11] = [
+    "refusal",
+    "wire",
+    "request",
+    "route",
+    "authn",
+    "authz",
+    "rate_limit",
+    "decision",
+    "response",
+    "record",
+    "usage",
+];
 
 /// Names under which anything could stand.
 const BANNED: [&str; 6] = ["utils", "common", "helpers", "types", "models", "misc"];

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     config::{LimitHeaders, Route},
-    domain::{OrganizationId, PlanName, ScopeSet, Timestamp},
+    domain::{KeyId, OrganizationId, PlanName, ScopeSet, Timestamp},
     store::{Inquiry, Lookups},
 };
 
@@ -138,6 +138,8 @@ pub struct Decision<'r> {
     pub seen: Seen<'r>,
     /// Which way it went.
     pub verdict: Verdict<'r>,
+    /// The moment of the Check.
+    pub at: Timestamp,
     /// Whether refusals are not enforced at this time: then the credential stays in the request, for whoever
     /// enforces them now.
     pub in_shadow: bool,
@@ -146,6 +148,17 @@ pub struct Decision<'r> {
     pub leaves_overrides: bool,
     /// When the key ends that proved who is asking, if that is soon and the API wants it told.
     pub ends_soon: Option<Timestamp>,
+}
+
+impl Decision<'_> {
+    /// The key that opened the door: the request was allowed, and a key proved who is asking.
+    #[must_use]
+    pub fn opened_by(&self) -> Option<&KeyId> {
+        match self.verdict {
+            Verdict::Allowed(_) => Some(&self.seen.principal.as_ref()?.key()?.id),
+            Verdict::Refused(_) | Verdict::Waived(..) => None,
+        }
+    }
 }
 
 /// Allowed, refused, or refused and waived: there is nothing else, and "allowed" takes an [`Admission`]. A refusal
@@ -215,5 +228,5 @@ pub fn conclude<'r>(seen: Seen<'r>, judged: Result<Admission<'r>, Refusal>, now:
         (Err(refusal), None) => Verdict::Refused(refusal),
     };
     let ends_soon = seen.ends_soon(now);
-    Decision { seen, verdict, in_shadow, leaves_overrides, ends_soon }
+    Decision { seen, verdict, at: now, in_shadow, leaves_overrides, ends_soon }
 }

@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod request;
 mod response;
 pub mod route;
+pub mod usage;
 pub mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -37,7 +38,7 @@ use crate::{
     config::Config,
     counters::{Memory, Meter, Redis},
     domain::{ApiName, Clock, SealingKeys},
-    store::{CachedStore, Lookups, SessionStore, StoreError},
+    store::{CachedStore, Lookups, SessionStore, StoreError, UsageStore},
 };
 
 use self::{
@@ -52,6 +53,7 @@ use self::{
     request::Call,
     response::Renderer,
     route::Doors,
+    usage::Uses,
 };
 
 /// What of the configuration a Check depends on, made ready for it. Replaced as a whole by a reload.
@@ -119,6 +121,7 @@ pub struct Checker<S> {
     policy: ArcSwap<Policy>,
     store: CachedStore<S>,
     touches: Touches,
+    uses: Uses,
     replays: Replays,
     refused: RefusedAddresses,
     meter: Arc<Meter>,
@@ -134,6 +137,7 @@ impl<S: Lookups> Checker<S> {
             policy: ArcSwap::from_pointee(policy),
             store,
             touches: Touches::default(),
+            uses: Uses::default(),
             replays: Replays::default(),
             refused: RefusedAddresses::default(),
             meter,
@@ -172,7 +176,7 @@ impl<S: Lookups> Checker<S> {
         self.policy.load_full()
     }
 
-    /// Answers one Check: decides, renders, records. `message` is a `CheckRequest`; a `CheckResponse` is appended to
+    /// Answers one Check: decides, renders, records, and notes which key was used. `message` is a `CheckRequest`; a `CheckResponse` is appended to
     /// `out`.
     ///
     /// # Errors
@@ -185,6 +189,9 @@ impl<S: Lookups> Checker<S> {
         let decision = self.decide(&policy, &call).await;
         let response = policy.render(&decision, out);
         policy.record(&decision, began.elapsed());
+        if let Some(id) = decision.opened_by() {
+            self.uses.note(id, decision.at);
+        }
         response
     }
 
@@ -262,11 +269,6 @@ impl<S: Lookups> Checker<S> {
 }
 
 impl<S: Lookups + SessionStore> Checker<S> {
-    /// Writes every so often, for ever, which sessions were used.
-    pub async fn keep_writing_touches(&self, every: Duration) {
-        self.touches.keep_writing(&self.store, every).await;
-    }
-
     /// Writes which sessions were used until now.
     ///
     /// # Errors
@@ -274,5 +276,16 @@ impl<S: Lookups + SessionStore> Checker<S> {
     /// What the store could not do.
     pub async fn write_touches(&self) -> Result<(), Arc<StoreError>> {
         self.touches.write(&self.store).await
+    }
+}
+
+impl<S: Lookups + UsageStore> Checker<S> {
+    /// Writes which keys were used until now, and how often.
+    ///
+    /// # Errors
+    ///
+    /// What the store could not do. What was not written waits for the next time.
+    pub async fn write_uses(&self) -> Result<(), Arc<StoreError>> {
+        self.uses.write(&self.store).await
     }
 }

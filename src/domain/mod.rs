@@ -11,6 +11,7 @@ mod denial;
 mod header_name;
 mod id;
 mod key_record;
+mod key_usage;
 mod organization;
 mod principal_kind;
 mod project_secret;
@@ -35,6 +36,7 @@ pub use id::{
     ProjectId, SealingKeyId, SecretId, SessionId, UserId,
 };
 pub use key_record::{KeyKind, KeyRecord, KnownKey};
+pub use key_usage::KeyUsage;
 pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
 pub use principal_kind::PrincipalKind;
 pub use project_secret::{PlainSecret, PlainSecretError, ProjectSecrets, SecretRecord};

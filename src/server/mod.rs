@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod answer;
+mod behind;
 mod connection;
 mod counting;
 mod health;
@@ -23,14 +24,14 @@ use std::{
 use arc_swap::ArcSwap;
 use rand::{CryptoRng, RngExt, SeedableRng, rngs::StdRng};
 use tokio::{sync::watch, task::JoinSet};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     admin::api::Desk,
     check::{Checker, Policy},
     config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
     domain::SystemClock,
-    store::{CachedStore, Lookups, SessionStore, SqliteStore, StoreError},
+    store::{CachedStore, SqliteStore, StoreError},
     telemetry,
 };
 
@@ -47,11 +48,6 @@ pub use tls::{CertificateEnd, TlsError, certificate_ends};
 
 /// How often the change table is read: well within the second after which what was revoked or ended is refused.
 const CHANGES_POLL: Duration = Duration::from_millis(250);
-/// How often the uses of sessions are written: what one server sees, the others know about as much later.
-const TOUCHES_WRITE: Duration = Duration::from_secs(1);
-/// How long writing the last of them may take when the server ends.
-const LAST_TOUCHES_TIME: Duration = Duration::from_secs(2);
-
 /// How long the first keys of issuers are waited for.
 const KEYS_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -137,10 +133,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
         beside.spawn(health::serve(address, health.clone(), metrics).await?);
     }
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
-    beside.spawn({
-        let checker = Arc::clone(&checker);
-        async move { checker.keep_writing_touches(TOUCHES_WRITE).await }
-    });
+    behind::begin(&mut beside, &checker);
     let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());
     let serving = tokio::spawn(async move {
         let admin = async {
@@ -163,20 +156,9 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let depending = reload::Depending { checker: Arc::clone(&checker), access, config: in_force };
     beside.spawn(reload::follow(source, loaded, depending, certificates, signals.hangup));
     let ended = shutdown::run(health, signals.end, ending, serving, beside, drain, deadline).await;
-    write_last_touches(&checker).await;
+    behind::end(&checker).await;
     counting.end().await;
     ended
-}
-
-/// Writes which sessions were used in the last second.
-async fn write_last_touches<S: Lookups + SessionStore>(checker: &Checker<S>) {
-    let written = tokio::time::timeout(LAST_TOUCHES_TIME, checker.write_touches()).await;
-    let problem = match written {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("not within {} s", LAST_TOUCHES_TIME.as_secs()),
-    };
-    warn!(problem, "the last uses of sessions could not be written");
 }
 
 fn announce(config: &Config) {

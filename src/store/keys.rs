@@ -26,6 +26,8 @@ pub struct KeyFilter {
     pub made_before: Option<Timestamp>,
     /// Only keys that expire at this moment or earlier.
     pub expires_before: Option<Timestamp>,
+    /// Only keys that were made at this moment or earlier and not used after it.
+    pub unused_since: Option<Timestamp>,
 }
 
 /// A change of one field of a key.

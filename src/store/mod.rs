@@ -12,6 +12,7 @@ mod page;
 mod secrets;
 mod sessions;
 mod sqlite;
+mod usage;
 
 use std::fmt::Debug;
 
@@ -33,6 +34,7 @@ pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
 pub use sqlite::{BackupError, Contents, SqliteStore};
+pub use usage::UsageStore;
 
 /// Counts the changes of a store: greater is later. 0 stands before the first change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

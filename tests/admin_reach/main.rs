@@ -10,6 +10,7 @@
 mod office;
 mod over_grpc;
 mod requests;
+mod usage;
 
 use std::{fmt::Write, fs, path::Path};
 

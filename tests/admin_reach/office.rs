@@ -60,6 +60,8 @@ type Inspector = Arc<Checker<SqliteStore>>;
 pub(crate) struct Office {
     routes: Routes<Desk<SqliteStore, Inspector>>,
     numbers: AtomicUsize,
+    pub(crate) store: SqliteStore,
+    pub(crate) clock: Arc<ManualClock>,
     _folder: TempDir,
 }
 
@@ -76,8 +78,10 @@ impl Office {
         let cached = CachedStore::new(store.clone(), config.cache, config.budget);
         let checker = Arc::new(Checker::new(Policy::new(&config), cached, clock.clone()));
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let desk = Desk::new(store, checker, config, clock, StdRng::seed_from_u64(1));
-        let office = Self { routes: Routes::new(desk), numbers: AtomicUsize::new(0), _folder: folder };
+        let random = StdRng::seed_from_u64(1);
+        let desk = Desk::new(store.clone(), checker, config, clock.clone(), random);
+        let (routes, numbers) = (Routes::new(desk), AtomicUsize::new(0));
+        let office = Self { routes, numbers, store, clock, _folder: folder };
         for id in ["acme", "globex"] {
             let body = format!(r#"{{ "id": "{id}", "name": "{id}", "apis": ["payments", "games"] }}"#);
             office.make(post("/v1/organizations", body)).await;

@@ -33,3 +33,4 @@ mod signatures;
 mod slow;
 mod tenancy;
 mod tokens;
+mod usage;

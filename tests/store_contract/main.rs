@@ -15,6 +15,7 @@ mod secrets;
 mod sessions;
 mod surviving;
 mod updating;
+mod usage;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,18 +26,27 @@ use doorward::{
     },
     store::{
         AuditStore, Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore,
-        ProjectStore, SecretStore, SessionStore, SqliteStore, Version, every_page,
+        ProjectStore, SecretStore, SessionStore, SqliteStore, UsageStore, Version, every_page,
     },
 };
 
 /// All that is promised of a store.
 trait Store:
-    KeyStore + OrganizationStore + ProjectStore + MemberStore + SessionStore + SecretStore + AuditStore + Clone
+    KeyStore
+    + UsageStore
+    + OrganizationStore
+    + ProjectStore
+    + MemberStore
+    + SessionStore
+    + SecretStore
+    + AuditStore
+    + Clone
 {
 }
 
 impl<S> Store for S where
     S: KeyStore
+        + UsageStore
         + OrganizationStore
         + ProjectStore
         + MemberStore
@@ -134,6 +144,12 @@ macro_rules! contract {
             updating::an_update_of_a_key_changes_what_is_named_and_nothing_else
             updating::a_revoked_key_is_not_updated
             updating::keys_are_found_by_their_labels
+            usage::uses_are_added_up_and_the_last_of_them_is_kept
+            usage::what_is_used_is_told_to_nobody
+            usage::uses_of_what_is_no_key_are_left_out
+            usage::uses_from_several_handles_are_all_kept
+            usage::counts_come_to_an_end_and_go_no_further
+            usage::keys_that_nobody_uses_are_found
             anything::naughty_texts_come_back_as_they_were
             anything::naughty_organizations_come_back_as_they_were
             anything::naughty_sessions_and_secrets_come_back_as_they_were

@@ -11,19 +11,36 @@ use crate::{
     admin::{Keys, Organizations, Secrets, Sessions},
     config::Config,
     domain::{Administrator, Author, Clock, Request, Timestamp},
-    store::{AuditStore, KeyStore, MemberStore, OrganizationStore, ProjectStore, SecretStore, SessionStore},
+    store::{
+        AuditStore, KeyStore, MemberStore, OrganizationStore, ProjectStore, SecretStore, SessionStore,
+        UsageStore,
+    },
 };
 
 use super::{Fault, Method};
 
 /// All that the admin API asks of a store.
 pub trait Stores:
-    KeyStore + OrganizationStore + ProjectStore + MemberStore + SecretStore + SessionStore + AuditStore
+    KeyStore
+    + UsageStore
+    + OrganizationStore
+    + ProjectStore
+    + MemberStore
+    + SecretStore
+    + SessionStore
+    + AuditStore
 {
 }
 
 impl<S> Stores for S where
-    S: KeyStore + OrganizationStore + ProjectStore + MemberStore + SecretStore + SessionStore + AuditStore
+    S: KeyStore
+        + UsageStore
+        + OrganizationStore
+        + ProjectStore
+        + MemberStore
+        + SecretStore
+        + SessionStore
+        + AuditStore
 {
 }
 

@@ -1,6 +1,10 @@
 //! Methods about keys.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    slice,
+    time::Duration,
+};
 
 use prost_types::FieldMask;
 
@@ -16,7 +20,7 @@ use crate::{
             key::{Kind, Status},
         },
     },
-    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, Timestamp},
+    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, KeyUsage, Timestamp},
     store::{KeyEdit, KeyFilter},
 };
 
@@ -48,7 +52,8 @@ impl<S: Stores, I: Inspects> Answers<CreateKey> for Desk<S, I> {
 impl<S: Stores, I: Inspects> Answers<GetKey> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: GetKeyRequest) -> Result<Key, Fault> {
         let record = self.key(by, &request.id).await?;
-        Ok(Key::of(&record, self.now()))
+        let usage = self.usage(slice::from_ref(&record)).await?;
+        Ok(Key::of(&record, self.now()).with_usage(usage.get(&record.id)))
     }
 }
 
@@ -61,16 +66,18 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
         let project = reading.optional("project", request.project.as_deref());
         let older_than = reading.span("older_than", request.older_than);
         let expires_within = reading.span("expires_within", request.expires_within);
+        let unused_for = reading.span("unused_for", request.unused_for);
         let mut status = status(&mut reading, request.status);
-        if older_than.or(expires_within).is_some() {
+        if older_than.or(expires_within).or(unused_for).is_some() {
             if status.is_some_and(|asked| asked != CredentialStatus::Active) {
-                let what =
-                    "found it beside `older_than` or `expires_within`, which tell of active keys alone";
+                let what = "found it beside `older_than`, `expires_within` or `unused_for`, which tell of \
+                            active keys alone";
                 reading.problem("status", what);
             }
             status = Some(CredentialStatus::Active);
         }
         reading.end(Some(()))?;
+        let ago = |span| now.checked_sub::<Duration>(span).unwrap_or(Timestamp::MIN);
         let filter = KeyFilter {
             apis: reach::apis(by, &config.apis, api)?,
             organization: reach::organization(by, organization)?,
@@ -80,15 +87,15 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (label, None),
             }),
-            made_before: older_than.map(|span| now.checked_sub(span).unwrap_or(Timestamp::MIN)),
+            made_before: older_than.map(ago),
             expires_before: expires_within.map(|span| now.checked_add(span).unwrap_or(Timestamp::MAX)),
+            unused_since: unused_for.map(ago),
         };
         let page = self.keys(&config).list(&filter, &page(request.page_size, &request.page_token)?).await;
         let page = page.map_err(|error| Fault::of_key("", error))?;
-        Ok(ListKeysResponse {
-            next_page_token: next(&page),
-            keys: page.records.iter().map(|record| Key::of(record, now)).collect(),
-        })
+        let usage = self.usage(&page.records).await?;
+        let told = |record: &KeyRecord| Key::of(record, now).with_usage(usage.get(&record.id));
+        Ok(ListKeysResponse { next_page_token: next(&page), keys: page.records.iter().map(told).collect() })
     }
 }
 
@@ -187,6 +194,13 @@ impl<S: Stores, I> Desk<S, I> {
         Ok(record)
     }
 
+    /// How these keys were used.
+    async fn usage(&self, records: &[KeyRecord]) -> Result<HashMap<KeyId, KeyUsage>, Fault> {
+        let ids: Vec<KeyId> = records.iter().map(|record| record.id.clone()).collect();
+        let usage = self.keys(&self.config()).usage(&ids).await;
+        usage.map_err(|error| Fault::of_key("", error))
+    }
+
     fn issued_key(&self, issued: Issued) -> IssuedKey {
         IssuedKey {
             id: issued.record.id.to_string(),
@@ -224,6 +238,8 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
         ("created", key.created.is_some()),
         ("revoked", key.revoked.is_some()),
         ("rotated_from", key.rotated_from.is_some()),
+        ("used", key.used.is_some()),
+        ("uses", key.uses.is_some()),
     ]);
     let kind = match Kind::try_from(key.kind) {
         Ok(Kind::ApiKey | Kind::Unspecified) => Some(KeyKind::ApiKey),

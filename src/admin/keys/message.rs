@@ -8,7 +8,7 @@ use crate::{
             key::{Kind, Status},
         },
     },
-    domain::{CredentialStatus, KeyKind, KeyRecord, Timestamp},
+    domain::{CredentialStatus, KeyKind, KeyRecord, KeyUsage, Timestamp},
 };
 
 impl Key {
@@ -42,6 +42,18 @@ impl Key {
             revoked: record.revoked.map(wire),
             rotated_from: record.rotated_from.as_ref().map(ToString::to_string),
             labels: record.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            used: None,
+            uses: None,
+        }
+    }
+
+    /// The same, with how the key was used; `None` if it was not.
+    #[must_use]
+    pub fn with_usage(self, usage: Option<&KeyUsage>) -> Self {
+        Self {
+            used: usage.map(|usage| wire(usage.used)),
+            uses: Some(usage.map_or(0, |usage| usage.uses)),
+            ..self
         }
     }
 }
@@ -74,6 +86,19 @@ mod tests {
                 "labels": {}
             })
         );
+    }
+
+    #[test]
+    fn how_a_key_was_used_is_told_by_whoever_knows_it() {
+        let used: Timestamp = "2030-01-02T03:04:05.678Z".parse().expect("a moment");
+        let usage = KeyUsage { uses: 7, used };
+        for (usage, uses, used) in
+            [(None, json!(0), json!(null)), (Some(&usage), json!(7), json!("2030-01-02T03:04:05.678Z"))]
+        {
+            let message = Key::of(&record(1), Timestamp::UNIX_EPOCH).with_usage(usage);
+            let json = serde_json::to_value(message).expect("JSON");
+            assert_eq!((&json["uses"], &json["used"]), (&uses, &used));
+        }
     }
 
     #[test]

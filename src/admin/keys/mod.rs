@@ -7,6 +7,7 @@ pub(crate) mod message;
 mod new_key;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::{slice, time::Duration};
 

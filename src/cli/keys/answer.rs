@@ -8,7 +8,7 @@ use crate::{
     cli::table::{self, list, optional, plain, time},
 };
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "HINT",
     "ID",
     "NAME",
@@ -21,6 +21,7 @@ const COLUMNS: [&str; 12] = [
     "STATUS",
     "CREATED",
     "EXPIRES",
+    "LAST USED",
 ];
 
 pub(super) fn issued(IssuedKey { id, key, .. }: &IssuedKey) -> Vec<String> {
@@ -44,6 +45,7 @@ pub(super) fn rows(keys: &[Key]) -> Vec<String> {
 pub(super) fn details(key: &Key) -> Vec<String> {
     let labels = key.labels.iter().map(|(name, value)| format!("{}={}", plain(name), plain(value)));
     let more = [
+        ("USES", optional(key.uses.map(|uses| uses.to_string()).as_deref())),
         ("REVOKED", time(key.revoked)),
         ("APIS", list(&key.apis)),
         ("SOURCES", list(&key.sources)),
@@ -72,7 +74,7 @@ pub(super) fn imported(answer: &ImportKeysResponse, is_dry: bool) -> Vec<String>
     std::iter::once(first.to_owned()).chain(refused).chain(more).collect()
 }
 
-fn row(key: &Key) -> [String; 12] {
+fn row(key: &Key) -> [String; 13] {
     [
         plain(&key.hint),
         plain(&key.id),
@@ -86,5 +88,6 @@ fn row(key: &Key) -> [String; 12] {
         key.status().code(),
         time(key.created),
         time(key.expires),
+        time(key.used),
     ]
 }

@@ -36,6 +36,7 @@ Examples:
   doorward keys list
   doorward keys list --api payments --output json
   doorward keys list --older-than 90d
+  doorward keys list --unused-for 30d
   doorward keys list --organization acme --status active --label team=payments
   doorward keys list --expires-within 14d --admin unix:/run/doorward/admin.sock";
 
@@ -149,6 +150,9 @@ pub(super) struct List {
     /// Only keys that work, but not for longer than this.
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub(super) expires_within: Option<Duration>,
+    /// Only keys that work and were not used for so long: those that it may be time to revoke.
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    pub(super) unused_for: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -117,6 +117,7 @@ fn filter(arguments: List) -> Result<ListKeysRequest, Failure> {
         label: arguments.label,
         older_than: arguments.older_than.map(span).transpose()?,
         expires_within: arguments.expires_within.map(span).transpose()?,
+        unused_for: arguments.unused_for.map(span).transpose()?,
         ..ListKeysRequest::default()
     })
 }

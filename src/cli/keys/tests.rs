@@ -100,14 +100,14 @@ async fn every_argument_reaches_the_record() {
     let key = text(&created["key"]);
     expected["hint"] = format!("{}...", &key[.."gm_".len() + 4]).into();
     assert_eq!(created["record"], expected);
+    expected["uses"] = 0.into();
     assert_eq!(scene.json(&["get", &id]).await, expected);
 }
 
 #[tokio::test]
 async fn a_list_is_a_table_that_nothing_breaks() {
     let mut scene = Scene::new();
-    let header =
-        "HINT  ID  NAME  KIND  ENVIRONMENT  ORGANIZATION  PROJECT  SCOPES  PLAN  STATUS  CREATED  EXPIRES";
+    let header = "HINT  ID  NAME  KIND  ENVIRONMENT  ORGANIZATION  PROJECT  SCOPES  PLAN  STATUS  CREATED  EXPIRES  LAST USED";
     assert_eq!(scene.run(&["list"]).await.expect("a list"), header);
     let first = text(&scene.create().await["id"]);
     let second = scene
@@ -135,7 +135,7 @@ async fn a_list_is_a_table_that_nothing_breaks() {
         assert!(line.contains(id.as_str()), "{table}");
         assert!(line[kinds..].starts_with("api_key  "), "{table}");
     }
-    assert!(lines[1].ends_with("revoked  2030-01-01T00:00:00Z  -"), "{table}");
+    assert!(lines[1].ends_with("revoked  2030-01-01T00:00:00Z  -                     -"), "{table}");
     assert!(lines[2].contains("\\u{202e}gnirts") && lines[2].contains("a\\u{2028}b"), "{table}");
 
     let filtered = scene.json(&["list", "--api", "games"]).await;
@@ -190,6 +190,7 @@ async fn an_update_changes_what_is_named() {
     }
     expected.as_object_mut().expect("an object").remove("expires");
     assert_eq!(scene.json(&["update", &id, "--no-expiry", "--no-plan"]).await, expected);
+    expected["uses"] = 0.into();
     assert_eq!(scene.json(&["get", &id]).await, expected);
 }
 
@@ -213,6 +214,8 @@ async fn lists_tell_what_is_asked_for() {
         (&["--status", "expired"], &[]),
         (&["--expires-within", "10d"], &[&first]),
         (&["--expires-within", "9d"], &[]),
+        (&["--unused-for", "0s"], &[&first]),
+        (&["--unused-for", "1s"], &[]),
     ] {
         let listed = scene.json(&[&["list"], words].concat()).await;
         let listed: Vec<String> =

@@ -19,10 +19,10 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     config::CacheLimits,
-    domain::{CredentialHash, SessionRecord, Timestamp},
+    domain::{CredentialHash, KeyId, KeyUsage, SessionRecord, Timestamp},
 };
 
-use super::{Finds, Kept, Lookups, SessionStore, StoreError};
+use super::{Finds, Kept, Lookups, SessionStore, StoreError, UsageStore};
 
 use self::{
     fences::Fences,
@@ -217,6 +217,20 @@ impl<S: Lookups + SessionStore> CachedStore<S> {
             self.refresh::<SessionRecord>(hash).await?;
         }
         Ok(())
+    }
+}
+
+impl<S: Lookups + UsageStore> CachedStore<S> {
+    /// Adds uses of keys to those that the store keeps. Nothing that is remembered depends on them.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store could not do. Then none is added.
+    pub async fn add_uses(&self, uses: &[(KeyId, KeyUsage)]) -> Result<(), Arc<StoreError>> {
+        self.shared.store.add_uses(uses).await.map_err(|error| {
+            self.shared.errors.count();
+            Arc::new(error)
+        })
     }
 }
 

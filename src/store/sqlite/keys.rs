@@ -200,7 +200,9 @@ impl KeyStore for SqliteStore {
             .only("organization =", filter.organization.as_ref().map(ToString::to_string))
             .only("project =", filter.project.as_ref().map(ToString::to_string))
             .only_at("created <=", filter.made_before)
-            .only_at("expires <=", filter.expires_before);
+            .only_at("expires <=", filter.expires_before)
+            .only_at("created <=", filter.unused_since)
+            .unused_since(filter.unused_since);
         if let Some((name, value)) = &filter.label {
             selection = selection.labelled(name, value.as_deref());
         }

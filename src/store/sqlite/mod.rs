@@ -22,6 +22,7 @@ mod requests;
 mod secrets;
 mod selection;
 mod sessions;
+mod usage;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -58,6 +58,17 @@ impl Selection {
         self
     }
 
+    /// Only keys that were not used after this moment.
+    pub(super) fn unused_since(mut self, moment: Option<Timestamp>) -> Self {
+        if let Some(moment) = moment {
+            self.0.push(
+                " AND NOT EXISTS (SELECT 1 FROM key_usage WHERE key_usage.id = keys.id AND key_usage.used > ",
+            );
+            self.0.push_bind(moment.as_millisecond()).push(")");
+        }
+        self
+    }
+
     /// Only rows that serve one of these APIs.
     pub(super) fn serving(mut self, apis: Option<&[ApiName]>) -> Self {
         let Some(apis) = apis else { return self };

@@ -6,7 +6,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use crate::{
@@ -66,28 +65,6 @@ impl Touches {
         Ok(())
     }
 
-    /// Writes what is noted every so often, for ever. When the store begins to fail and when it is well again
-    /// is logged.
-    pub async fn keep_writing<S: Lookups + SessionStore>(&self, store: &CachedStore<S>, every: Duration) {
-        let mut failing = false;
-        let mut ticks = tokio::time::interval(every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match self.write(store).await {
-                Ok(()) if failing => {
-                    tracing::info!("uses of sessions can be written again");
-                    failing = false;
-                }
-                Err(error) if !failing => {
-                    tracing::error!(%error, "uses of sessions cannot be written: they wait");
-                    failing = true;
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-    }
-
     fn noted(&self) -> Vec<(CredentialHash, Timestamp)> {
         self.notes().iter().map(|(hash, at)| (*hash, *at)).collect()
     }
@@ -110,6 +87,8 @@ impl Touches {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::store::fixture::Sample;
 
