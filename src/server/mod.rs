@@ -3,8 +3,10 @@
 pub mod admin;
 mod answer;
 mod behind;
+mod chore;
 mod connection;
 mod counting;
+mod expiring_keys;
 mod health;
 mod inline;
 mod listener;
@@ -38,6 +40,7 @@ use crate::{
 use self::{
     admin::{Access, Listener},
     counting::Counting,
+    expiring_keys::ExpiringKeys,
     health::Health,
     shutdown::Signals,
 };
@@ -125,6 +128,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     };
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let random = StdRng::from_rng(rng);
+    let expiring = ExpiringKeys::new(store.clone(), Arc::clone(&in_force), clock.clone());
     let desk = Desk::new(store, Arc::clone(&checker), Arc::clone(&in_force), clock, random);
     let services = admin::services(health.service(), admin::Routes::new(desk))?;
     // None of these ends by itself.
@@ -134,6 +138,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     }
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
     behind::begin(&mut beside, &checker);
+    beside.spawn(chore::keep_at(expiring));
     let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());
     let serving = tokio::spawn(async move {
         let admin = async {
