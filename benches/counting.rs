@@ -135,7 +135,7 @@ fn at_once(bencher: &mut Bencher<'_>, threads: usize, act: impl Fn(usize) + Sync
         let began = Instant::now();
         thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| (0..times as usize).for_each(&act));
+                scope.spawn(|| (0..usize::try_from(times).unwrap_or(usize::MAX)).for_each(&act));
             }
         });
         began.elapsed()

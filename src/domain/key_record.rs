@@ -92,6 +92,9 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// The age at which it is time to rotate a key, or to revoke one that nobody used as long.
+    pub const OLD: Duration = Duration::from_hours(90 * 24);
+
     /// Whether the key is good at `now`. A key that is both revoked and expired counts as revoked.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> CredentialStatus {

@@ -2,16 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    task::JoinSet,
-    time::{MissedTickBehavior, interval, timeout},
-};
-use tracing::{error, info, warn};
+use tokio::{task::JoinSet, time::timeout};
+use tracing::warn;
 
 use crate::{
     check::Checker,
-    store::{Lookups, SessionStore, StoreError, UsageStore},
+    store::{Lookups, SessionStore, UsageStore},
 };
+
+use super::chore::{Chore, keep_at};
 
 /// How long writing the last notes may take when the server ends.
 const LAST_TIME: Duration = Duration::from_secs(2);
@@ -25,69 +24,34 @@ enum Notes {
     Keys,
 }
 
-impl Notes {
-    fn what(self) -> &'static str {
-        match self {
-            Self::Sessions => "uses of sessions",
-            Self::Keys => "uses of keys",
+/// Writes the notes that a checker took.
+struct Writing<S> {
+    notes: Notes,
+    checker: Arc<Checker<S>>,
+}
+
+impl<S: Lookups + SessionStore + UsageStore> Chore for Writing<S> {
+    fn name(&self) -> &'static str {
+        match self.notes {
+            Notes::Sessions => "writing the uses of sessions",
+            Notes::Keys => "writing the uses of keys",
         }
     }
 
-    /// How often they are written: what one server sees, the others know about as much later. Of uses of keys no answer
-    /// depends.
-    fn every(self) -> Duration {
-        match self {
-            Self::Sessions => Duration::from_secs(1),
-            Self::Keys => Duration::from_secs(5),
+    /// What one server sees, the others know about as much later. No answer depends on the uses of keys.
+    fn every(&self) -> Duration {
+        match self.notes {
+            Notes::Sessions => Duration::from_secs(1),
+            Notes::Keys => Duration::from_secs(5),
         }
     }
 
-    async fn write<S>(self, checker: &Checker<S>) -> Result<(), Arc<StoreError>>
-    where
-        S: Lookups + SessionStore + UsageStore,
-    {
-        match self {
-            Self::Sessions => checker.write_touches().await,
-            Self::Keys => checker.write_uses().await,
-        }
-    }
-
-    /// Writes every so often, for ever. When the store begins to fail and when it is well again is logged.
-    async fn keep_writing<S>(self, checker: Arc<Checker<S>>)
-    where
-        S: Lookups + SessionStore + UsageStore,
-    {
-        let what = self.what();
-        let mut failing = false;
-        let mut ticks = interval(self.every());
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match self.write(&checker).await {
-                Ok(()) if failing => {
-                    info!("{what} can be written again");
-                    failing = false;
-                }
-                Err(error) if !failing => {
-                    error!(%error, "{what} cannot be written: they wait");
-                    failing = true;
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-    }
-
-    /// Writes those that were taken since they were last written.
-    async fn write_last<S>(self, checker: &Checker<S>)
-    where
-        S: Lookups + SessionStore + UsageStore,
-    {
-        let problem = match timeout(LAST_TIME, self.write(checker)).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("not within {} s", LAST_TIME.as_secs()),
+    async fn attempt(&mut self) -> Result<(), String> {
+        let written = match self.notes {
+            Notes::Sessions => self.checker.write_touches().await,
+            Notes::Keys => self.checker.write_uses().await,
         };
-        warn!(problem, "the last {} could not be written", self.what());
+        written.map_err(|error| error.to_string())
     }
 }
 
@@ -97,11 +61,20 @@ where
     S: Lookups + SessionStore + UsageStore,
 {
     for notes in [Notes::Sessions, Notes::Keys] {
-        beside.spawn(notes.keep_writing(Arc::clone(checker)));
+        beside.spawn(keep_at(Writing { notes, checker: Arc::clone(checker) }));
     }
 }
 
 /// Writes the last notes.
-pub(super) async fn end<S: Lookups + SessionStore + UsageStore>(checker: &Checker<S>) {
-    tokio::join!(Notes::Sessions.write_last(checker), Notes::Keys.write_last(checker));
+pub(super) async fn end<S: Lookups + SessionStore + UsageStore>(checker: &Arc<Checker<S>>) {
+    let write_last = async |notes| {
+        let mut writing = Writing { notes, checker: Arc::clone(checker) };
+        let problem = match timeout(LAST_TIME, writing.attempt()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => format!("not within {} s", LAST_TIME.as_secs()),
+        };
+        warn!(problem, "{} failed at the end: the last of them are lost", writing.name());
+    };
+    tokio::join!(write_last(Notes::Sessions), write_last(Notes::Keys));
 }

@@ -3,10 +3,12 @@
 pub mod admin;
 mod answer;
 mod behind;
+mod chore;
 mod connection;
 mod counting;
 mod health;
 mod inline;
+mod key_hygiene;
 mod listener;
 mod probe;
 mod reload;
@@ -39,6 +41,7 @@ use self::{
     admin::{Access, Listener},
     counting::Counting,
     health::Health,
+    key_hygiene::KeyHygiene,
     shutdown::Signals,
 };
 
@@ -125,6 +128,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     };
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let random = StdRng::from_rng(rng);
+    let hygiene = KeyHygiene::new(store.clone(), Arc::clone(&in_force), clock.clone());
     let desk = Desk::new(store, Arc::clone(&checker), Arc::clone(&in_force), clock, random);
     let services = admin::services(health.service(), admin::Routes::new(desk))?;
     // None of these ends by itself.
@@ -134,6 +138,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     }
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
     behind::begin(&mut beside, &checker);
+    beside.spawn(chore::keep_at(hygiene));
     let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());
     let serving = tokio::spawn(async move {
         let admin = async {

@@ -58,6 +58,9 @@ pub trait KeyStore: Finds<KeyRecord> + Changes {
         page: &PageRequest,
     ) -> impl Future<Output = Result<Page<KeyRecord>, StoreError>> + Send;
 
+    /// How many keys the filter lets through.
+    fn count(&self, filter: &KeyFilter) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// The key that this very request made within the day before `at`, if it made one. [`StoreError::RequestReused`]
     /// if the id is that of another request of the same author.
     fn made_for(

@@ -35,3 +35,4 @@ mod sockets;
 mod spoofing;
 mod stripping;
 mod transport;
+mod usage;

@@ -117,10 +117,13 @@ pub(super) async fn keys_are_filtered_by_what_they_are_and_when(place: impl Plac
         (KeyFilter { made_before: Some(at(2)), ..all() }, &["key_1", "key_2"]),
         (KeyFilter { expires_before: Some(at(50)), ..all() }, &["key_2"]),
         (KeyFilter { expires_before: Some(at(60)), ..status(CredentialStatus::Active, 0) }, &["key_2"]),
+        (KeyFilter { expires_before: Some(at(60)), ..status(CredentialStatus::Active, 49) }, &["key_2"]),
+        (KeyFilter { expires_before: Some(at(60)), ..status(CredentialStatus::Active, 50) }, &[]),
     ] {
         let found = store.list(&filter, &PageRequest::default()).await.expect("a list").records;
         let expected: Vec<_> = expected.iter().map(|text| id(text)).collect();
         let found: Vec<_> = found.into_iter().map(|key| key.id).collect();
         assert_eq!(found, expected, "{filter:?}");
+        assert_eq!(store.count(&filter).await.expect("a count"), expected.len() as u64, "{filter:?}");
     }
 }

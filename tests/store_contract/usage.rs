@@ -15,8 +15,8 @@ async fn with_keys<P: Place>(place: &P) -> P::Store {
     store
 }
 
-fn used(number: u32, uses: u64, used: Timestamp) -> (KeyId, KeyUsage) {
-    (record(number).id, KeyUsage { uses, used })
+fn used(number: u32, uses: u64, at: Timestamp) -> (KeyId, KeyUsage) {
+    (record(number).id, KeyUsage { uses, used: at })
 }
 
 async fn usage(store: &impl UsageStore, numbers: &[u32]) -> HashMap<KeyId, KeyUsage> {

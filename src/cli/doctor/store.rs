@@ -1,6 +1,6 @@
 //! The store: whether it can be used, and which keys in it need somebody.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use crate::{
     config::{Config, Sealing, StoreLocation},
@@ -17,8 +17,6 @@ use super::{
 };
 
 const CHECK: &str = "store";
-/// The age, in days, at which it is time to rotate a key.
-const KEY_AGE_DAYS: u64 = 90;
 
 pub(super) async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
     let StoreLocation::Sqlite(path) = &config.store;
@@ -114,13 +112,13 @@ fn examine_keys(keys: &[KeyRecord], config: &Config, now: Timestamp) -> Vec<Find
     let counts = statuses.map(|status| format!("{}: {}", status.code(), count(status)));
     let found = format!("{} ({})", keys.len(), counts.join(", "));
     let mut findings = vec![Finding::ok("keys", "keys", found)];
-    let age = Duration::from_secs(KEY_AGE_DAYS * 86_400);
-    let past = keys.iter().filter(|key| key.is_past(age, now)).count();
+    let days = KeyRecord::OLD.as_secs() / 86_400;
+    let past = keys.iter().filter(|key| key.is_past(KeyRecord::OLD, now)).count();
     if past > 0 {
         findings.push(
-            Finding::new(Level::Warning, "key_age", "keys", format!("{past} are older than {KEY_AGE_DAYS} days"))
+            Finding::new(Level::Warning, "key_age", "keys", format!("{past} are older than {days} days"))
                 .advise(format!(
-                    "`doorward keys list --older-than {KEY_AGE_DAYS}d` lists them; `doorward keys rotate` replaces one."
+                    "`doorward keys list --older-than {days}d` lists them; `doorward keys rotate` replaces one."
                 )),
         );
     }

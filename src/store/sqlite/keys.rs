@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::SqliteConnection;
+use sqlx::{Row, SqliteConnection};
 
 use crate::{
     domain::{
@@ -100,6 +100,35 @@ fn by_id(id: &KeyId) -> Statement<'_> {
     sqlx::query(select!(" WHERE id = ?1")).bind(id.as_str())
 }
 
+/// What `select` selects of the keys that the filter lets through.
+fn selected(filter: &KeyFilter, select: &'static str) -> Selection {
+    let mut selection = Selection::of(select)
+        .serving(filter.apis.as_deref())
+        .only("organization =", filter.organization.as_ref().map(ToString::to_string))
+        .only("project =", filter.project.as_ref().map(ToString::to_string))
+        .only_at("created <=", filter.made_before)
+        .only_at("expires <=", filter.expires_before)
+        .only_at("created <=", filter.unused_since)
+        .unused_since(filter.unused_since);
+    if let Some((name, value)) = &filter.label {
+        selection = selection.labelled(name, value.as_deref());
+    }
+    if let Some((status, at)) = filter.status {
+        selection = match status {
+            // What has an end is found between two moments of an index.
+            CredentialStatus::Active if filter.expires_before.is_some() => {
+                selection.that("revoked IS NULL").only_at("expires >", Some(at))
+            }
+            CredentialStatus::Active => selection
+                .that("revoked IS NULL")
+                .only_at("coalesce(expires, 9223372036854775807) >", Some(at)),
+            CredentialStatus::Expired => selection.that("revoked IS NULL").only_at("expires <=", Some(at)),
+            CredentialStatus::Revoked => selection.that("revoked IS NOT NULL"),
+        };
+    }
+    selection
+}
+
 impl SqliteStore {
     async fn add_key(
         &self,
@@ -195,29 +224,14 @@ impl KeyStore for SqliteStore {
     }
 
     async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, StoreError> {
-        let mut selection = Selection::of(select!(""))
-            .serving(filter.apis.as_deref())
-            .only("organization =", filter.organization.as_ref().map(ToString::to_string))
-            .only("project =", filter.project.as_ref().map(ToString::to_string))
-            .only_at("created <=", filter.made_before)
-            .only_at("expires <=", filter.expires_before)
-            .only_at("created <=", filter.unused_since)
-            .unused_since(filter.unused_since);
-        if let Some((name, value)) = &filter.label {
-            selection = selection.labelled(name, value.as_deref());
-        }
-        if let Some((status, at)) = filter.status {
-            selection = match status {
-                CredentialStatus::Active => selection
-                    .that("revoked IS NULL")
-                    .only_at("coalesce(expires, 9223372036854775807) >", Some(at)),
-                CredentialStatus::Expired => {
-                    selection.that("revoked IS NULL").only_at("expires <=", Some(at))
-                }
-                CredentialStatus::Revoked => selection.that("revoked IS NOT NULL"),
-            };
-        }
-        self.page(selection, Order::Oldest, page).await
+        self.page(selected(filter, select!("")), Order::Oldest, page).await
+    }
+
+    async fn count(&self, filter: &KeyFilter) -> Result<u64, StoreError> {
+        let mut selection = selected(filter, "SELECT count(*) AS count FROM keys");
+        let row = selection.statement().fetch_one(&self.pool).await.map_err(|error| self.failed(error))?;
+        let count: i64 = row.try_get("count").map_err(|error| self.failed(error))?;
+        u64::try_from(count).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
     async fn made_for(&self, by: &Author, at: Timestamp) -> Result<Option<KeyRecord>, StoreError> {

@@ -103,6 +103,15 @@ impl Management {
         assert_eq!(record["hint"], format!("{}...", &key[..self.prefix.len() + 4]));
         assert!(record["name"] == "CI" && record["created"].is_string(), "{record}");
 
+        eventually("the last use", Duration::from_secs(10), async || {
+            let listed = self.admin(("GET", "/v1/keys", None), &["keys", "list"]).await;
+            match &listed["keys"][0] {
+                record if record["uses"] == 1 && record["used"].is_string() => Ok(()),
+                record => Err(record.to_string()),
+            }
+        })
+        .await;
+
         let path = format!("/v1/keys/{id}:rotate");
         let rotated = self
             .admin(
