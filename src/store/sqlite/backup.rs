@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::{MetadataExt, fchown},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -104,7 +105,7 @@ impl SqliteStore {
     }
 
     /// Puts a backup in the place of the store at `path`, or where none is: whole, or not at all. Nobody may have the store
-    /// open.
+    /// open. It has the owner and the mode of the file that was there; otherwise it is for whoever asks alone.
     ///
     /// # Errors
     ///
@@ -118,6 +119,8 @@ impl SqliteStore {
             return Err(no_backup(backup, why));
         }
         examine(backup).await.map_err(|why| no_backup(backup, why))?;
+        // What is renamed over a link would take the place of the link.
+        let path = &*fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let copy = beside(path)?;
         let copied = File::open(backup).and_then(|mut source| io::copy(&mut source, &mut copy.as_file()));
         copied.map_err(|error| failed(backup, error))?;
@@ -125,7 +128,8 @@ impl SqliteStore {
         let opened = Self::open(copy.path(), Self::PATIENCE).await;
         opened.map_err(|error| no_backup(backup, error.to_string()))?.close().await;
         let contents = examine(copy.path()).await.map_err(|why| no_backup(backup, why))?;
-        copy.as_file().sync_all().map_err(|error| failed(path, error))?;
+        let owned = belong_as(copy.as_file(), path).and_then(|()| copy.as_file().sync_all());
+        owned.map_err(|error| failed(path, error))?;
 
         let alone = sole(path).await?;
         copy.persist(path).map_err(|error| failed(path, error.error))?;
@@ -168,6 +172,18 @@ fn beside(path: &Path) -> Result<NamedTempFile, BackupError> {
         .suffix(".new")
         .tempfile_in(folder)
         .map_err(|error| failed(folder, error))
+}
+
+/// Gives a file to the owner of the one at `path`, with the same mode, if one is there: a server may run as somebody else.
+fn belong_as(file: &File, path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) => {
+            fchown(file, Some(there.uid()), Some(there.gid()))?;
+            file.set_permissions(there.permissions())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads a file that nobody else uses, from its first byte to its last.
