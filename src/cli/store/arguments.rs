@@ -16,7 +16,7 @@ Example:
 
 const RESTORE_EXAMPLES: &str = "\
 Stop all servers on the store first. What was revoked, suspended or ended after the backup was
-made is good again: the log has a line of every change (target `doorward::audit`).
+made is good again: the logs of servers tell of it (target `doorward::audit`).
 
 Example:
   doorward store restore /backups/doorward-2030-01-31.db";

@@ -64,7 +64,7 @@ async fn execute(action: &Action, output: Output, config: &Config) -> Result<Str
             render(output, &facts(file, contents), || {
                 vec![
                     format!("The store holds {}, as {} does.", sentence(contents), file.display()),
-                    "Whatever was revoked, suspended or ended after that is good again: the log has a line of every change."
+                    "Whatever was revoked, suspended or ended after that is good again: the logs of servers tell of it."
                         .to_owned(),
                 ]
             })
