@@ -160,7 +160,9 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     announce(config);
     let depending = reload::Depending { checker: Arc::clone(&checker), access, config: in_force };
     beside.spawn(reload::follow(source, loaded, depending, certificates, signals.hangup));
-    let ended = shutdown::run(health, signals.end, ending, serving, beside, drain, deadline).await;
+    let ended = shutdown::run(health, signals.end, ending, serving, &mut beside, drain, deadline).await;
+    // What a task had taken to write it is there again once the task is gone.
+    beside.shutdown().await;
     behind::end(&checker).await;
     counting.end().await;
     ended

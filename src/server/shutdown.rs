@@ -55,7 +55,7 @@ pub(super) async fn run(
     mut signals: EndSignals,
     ending: watch::Sender<()>,
     mut serving: JoinHandle<Result<(), ServeError>>,
-    mut beside: JoinSet<()>,
+    beside: &mut JoinSet<()>,
     drain: Duration,
     deadline: Duration,
 ) -> Result<(), ServeError> {
