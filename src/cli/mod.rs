@@ -26,6 +26,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prost_types::FieldMask;
 use rand::{
     SeedableRng,
     rngs::{StdRng, SysRng},
@@ -290,6 +291,12 @@ pub(crate) fn to_json(answer: &impl Serialize) -> Result<String, Failure> {
 /// As messages hold them.
 pub(crate) fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
+}
+
+/// Those of these fields that are changed.
+pub(crate) fn mask(fields: &[(&str, bool)]) -> FieldMask {
+    let changed = fields.iter().filter(|(_, is_changed)| *is_changed);
+    FieldMask { paths: changed.map(|(name, _)| (*name).to_owned()).collect() }
 }
 
 /// The answer is known but cannot be written.

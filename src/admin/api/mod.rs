@@ -27,3 +27,4 @@ pub use method::{
     RevokeKey, RevokeSecret, RotateKey, RotateSecret, SuspendOrganization, UpdateKey, UpdateOrganization,
     Verb, VerifyCredential, Visitor, each, permit,
 };
+pub use projects::EVERY_ORGANIZATION;

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Stands for the id of an organization where every one is meant (AIP-159).
-const EVERY_ORGANIZATION: &str = "-";
+pub const EVERY_ORGANIZATION: &str = "-";
 
 impl<S: Stores, I: Inspects> Answers<CreateProject> for Desk<S, I> {
     async fn answer(&self, by: &Administrator, request: CreateProjectRequest) -> Result<Project, Fault> {

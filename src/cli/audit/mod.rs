@@ -13,8 +13,8 @@ use crate::admin::{
 };
 
 use super::{
-    Exit, Failure, Output, block_on,
-    office::Office,
+    Exit, Failure, Output,
+    office::{self, Office},
     print, render,
     table::{self, list, optional, plain, time},
 };
@@ -32,13 +32,8 @@ const COLUMNS: [&str; 9] = ["NUMBER", "AT", "ACTION", "ID", "ACTOR", "ROLE", "FR
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: AuditCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let AuditCommand::List(command) = command;
-    let answer = block_on(async {
-        let office = Office::open(&command.office, env).await?;
-        let answer = execute(&command, command.office.output, &office).await;
-        office.close().await;
-        answer
-    });
-    print(&answer?).map(|()| Exit::Success)
+    let work = async |at: &Office| execute(&command, command.office.output, at).await;
+    print(&office::work(&command.office, env, work)?).map(|()| Exit::Success)
 }
 
 /// Carries out the command, and gives the answer as it is printed.

@@ -42,7 +42,7 @@ use self::{explanation::Explanation, reading::Reading};
 pub(super) use arguments::CheckCommand;
 
 /// How long the keys of an issuer are waited for. A server has them already.
-const KEYS_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const KEYS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs the command on the machine's clock, or at the moment that it names, and prints its answer.
 ///

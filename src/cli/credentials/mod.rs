@@ -12,8 +12,8 @@ use crate::admin::{
 };
 
 use super::{
-    Exit, Failure, Output, block_on, hidden,
-    office::Office,
+    Exit, Failure, Output, hidden,
+    office::{self, Office},
     print, render,
     table::{self, list, optional},
 };
@@ -34,13 +34,8 @@ const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
 pub(super) fn run(command: CredentialsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let CredentialsCommand::Verify(command) = command;
     let credential = hidden::read(Path::new("-"), CREDENTIAL_BYTES_MAX)?;
-    let answer = block_on(async {
-        let office = Office::open(&command.office, env).await?;
-        let answer = execute(&command, &credential, command.office.output, &office).await;
-        office.close().await;
-        answer
-    });
-    let (exit, answer) = answer?;
+    let work = async |at: &Office| execute(&command, &credential, command.office.output, at).await;
+    let (exit, answer) = office::work(&command.office, env, work)?;
     print(&answer).map(|()| exit)
 }
 

@@ -11,7 +11,6 @@ use std::{
     path::Path,
 };
 
-use prost_types::FieldMask;
 use serde_json::json;
 
 use crate::{
@@ -25,7 +24,12 @@ use crate::{
     domain::KeyKind,
 };
 
-use super::{Exit, Failure, Output, block_on, moments::span, office::Office, print, render, texts};
+use super::{
+    Exit, Failure, Output, mask,
+    moments::span,
+    office::{self, Office},
+    print, render, texts,
+};
 
 use self::arguments::{Action, Create, Form, Import, List, Update};
 
@@ -37,13 +41,9 @@ pub(super) use arguments::KeysCommand;
 ///
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let answer = block_on(async {
-        let office = Office::open(&command.office, env).await?;
-        let answer = execute(command.action, command.office.output, &office).await;
-        office.close().await;
-        answer
-    });
-    print(&answer?).map(|()| Exit::Success)
+    let KeysCommand { office, action } = command;
+    let work = async |at: &Office| execute(action, office.output, at).await;
+    print(&office::work(&office, env, work)?).map(|()| Exit::Success)
 }
 
 /// Carries out a command, and gives the answer as it is printed.
@@ -130,7 +130,6 @@ fn update(arguments: Update, office: &Office) -> Result<UpdateKeyRequest, Failur
         ("expires", arguments.expires.is_some() || arguments.no_expiry),
         ("labels", arguments.labels.is_some() || arguments.no_labels),
     ];
-    let paths = changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned());
     let key = Key {
         id: arguments.id.to_string(),
         name: arguments.name.unwrap_or_default(),
@@ -140,7 +139,7 @@ fn update(arguments: Update, office: &Office) -> Result<UpdateKeyRequest, Failur
         labels: arguments.labels.into_iter().flatten().collect(),
         ..Key::default()
     };
-    Ok(UpdateKeyRequest { key: Some(key), update_mask: Some(FieldMask { paths: paths.collect() }) })
+    Ok(UpdateKeyRequest { key: Some(key), update_mask: Some(mask(&changed)) })
 }
 
 async fn import(arguments: Import, output: Output, office: &Office) -> Result<String, Failure> {

@@ -39,9 +39,6 @@ impl Premises {
         work: impl AsyncFnOnce(&Office) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let random = StdRng::from_rng(&mut self.rng);
-        let office = Office::on_the_store(self.config.clone(), self.clock.clone(), random).await?;
-        let done = work(&office).await;
-        office.close().await;
-        done
+        Office::on_the_store(self.config.clone(), self.clock.clone(), random).await?.work(work).await
     }
 }

@@ -1,6 +1,6 @@
 //! Tells what a credential is, on the store of the configuration.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     admin::{
@@ -8,13 +8,11 @@ use crate::{
         proto::VerifiedCredential,
     },
     check::{Checker, Policy},
+    cli::check::KEYS_PATIENCE,
     config::Config,
     domain::{ApiName, Clock},
     store::{CachedStore, SqliteStore},
 };
-
-/// How long the keys of an issuer are waited for. A server has them already.
-const KEYS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks those who answer Checks, who are called only when something is to be told.
 pub(in crate::cli) struct Inspector {

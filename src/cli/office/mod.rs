@@ -21,7 +21,7 @@ use crate::{
     store::SqliteStore,
 };
 
-use super::{Exit, Failure, randomness};
+use super::{Exit, Failure, block_on, randomness};
 
 use self::{inspector::Inspector, server::Server};
 
@@ -47,7 +47,7 @@ impl Office {
     /// # Errors
     ///
     /// There is no configuration or it is wrong; the store or the server cannot be reached.
-    pub(super) async fn open(arguments: &OfficeArguments, env: &[(String, String)]) -> Result<Self, Failure> {
+    async fn open(arguments: &OfficeArguments, env: &[(String, String)]) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         if let Some(server) = Server::named(arguments, env).await? {
             return Ok(Self { place: Place::Server(server), clock });
@@ -61,11 +61,7 @@ impl Office {
     /// # Errors
     ///
     /// It cannot be reached.
-    pub(super) async fn on_the_store(
-        config: Config,
-        clock: Arc<dyn Clock>,
-        random: StdRng,
-    ) -> Result<Self, Failure> {
+    async fn on_the_store(config: Config, clock: Arc<dyn Clock>, random: StdRng) -> Result<Self, Failure> {
         let StoreLocation::Sqlite(path) = &config.store;
         let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
         let Author { name, role, from, .. } = author();
@@ -111,12 +107,27 @@ impl Office {
         self.clock.now()
     }
 
-    /// Lets the store go, if it was opened.
-    pub(super) async fn close(self) {
+    /// Does something here, and lets the store go, if it was opened, whatever comes of it.
+    async fn work<T>(self, work: impl AsyncFnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        let done = work(&self).await;
         if let Place::Here { desk, .. } = self.place {
             desk.store().close().await;
         }
+        done
     }
+}
+
+/// Does something in the office that the arguments name.
+///
+/// # Errors
+///
+/// Those of [`Office::open`], or it failed.
+pub(super) fn work<T>(
+    arguments: &OfficeArguments,
+    env: &[(String, String)],
+    work: impl AsyncFnOnce(&Office) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    block_on(async { Office::open(arguments, env).await?.work(work).await })
 }
 
 /// Whoever runs a command on the store.

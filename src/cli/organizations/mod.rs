@@ -5,15 +5,14 @@ mod arguments;
 #[cfg(test)]
 mod tests;
 
-use prost_types::FieldMask;
 use serde_json::json;
 
 use crate::{
     admin::{
         api::{
-            CreateOrganization, CreateProject, DeleteMember, DeleteProject, GetOrganization, GetProject,
-            ListMembers, ListOrganizations, ListProjects, PutMember, ResumeOrganization, SuspendOrganization,
-            UpdateOrganization,
+            CreateOrganization, CreateProject, DeleteMember, DeleteProject, EVERY_ORGANIZATION,
+            GetOrganization, GetProject, ListMembers, ListOrganizations, ListProjects, PutMember,
+            ResumeOrganization, SuspendOrganization, UpdateOrganization,
         },
         proto::{
             CreateOrganizationRequest, CreateProjectRequest, DeleteMemberRequest, DeleteProjectRequest,
@@ -25,14 +24,15 @@ use crate::{
     domain::{OrganizationId, UserId},
 };
 
-use super::{Exit, Failure, Output, block_on, office::Office, print, render, texts};
+use super::{
+    Exit, Failure, Output, mask,
+    office::{self, Office},
+    print, render, texts,
+};
 
 use self::arguments::{Action, Create, MemberAction, ProjectAction, Update};
 
 pub(super) use arguments::OrganizationsCommand;
-
-/// Stands for every organization, where the members of one would be named.
-const EVERY_ORGANIZATION: &str = "-";
 
 /// Runs the command, and prints its answer.
 ///
@@ -40,13 +40,9 @@ const EVERY_ORGANIZATION: &str = "-";
 ///
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: OrganizationsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let answer = block_on(async {
-        let office = Office::open(&command.office, env).await?;
-        let answer = execute(command.action, command.office.output, &office).await;
-        office.close().await;
-        answer
-    });
-    print(&answer?).map(|()| Exit::Success)
+    let OrganizationsCommand { office, action } = command;
+    let work = async |at: &Office| execute(action, office.output, at).await;
+    print(&office::work(&office, env, work)?).map(|()| Exit::Success)
 }
 
 /// Carries out a command, and gives the answer as it is printed.
@@ -111,7 +107,6 @@ fn update(arguments: Update) -> UpdateOrganizationRequest {
         ("plan", arguments.plan.is_some() || arguments.no_plan),
         ("entitlements", arguments.entitlements.is_some() || arguments.no_entitlements),
     ];
-    let paths = changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned());
     let organization = Organization {
         id: arguments.id.to_string(),
         name: arguments.name.unwrap_or_default(),
@@ -120,8 +115,7 @@ fn update(arguments: Update) -> UpdateOrganizationRequest {
         entitlements: texts(&arguments.entitlements.unwrap_or_default()),
         ..Organization::default()
     };
-    let update_mask = Some(FieldMask { paths: paths.collect() });
-    UpdateOrganizationRequest { organization: Some(organization), update_mask }
+    UpdateOrganizationRequest { organization: Some(organization), update_mask: Some(mask(&changed)) }
 }
 
 async fn execute_on_projects(

@@ -25,9 +25,9 @@ use crate::{
 };
 
 use super::{
-    Exit, Failure, Output, block_on, hidden,
+    Exit, Failure, Output, hidden,
     moments::span,
-    office::{Office, author},
+    office::{self, Office, author},
     print, render,
 };
 
@@ -56,13 +56,9 @@ impl From<SecretError> for Failure {
 ///
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: SecretsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let answer = block_on(async {
-        let office = Office::open(&command.office, env).await?;
-        let answer = execute(command.action, command.office.output, &office).await;
-        office.close().await;
-        answer
-    });
-    let (exit, answer) = answer?;
+    let SecretsCommand { office, action } = command;
+    let work = async |at: &Office| execute(action, office.output, at).await;
+    let (exit, answer) = office::work(&office, env, work)?;
     print(&answer).map(|()| exit)
 }
 

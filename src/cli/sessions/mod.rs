@@ -19,7 +19,12 @@ use crate::{
     domain::{CredentialHash, HashError, Membership},
 };
 
-use super::{Exit, Failure, Output, block_on, moments::span, office::Office, print, render, texts};
+use super::{
+    Exit, Failure, Output,
+    moments::span,
+    office::{self, Office},
+    print, render, texts,
+};
 
 use self::arguments::{Action, Create};
 
@@ -40,13 +45,9 @@ impl From<SessionError> for Failure {
 ///
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: SessionsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
-    let answer = block_on(async {
-        let office = Office::open(&command.office, env).await?;
-        let answer = execute(command.action, command.office.output, &office).await;
-        office.close().await;
-        answer
-    });
-    print(&answer?).map(|()| Exit::Success)
+    let SessionsCommand { office, action } = command;
+    let work = async |at: &Office| execute(action, office.output, at).await;
+    print(&office::work(&office, env, work)?).map(|()| Exit::Success)
 }
 
 /// Carries out a command, and gives the answer as it is printed.
