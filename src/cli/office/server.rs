@@ -169,6 +169,13 @@ fn transport(text: &str) -> Result<Transport, Failure> {
         return Ok(Transport::Local);
     }
     let url = Url::parse(text).map_err(|error| no_url(text, &error.to_string()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        // It is not repeated: it may hold a password.
+        let message = format!(
+            "--admin: found a URL with a user or a password, expected none: a token is told by ${TOKEN_VARIABLE} or `--token-file`"
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
