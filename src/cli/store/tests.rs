@@ -1,6 +1,11 @@
 //! `doorward store`, on real stores.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::PathBuf,
+};
 
 use crate::{
     admin::{
@@ -89,6 +94,12 @@ async fn a_backup_replaces_nothing() {
     assert_eq!(fs::read_to_string(&file).expect("a file"), "something");
     let failure = backup(&here, Path::new("/none/backup.db")).await.expect_err("there is no folder");
     assert!(failure.message.starts_with("/none cannot be read or written"), "{failure}");
+    let folder = here.folder.path().join(OsStr::from_bytes(b"no\xfftext"));
+    fs::create_dir(&folder).expect("a folder");
+    let failure = backup(&here, &folder.join("backup.db")).await.expect_err("SQLite takes no such name");
+    assert!(failure.message.contains("is no text"), "{failure}");
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(here.folder.path()).expect("a folder").count(), 3, "nothing is left elsewhere");
 }
 
 #[tokio::test]

@@ -147,8 +147,12 @@ impl SqliteStore {
                 .fetch_one(&self.pool)
                 .await
                 .map_err(|error| self.failed(error))?;
+        let file = to.to_str().ok_or_else(|| {
+            let found = format!("its name or that of its folder is no text: {}", to.display());
+            failed(to, io::Error::new(io::ErrorKind::InvalidFilename, found))
+        })?;
         let most = u64::try_from(pages.saturating_mul(size)).unwrap_or_default();
-        let copying = sqlx::query("VACUUM INTO ?1").bind(to.display().to_string()).execute(&self.pool);
+        let copying = sqlx::query("VACUUM INTO ?1").bind(file).execute(&self.pool);
         let mut copying = std::pin::pin!(copying);
         let mut ticks = tokio::time::interval(PROGRESS_PAUSE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
