@@ -19,7 +19,7 @@ const EXPIRING: &str = "doorward_keys_expiring";
 const OLD: &str = "doorward_keys_old";
 /// Tells how many active keys of an API nobody uses.
 const UNUSED: &str = "doorward_keys_unused";
-/// How often they are counted: in a store of a million keys that takes a second for each API.
+/// How often they are counted: the store reads all its keys for each number.
 const EVERY: Duration = Duration::from_mins(5);
 
 /// Counts the active keys of each API that are of [`KeyRecord::OLD`], that nobody used for as long, and that expire within

@@ -7,6 +7,7 @@
     reason = "a test says what went wrong by ending"
 )]
 
+mod members;
 mod office;
 mod over_grpc;
 mod requests;

@@ -44,3 +44,32 @@ impl Masked {
         self.0.contains(&field)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: [Field; 3] = [("name", true), ("plan", false), ("scopes", true)];
+
+    fn masked(paths: Option<&[&str]>, fills_more: bool) -> Result<Vec<&'static str>, String> {
+        let paths = paths.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect());
+        let masked = Masked::of(paths.map(|paths| FieldMask { paths }), "key", &FIELDS, fills_more);
+        masked.map(|Masked(names)| names).map_err(|fault| fault.message)
+    }
+
+    #[test]
+    fn a_mask_says_what_is_changed_and_without_one_what_is_filled_does() {
+        assert_eq!(masked(Some(&["plan", "name"]), true), Ok(vec!["plan", "name"]));
+        for none in [None, Some(&[][..])] {
+            assert_eq!(masked(none, false), Ok(vec!["name", "scopes"]));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_refused() {
+        let unknown = "update_mask: expected names of `name`, `plan`, `scopes`";
+        assert_eq!(masked(Some(&["name", "id"]), false), Err(unknown.to_owned()));
+        let filled = "key: found a field that is not changed, expected `name`, `plan`, `scopes`";
+        assert_eq!(masked(None, true), Err(filled.to_owned()));
+    }
+}

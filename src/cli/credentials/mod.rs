@@ -50,6 +50,12 @@ async fn execute(
     output: Output,
     office: &Office,
 ) -> Result<(Exit, String), Failure> {
+    if credential.is_empty() {
+        let message = format!(
+            "found nothing on standard input, or more than {CREDENTIAL_BYTES_MAX} bytes, or no text: expected a credential"
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let request = VerifyCredentialRequest { api: command.api.to_string(), credential: credential.to_owned() };
     let verified = office.ask::<VerifyCredential>(request).await?;
     let exit = if verified.valid { Exit::Success } else { Exit::Failure };
