@@ -1,4 +1,5 @@
-//! Who may do what: every role × confinement × method, asked as REST, in one golden file. `UPDATE_GOLDEN=1` writes it anew.
+//! Who may do what: every role × confinement × method, in one golden file. It holds what is answered as REST, and over
+//! gRPC nothing else is. `UPDATE_GOLDEN=1` writes it anew.
 
 #![expect(
     clippy::expect_used,
@@ -20,6 +21,7 @@ use doorward::{
     domain::{Administrator, Reach, Role},
 };
 use tokio::task::JoinSet;
+use tonic::Code;
 
 use office::Office;
 use requests::Side;
@@ -52,8 +54,13 @@ async fn column(role: Role, name: &'static str, reach: Reach) -> String {
     for about in METHODS {
         let mut cells = String::new();
         for side in Side::ALL {
-            let request = requests::of(about.name, side, &office).await;
-            let _ = write!(cells, "{:<24}", office.ask(&by, request).await);
+            let request = async || requests::of(about.name, side, &office).await;
+            let (called, asked) =
+                (over_grpc::ask(&office, &by, about, request().await), office.ask(&by, request().await));
+            let ((code, called), asked) = (called.await, asked.await);
+            let (status, told) = asked.split_once(' ').unwrap_or((&asked, ""));
+            assert_eq!((code == Code::Ok, called.as_str()), (status == "200", told), "{} over gRPC", about.name);
+            let _ = write!(cells, "{asked:<24}");
         }
         let _ = writeln!(text, "{:<22}{}", about.name, cells.trim_end());
     }

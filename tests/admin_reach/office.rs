@@ -56,9 +56,12 @@ apis:
 
 type Inspector = Arc<Checker<SqliteStore>>;
 
+/// What answers the methods.
+pub(crate) type Answering = Desk<SqliteStore, Inspector>;
+
 /// Where the methods are answered.
 pub(crate) struct Office {
-    routes: Routes<Desk<SqliteStore, Inspector>>,
+    routes: Routes<Answering>,
     numbers: AtomicUsize,
     pub(crate) store: SqliteStore,
     pub(crate) clock: Arc<ManualClock>,
@@ -111,17 +114,8 @@ impl Office {
     pub(crate) async fn ask(&self, by: &Administrator, request: Request<Body>) -> String {
         let (status, answer) = self.send(by, request).await;
         let reason = answer["error"]["details"][0]["reason"].as_str().unwrap_or_default();
-        // How much of it they see.
-        let listed =
-            answer.as_object().into_iter().flatten().find_map(|(_, value)| Some(value.as_array()?.len()));
-        match listed {
-            Some(count)
-                if status == StatusCode::OK && !answer.as_object().expect("one").contains_key("id") =>
-            {
-                format!("{} {}", status.as_u16(), if count == 0 { "none" } else { "some" })
-            }
-            _ => format!("{} {reason}", status.as_u16()).trim_end().to_owned(),
-        }
+        let told = if status == StatusCode::OK { seen(&answer) } else { reason };
+        format!("{} {told}", status.as_u16()).trim_end().to_owned()
     }
 
     /// The answer as it is.
@@ -135,6 +129,17 @@ impl Office {
         let status = answer.status();
         let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("JSON"))
+    }
+}
+
+/// How much of a list is seen; nothing of what is none.
+pub(crate) fn seen(answer: &Value) -> &'static str {
+    let answer = answer.as_object().expect("an object");
+    match answer.values().find_map(Value::as_array) {
+        Some(_) if answer.contains_key("id") => "",
+        Some(list) if list.is_empty() => "none",
+        Some(_) => "some",
+        None => "",
     }
 }
 
