@@ -24,7 +24,7 @@ use doorward::{
     check::{Checker, Policy, decision::Verdict, request::Call},
     config::Config,
     domain::{Author, KeyKind, SystemClock},
-    store::{CachedStore, SqliteStore},
+    store::{CachedStore, SqlStore},
 };
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
 use prost::Message;
@@ -62,7 +62,7 @@ const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191
 /// A store with one credential of each kind, and what is needed to make more.
 struct Bench {
     config: Config,
-    store: SqliteStore,
+    store: SqlStore,
     key: String,
     session: String,
     secret: hmac::Key,
@@ -85,7 +85,7 @@ impl Bench {
         let loaded = Config::parse(CONFIG, &folder.path().join("doorward.yaml"), &env);
         let config = loaded.expect("the configuration is good").config;
         let path = folder.path().join("doorward.db");
-        let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
+        let store = SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("a store");
         let mut rng = StdRng::seed_from_u64(1);
         let name = || "everything".parse().expect("a name");
         let key = NewKey {
@@ -139,7 +139,7 @@ impl Bench {
     }
 
     /// A checker that remembers nothing yet.
-    fn checker(&self) -> Checker<SqliteStore> {
+    fn checker(&self) -> Checker<SqlStore> {
         let cached = CachedStore::new(self.store.clone(), self.config.cache, Duration::from_secs(5));
         Checker::new(Policy::new(&self.config), cached, Arc::new(SystemClock))
     }
@@ -192,7 +192,7 @@ fn unix_time() -> u64 {
 }
 
 /// Reads and decides.
-async fn allow(checker: &Checker<SqliteStore>, policy: &Policy, message: &[u8]) {
+async fn allow(checker: &Checker<SqlStore>, policy: &Policy, message: &[u8]) {
     let call = Call::read(black_box(message)).expect("a Check");
     let decision = checker.decide(policy, &call).await;
     assert!(matches!(decision.verdict, Verdict::Allowed(_)), "{:?}", decision.verdict);

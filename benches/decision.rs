@@ -17,7 +17,7 @@ use doorward::{
     },
     config::LimitBy,
     domain::SystemClock,
-    store::{CachedStore, SqliteStore},
+    store::{CachedStore, SqlStore},
 };
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HttpResponse};
 use prost::Message;
@@ -27,7 +27,7 @@ use reader::reader;
 use request::call;
 
 /// A checker that counts in memory, and a key that may read.
-async fn prepare(folder: &Path) -> (Checker<SqliteStore>, String) {
+async fn prepare(folder: &Path) -> (Checker<SqlStore>, String) {
     let (config, store, key) = reader(folder, LimitBy::Credential).await;
     let cached = CachedStore::new(store, config.cache, config.budget);
     (Checker::new(Policy::new(&config), cached, Arc::new(SystemClock)), key)
@@ -79,7 +79,7 @@ fn posting(mut call: CheckRequest) -> CheckRequest {
 fn stages(
     group: &mut BenchmarkGroup<'_, WallTime>,
     runtime: &Runtime,
-    checker: &Checker<SqliteStore>,
+    checker: &Checker<SqlStore>,
     message: &[u8],
 ) {
     let policy = checker.policy();

@@ -31,7 +31,7 @@ use doorward::{
     config::{CacheLimits, LimitBy, RedisAddress, RedisServers},
     counters::{Memory, Meter, Redis},
     domain::SystemClock,
-    store::{CachedStore, SqliteStore},
+    store::{CachedStore, SqlStore},
 };
 use envoy_types::ext_authz::v3::pb::CheckRequest;
 use prost::Message;
@@ -53,7 +53,7 @@ const ADDRESSES: u32 = 100_000;
 /// One way of counting.
 struct Way {
     name: &'static str,
-    checker: Arc<Checker<SqliteStore>>,
+    checker: Arc<Checker<SqlStore>>,
     /// Whether every Check asks another counter.
     is_cold: bool,
     measured: Vec<Measured>,
@@ -125,7 +125,7 @@ fn takes(server: &redis_servers::Server) -> u64 {
 const ALLOWED: &[u8] = &[0x0a, 2, 0x08, 0];
 
 /// Lets so many clients ask as fast as they can; tells how many Checks a second were answered.
-async fn measure(checker: &Arc<Checker<SqliteStore>>, key: &str, is_cold: bool) -> f64 {
+async fn measure(checker: &Arc<Checker<SqlStore>>, key: &str, is_cold: bool) -> f64 {
     let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let next = Arc::new(AtomicU32::new(0));
     let mut clients = JoinSet::new();

@@ -13,7 +13,7 @@ use doorward::{
     store::{
         AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberFilter, MemberStore,
         OrganizationFilter, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, SecretFilter,
-        SecretStore, SessionStore, SqliteStore, StoreError, Version,
+        SecretStore, SessionStore, SqlStore, StoreError, Version,
     },
 };
 use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -34,8 +34,8 @@ impl Scene {
         self.folder.path().join("keys.db")
     }
 
-    async fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.path(), PATIENCE).await.expect("it opens")
+    async fn open(&self) -> SqlStore {
+        SqlStore::open_file(&self.path(), PATIENCE).await.expect("it opens")
     }
 
     /// Another program that does to the file what `statement` says.
@@ -48,12 +48,12 @@ impl Scene {
 }
 
 /// The key with this number, as a Check looks it up.
-async fn find(store: &SqliteStore, number: u32) -> Result<Found<KeyRecord>, StoreError> {
+async fn find(store: &SqlStore, number: u32) -> Result<Found<KeyRecord>, StoreError> {
     Finds::<KeyRecord>::find(store, &record(number).hash).await
 }
 
 async fn refusal(path: &Path) -> String {
-    let error = SqliteStore::open(path, PATIENCE).await.expect_err("it cannot be used");
+    let error = SqlStore::open_file(path, PATIENCE).await.expect_err("it cannot be used");
     let text = error.to_string();
     assert!(matches!(error, StoreError::Unavailable(_)), "{text}");
     text.strip_prefix(&format!("the store is unavailable: {}: ", path.display()))
@@ -134,7 +134,7 @@ async fn a_damaged_file_is_unavailable_and_not_empty() {
         "the store is unavailable: {}: it is damaged: restore it from a backup",
         scene.path().display()
     );
-    match SqliteStore::open(&scene.path(), PATIENCE).await {
+    match SqlStore::open_file(&scene.path(), PATIENCE).await {
         Err(error) => assert_eq!(error.to_string(), damage),
         Ok(store) => {
             let error = find(&store, 1).await.expect_err("it cannot be read");
@@ -160,7 +160,7 @@ async fn a_schema_of_a_newer_version_asks_for_an_upgrade() {
 async fn what_is_opened_as_it_is_stays_as_it_is() {
     let scene = Scene::new();
     let refused = async |expected: &str| {
-        let error = SqliteStore::open_as_it_is(&scene.path(), PATIENCE).await.expect_err("it cannot be used");
+        let error = SqlStore::open_as_it_is(&scene.path(), PATIENCE).await.expect_err("it cannot be used");
         assert!(error.to_string().contains(expected), "{error}");
     };
     refused("keys.db: it is not there yet: `doorward serve`").await;
@@ -173,7 +173,7 @@ async fn what_is_opened_as_it_is_stays_as_it_is() {
 
     let store = scene.open().await;
     store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
-    let other = SqliteStore::open_as_it_is(&scene.path(), PATIENCE).await.expect("it opens");
+    let other = SqlStore::open_as_it_is(&scene.path(), PATIENCE).await.expect("it opens");
     assert!(find(&other, 1).await.expect("found").record.is_some());
     other.try_to_write().await.expect("it could be written to");
     let lock = scene.tamper("BEGIN IMMEDIATE").await;
@@ -388,7 +388,7 @@ async fn many_open_a_fresh_file_at_once_and_all_succeed() {
         let opening: Vec<_> = (0..8)
             .map(|_| {
                 let path = scene.path();
-                tokio::spawn(async move { SqliteStore::open(&path, SqliteStore::PATIENCE).await })
+                tokio::spawn(async move { SqlStore::open_file(&path, SqlStore::PATIENCE).await })
             })
             .collect();
         for (number, opened) in (0..).zip(opening) {
@@ -405,7 +405,7 @@ async fn a_backup_put_back_under_an_open_store_is_read_at_once() {
     store.insert(&[record(1), record(2)], &Author::on_the_store(0)).await.expect("inserted");
 
     let backup = scene.folder.path().join("backup.db");
-    let other = SqliteStore::open(&backup, PATIENCE).await.expect("it opens");
+    let other = SqlStore::open_file(&backup, PATIENCE).await.expect("it opens");
     other.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let id = record(1).id;
     other.revoke(&id, Timestamp::UNIX_EPOCH, &Author::on_the_store(0)).await.expect("revoked");

@@ -6,13 +6,13 @@ use doorward::{
     admin::{Keys, NewKey},
     config::{ClientAddress, Config, Fragments, LimitBy, LimitRule, Quotas},
     domain::{Author, KeyKind, SystemClock, WindowKind},
-    store::SqliteStore,
+    store::SqlStore,
 };
 use rand::{SeedableRng, rngs::StdRng};
 
 /// The example's configuration, but with a limit of its own that counts by `by`; a store in `folder`; and a key in it
 /// that may read.
-pub(crate) async fn reader(folder: &Path, by: LimitBy) -> (Config, SqliteStore, String) {
+pub(crate) async fn reader(folder: &Path, by: LimitBy) -> (Config, SqlStore, String) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cortex-edr.yaml");
     let mut config = Config::load(&example, &[], &Fragments::default()).expect("the example is good").config;
     let quota = "1000000000/minute".parse().expect("a quota");
@@ -25,7 +25,7 @@ pub(crate) async fn reader(folder: &Path, by: LimitBy) -> (Config, SqliteStore, 
             window: WindowKind::Sliding,
         }];
     }
-    let store = SqliteStore::open(&folder.join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
+    let store = SqlStore::open_file(&folder.join("keys.db"), SqlStore::PATIENCE).await.expect("a store");
     let wanted = NewKey {
         apis: config.apis.iter().map(|api| api.name.clone()).collect(),
         name: "bench".into(),

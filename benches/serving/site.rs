@@ -21,7 +21,7 @@ use doorward::{
         ApiName, Author, Clock as _, KeyHint, KeyId, KeyKind, KeyPrefix, KeyRecord, PlainKey, Scope,
         ScopeSet, SystemClock,
     },
-    store::{KeyStore as _, SqliteStore},
+    store::{KeyStore as _, SqlStore},
 };
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ impl Site {
         let env = [("SEALING_KEY".to_owned(), SEALING_KEY.to_owned())];
         let config = Config::parse(&text, &file, &env).expect("the configuration is good").config;
         let path = folder.path().join("doorward.db");
-        let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
+        let store = SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("a store");
         let mut random = StdRng::seed_from_u64(1);
         let keys = make_keys(&store, size, &mut random, progress).await;
         let unknown = (0..1000).map(|_| PlainKey::generate(&prefix(), &mut random));
@@ -219,7 +219,7 @@ pub(crate) fn paths(routes: usize) -> impl Iterator<Item = String> {
     (0..routes).map(|route| format!("/v1/group{:03}/kind{route:06}/things", route % 100))
 }
 
-async fn make_keys(store: &SqliteStore, size: Size, random: &mut StdRng, progress: &Progress) -> Values {
+async fn make_keys(store: &SqlStore, size: Size, random: &mut StdRng, progress: &Progress) -> Values {
     let mut texts = Vec::with_capacity(size.keys);
     let hint = KeyHint::of_prefix(&prefix());
     let scopes = ScopeSet::new(vec![read()]).expect("one scope");
@@ -271,7 +271,7 @@ async fn make_organizations(store: &Path, count: usize) {
     connection.close().await.expect("the store closes");
 }
 
-async fn make_sessions(store: &SqliteStore, config: &Config, random: &mut StdRng) -> Values {
+async fn make_sessions(store: &SqlStore, config: &Config, random: &mut StdRng) -> Values {
     let sessions = Sessions::new(store, &config.apis, &SystemClock);
     let mut tokens = Vec::new();
     for number in 0..SESSIONS {

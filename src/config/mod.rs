@@ -95,7 +95,7 @@ pub use sealing::Sealing;
 pub use secret_source::{SecretOrigin, SecretSource};
 pub use shadow::Shadow;
 pub use shutdown::Shutdown;
-pub use store::StoreLocation;
+pub use store::{PostgresAddress, PostgresLocation, PostgresTls, StoreLocation};
 pub use template::{Hole, Part, Template};
 
 use self::{
@@ -106,6 +106,7 @@ use self::{
     api::RawApi,
     cache::RawCache,
     counters::RawCounters,
+    store::RawStore,
     duration::Span,
     grants::Grants,
     include::RawInclude,
@@ -169,9 +170,10 @@ struct RawConfig {
     /// Where Doorward can be reached.
     #[serde(default)]
     listen: RawListen,
-    /// Where keys, organizations, sessions and secrets are kept: `sqlite:PATH`, a file that is made if it is not there.
-    #[serde(default = "default_store")]
-    store: Text<StoreLocation>,
+    /// Where keys, organizations, sessions and secrets are kept: `sqlite:PATH`, a file that is made if it is not there, or
+    /// a PostgreSQL database that many servers share.
+    #[serde(default)]
+    store: RawStore,
     /// How much of the store is remembered, and for how long.
     #[serde(default)]
     cache: RawCache,
@@ -217,10 +219,6 @@ struct RawConfig {
     apis: Vec<RawApi>,
 }
 
-fn default_store() -> Text<StoreLocation> {
-    StoreLocation::default().into()
-}
-
 fn default_budget() -> Text<Span> {
     Text::of_ms(150)
 }
@@ -234,7 +232,7 @@ impl RawConfig {
         let budget = self.budget.within(1..=60_000, &at.field("budget"), report);
         let config = Config {
             listen: self.listen.check(folder, &at.field("listen"), report),
-            store: self.store.value.within(folder),
+            store: self.store.check(folder, &at.field("store"), report),
             cache: self.cache.check(&at.field("cache"), report),
             sealing: self.sealing.as_ref().and_then(|raw| raw.check(&at.field("sealing"), report)),
             outage: self.outage,

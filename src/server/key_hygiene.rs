@@ -99,7 +99,7 @@ mod tests {
 
     use crate::{
         domain::{Author, KeyUsage, ManualClock},
-        store::{SqliteStore, UsageStore, fixture::record},
+        store::{SqlStore, UsageStore, fixture::record},
     };
 
     use super::*;
@@ -125,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn active_keys_that_expire_soon_are_counted_where_an_api_says_how_soon_that_is() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await;
+        let store = SqlStore::open_file(&folder.path().join("keys.db"), SqlStore::PATIENCE).await;
         let store = store.expect("a store");
         let expires = |number, at| KeyRecord { expires: Some(hour(at)), ..record(number) };
         let keys = [
@@ -166,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn active_keys_that_are_old_or_that_nobody_uses_are_counted() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await;
+        let store = SqlStore::open_file(&folder.path().join("keys.db"), SqlStore::PATIENCE).await;
         let store = store.expect("a store");
         let made = |number, at| KeyRecord { created: hour(at), ..record(number) };
         let keys = [made(1, 0), made(2, 0), made(3, 1), KeyRecord { revoked: Some(hour(0)), ..made(4, 0) }];

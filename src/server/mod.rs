@@ -31,9 +31,9 @@ use tracing::info;
 use crate::{
     admin::api::Desk,
     check::{Checker, Policy},
-    config::{Config, ConfigErrors, Fragments, Shutdown, StoreLocation},
+    config::{Config, ConfigErrors, Fragments, Shutdown},
     domain::SystemClock,
-    store::{CachedStore, SqliteStore, StoreError},
+    store::{CachedStore, SqlStore, StoreError},
     telemetry,
 };
 
@@ -109,8 +109,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let config = &loaded.config;
     let metrics = telemetry::install_metrics()?;
     reload::begin(&loaded);
-    let StoreLocation::Sqlite(path) = &config.store;
-    let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
+    let store = SqlStore::open(&config.store, SqlStore::PATIENCE).await?;
     let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let clock = Arc::new(SystemClock);
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;

@@ -39,6 +39,27 @@ pub enum StoreError {
     Misplaced,
 }
 
+impl StoreError {
+    /// The error for what stands in a column of a table already.
+    pub(super) fn exists(table: &str, column: &str) -> Option<Self> {
+        let kind = match table {
+            "keys" => RecordKind::Key,
+            "sessions" => RecordKind::Session,
+            "organizations" => RecordKind::Organization,
+            "projects" => RecordKind::Project,
+            "secrets" => RecordKind::Secret,
+            _ => return None,
+        };
+        let field = match column {
+            "id" => UniqueField::Id,
+            "hash" => UniqueField::Hash,
+            "rotated_from" => UniqueField::Predecessor,
+            _ => return None,
+        };
+        Some(Self::Exists(kind, field))
+    }
+}
+
 /// What no two records of a kind share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueField {

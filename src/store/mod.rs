@@ -9,8 +9,10 @@ mod kept;
 mod keys;
 mod organizations;
 mod page;
+mod postgres;
 mod secrets;
 mod sessions;
+mod sql;
 mod sqlite;
 mod usage;
 
@@ -33,7 +35,8 @@ pub use organizations::{
 pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
-pub use sqlite::{BackupError, Contents, SqliteStore};
+pub use sql::SqlStore;
+pub use sqlite::{BackupError, Contents, Sqlite};
 pub use usage::UsageStore;
 
 /// Counts the changes of a store: greater is later. 0 stands before the first change.
@@ -72,6 +75,12 @@ pub trait Changes: Debug + Send + Sync + 'static {
 
     /// The version of the last change.
     fn version(&self) -> impl Future<Output = Result<Version, StoreError>> + Send;
+
+    /// Returns when something may have changed since this was called last, sooner than the next poll would see it. Where
+    /// nobody tells of changes it never returns; what it misses the next poll sees.
+    fn woken(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 }
 
 /// All that a Check asks of a store.

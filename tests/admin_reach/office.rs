@@ -16,7 +16,7 @@ use doorward::{
     config::Config,
     domain::{Administrator, ManualClock, Reach, Role},
     server::admin::Routes,
-    store::{CachedStore, SqliteStore},
+    store::{CachedStore, SqlStore},
 };
 use http::{Request, Response, StatusCode};
 use rand::{SeedableRng, rngs::StdRng};
@@ -54,16 +54,16 @@ apis:
     routes: [{ match: /** }]
 ";
 
-type Inspector = Arc<Checker<SqliteStore>>;
+type Inspector = Arc<Checker<SqlStore>>;
 
 /// What answers the methods.
-pub(crate) type Answering = Desk<SqliteStore, Inspector>;
+pub(crate) type Answering = Desk<SqlStore, Inspector>;
 
 /// Where the methods are answered.
 pub(crate) struct Office {
     routes: Routes<Answering>,
     numbers: AtomicUsize,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: SqlStore,
     pub(crate) clock: Arc<ManualClock>,
     _folder: TempDir,
 }
@@ -75,7 +75,7 @@ impl Office {
         let env = [("K1".to_owned(), "1".repeat(64))];
         let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &env);
         let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
-        let store = SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await;
+        let store = SqlStore::open_file(&folder.path().join("keys.db"), SqlStore::PATIENCE).await;
         let store = store.expect("a store");
         let clock = Arc::new(ManualClock::at("2030-01-01T00:00:00Z".parse().expect("a moment")));
         let cached = CachedStore::new(store.clone(), config.cache, config.budget);

@@ -9,7 +9,7 @@ use doorward::{
         Author, Clock, CredentialHash, KeyKind, KeyRecord, ManualClock, PlainKey, ScopeSet, SessionRecord,
         SessionToken, Timestamp,
     },
-    store::{CachedStore, Changes, KeyStore, Lookups, SessionStore, SqliteStore},
+    store::{CachedStore, Changes, KeyStore, Lookups, SessionStore, SqlStore},
 };
 use envoy_types::{
     ext_authz::v3::pb::{
@@ -74,10 +74,10 @@ pub(crate) const SEALING_KEY: &str = "000102030405060708090a0b0c0d0e0f1011121314
 
 /// A checker and what it needs.
 pub(crate) struct Door {
-    pub checker: Checker<SqliteStore>,
-    pub cached: CachedStore<SqliteStore>,
+    pub checker: Checker<SqlStore>,
+    pub cached: CachedStore<SqlStore>,
     pub clock: Arc<ManualClock>,
-    pub store: SqliteStore,
+    pub store: SqlStore,
     folder: TempDir,
 }
 
@@ -103,7 +103,7 @@ impl Door {
     pub(crate) async fn within(config: &Config, budget: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
-            SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("a store");
+            SqlStore::open_file(&folder.path().join("keys.db"), SqlStore::PATIENCE).await.expect("a store");
         let cached = CachedStore::new(store.clone(), config.cache, budget);
         let clock = Arc::new(ManualClock::at(NOW.parse().expect("a moment")));
         let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());

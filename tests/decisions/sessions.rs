@@ -6,7 +6,7 @@ use doorward::{
     check::{Checker, Policy},
     config::Config,
     domain::{Author, Clock, ManualClock, Membership, SessionId, SessionRecord, Timestamp},
-    store::{CachedStore, PageRequest, SessionFilter, SessionStore, SqliteStore},
+    store::{CachedStore, PageRequest, SessionFilter, SessionStore, SqlStore},
 };
 
 use crate::door::{Call, Door, NOW, allowed, ask, denied, reason, scopes, unknown_session};
@@ -250,7 +250,7 @@ async fn a_use_that_another_server_saw_counts() {
 }
 
 /// A server with a cache of its own, on the same store and with the same clock.
-fn another_server(door: &Door) -> Checker<SqliteStore> {
+fn another_server(door: &Door) -> Checker<SqlStore> {
     let config =
         Config::parse(CONFIG, std::path::Path::new("doorward.yaml"), &[]).expect("it is good").config;
     let cached = CachedStore::new(door.store.clone(), config.cache, Duration::from_secs(5));

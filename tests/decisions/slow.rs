@@ -9,7 +9,7 @@ use doorward::{
         KeyRecord, ManualClock, MemberRecord, OrganizationRecord, ProjectRecord, ProjectSecrets,
         SessionRecord,
     },
-    store::{CachedStore, Change, Changes, Finds, Found, Kept, SqliteStore, StoreError, Version},
+    store::{CachedStore, Change, Changes, Finds, Found, Kept, SqlStore, StoreError, Version},
 };
 
 use crate::door::{Call, Door, NOW, ask, reason};
@@ -27,7 +27,7 @@ apis:
 "#;
 
 #[derive(Debug)]
-struct Slow(SqliteStore);
+struct Slow(SqlStore);
 
 macro_rules! slow {
     ($($record:ty)*) => {

@@ -8,6 +8,8 @@ mod changing;
 mod members;
 mod organizations;
 mod paging;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 mod projects;
 mod reading;
 mod requests;
@@ -26,7 +28,7 @@ use doorward::{
     },
     store::{
         AuditStore, Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore,
-        ProjectStore, SecretStore, SessionStore, SqliteStore, UsageStore, Version, every_page,
+        ProjectStore, SecretStore, SessionStore, SqlStore, UsageStore, Version, every_page,
     },
 };
 
@@ -62,7 +64,7 @@ trait Place {
     type Store: Store;
 
     /// A fresh place, without any records.
-    fn fresh() -> Self;
+    async fn fresh() -> Self;
 
     /// One more handle to the store at this place, as another process would have it.
     async fn open(&self) -> Self::Store;
@@ -74,17 +76,36 @@ trait Place {
 struct Sqlite(tempfile::TempDir);
 
 impl Place for Sqlite {
-    type Store = SqliteStore;
+    type Store = SqlStore;
 
-    fn fresh() -> Self {
+    async fn fresh() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    async fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.0.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("it opens")
+    async fn open(&self) -> SqlStore {
+        SqlStore::open_file(&self.0.path().join("keys.db"), SqlStore::PATIENCE).await.expect("it opens")
     }
 
-    async fn close(&self, store: SqliteStore) {
+    async fn close(&self, store: SqlStore) {
+        store.close().await;
+    }
+}
+
+/// A database of its own, on a server that all cases share.
+struct Postgres(postgres::Database);
+
+impl Place for Postgres {
+    type Store = SqlStore;
+
+    async fn fresh() -> Self {
+        Self(postgres::shared().await.database().await)
+    }
+
+    async fn open(&self) -> SqlStore {
+        SqlStore::open(&self.0.location(), SqlStore::PATIENCE).await.expect("it opens")
+    }
+
+    async fn close(&self, store: SqlStore) {
         store.close().await;
     }
 }
@@ -164,14 +185,15 @@ macro_rules! contract {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    super::$topic::$case(<$place as super::Place>::fresh()).await;
+                    super::$topic::$case(<$place as super::Place>::fresh().await).await;
                 }
             )*
         }
     };
 }
 
-contract!(sqlite: super::Sqlite);
+contract!(in_sqlite: super::Sqlite);
+contract!(in_postgres: super::Postgres);
 
 fn record(number: u32) -> KeyRecord {
     KeyRecord {

@@ -7,7 +7,7 @@ use doorward::{
     check::{Checker, Policy, decision::Verdict, request::Call},
     config::Config,
     domain::{Author, ManualClock, SealedSecret, SecretRecord, Timestamp},
-    store::{CachedStore, SecretStore, SqliteStore},
+    store::{CachedStore, SecretStore, SqlStore},
 };
 use envoy_types::{
     ext_authz::v3::pb::{CheckRequest, HeaderValue},
@@ -89,7 +89,7 @@ fn call(project: &str, message: Vec<u8>, mac: &str) -> CheckRequest {
     CheckRequest { attributes: Some(AttributeContext { request: Some(request), ..Default::default() }) }
 }
 
-async fn verdict(checker: &Checker<SqliteStore>, call: &CheckRequest) -> String {
+async fn verdict(checker: &Checker<SqlStore>, call: &CheckRequest) -> String {
     let (message, policy) = (call.encode_to_vec(), checker.policy());
     let call = Call::read(&message).expect("a Check");
     match &checker.decide(&policy, &call).await.verdict {
@@ -106,7 +106,7 @@ async fn run(vectors: &Value) -> Vec<Case> {
     let keys = config.sealing.as_ref().expect("a key").keys.clone();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("doorward.db");
-    let store = SqliteStore::open(&file, SqliteStore::PATIENCE).await.expect("a store");
+    let store = SqlStore::open_file(&file, SqlStore::PATIENCE).await.expect("a store");
     let cached = CachedStore::new(store.clone(), config.cache, Duration::from_secs(5));
     let clock = Arc::new(ManualClock::at(Timestamp::from_second(NOW).expect("a moment")));
     let checker = Checker::new(Policy::new(&config), cached, clock);

@@ -7,14 +7,14 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{Author, ManualClock, PlainKey, parse_moment},
-    store::{MemberFilter, OrganizationFilter, PageRequest, ProjectFilter, SqliteStore},
+    store::{MemberFilter, OrganizationFilter, PageRequest, ProjectFilter, SqlStore},
 };
 
 use super::*;
 
 /// A store, the APIs, no plans, and a clock that shows the beginning of 2030.
 struct Scene {
-    store: SqliteStore,
+    store: SqlStore,
     apis: Vec<Api>,
     plans: Plans,
     clock: ManualClock,
@@ -26,7 +26,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("doorward.db");
         Self {
-            store: SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens"),
+            store: SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("it opens"),
             apis: fixture::config().apis,
             plans: Plans::new(),
             clock: ManualClock::at(moment("2030-01-01")),
@@ -34,7 +34,7 @@ impl Scene {
         }
     }
 
-    fn organizations(&self) -> Organizations<'_, SqliteStore> {
+    fn organizations(&self) -> Organizations<'_, SqlStore> {
         Organizations::new(&self.store, &self.apis, &self.plans, &self.clock)
     }
 }

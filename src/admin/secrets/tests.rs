@@ -6,7 +6,7 @@ use crate::{
     admin::fixture,
     config::Config,
     domain::{Author, ManualClock, OrganizationRecord, ProjectRecord, parse_moment},
-    store::{OrganizationStore, SqliteStore},
+    store::{OrganizationStore, SqlStore},
 };
 
 use super::*;
@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A store, a configuration, and a clock that shows the beginning of 2030.
 struct Scene {
-    store: SqliteStore,
+    store: SqlStore,
     config: Config,
     clock: ManualClock,
     rng: StdRng,
@@ -27,7 +27,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("doorward.db");
         Self {
-            store: SqliteStore::open(&file, SqliteStore::PATIENCE).await.expect("it opens"),
+            store: SqlStore::open_file(&file, SqlStore::PATIENCE).await.expect("it opens"),
             config: fixture::config(),
             clock: ManualClock::at(parse_moment("2030-01-01").expect("a moment")),
             rng: StdRng::seed_from_u64(7),
@@ -35,7 +35,7 @@ impl Scene {
         }
     }
 
-    fn secrets(&self) -> Secrets<'_, SqliteStore> {
+    fn secrets(&self) -> Secrets<'_, SqlStore> {
         Secrets::new(&self.store, &self.config.apis, self.config.sealing.as_ref(), &self.clock)
     }
 

@@ -8,7 +8,7 @@ use crate::{
         ApiName, Author, CredentialHash, ManualClock, Membership, PlainKey, ScopeSet,
         is_well_formed_session_token, parse_moment,
     },
-    store::{Finds, PageRequest, SqliteStore},
+    store::{Finds, PageRequest, SqlStore},
 };
 
 use super::*;
@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A store, the APIs, and a clock that shows the beginning of 2030.
 struct Scene {
-    store: SqliteStore,
+    store: SqlStore,
     apis: Vec<Api>,
     clock: ManualClock,
     rng: StdRng,
@@ -30,7 +30,7 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("doorward.db");
         Self {
-            store: SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens"),
+            store: SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("it opens"),
             apis: fixture::config().apis,
             clock: ManualClock::at(moment("2030-01-01")),
             rng: StdRng::seed_from_u64(7),
@@ -38,7 +38,7 @@ impl Scene {
         }
     }
 
-    fn sessions(&self) -> Sessions<'_, SqliteStore> {
+    fn sessions(&self) -> Sessions<'_, SqlStore> {
         Sessions::new(&self.store, &self.apis, &self.clock)
     }
 

@@ -32,7 +32,7 @@ use crate::{
     config::{Config, CounterLocation},
     counters::{Memory, Meter, Redis},
     domain::{Clock, ManualClock, SystemClock},
-    store::{CachedStore, SqliteStore},
+    store::{CachedStore, SqlStore},
 };
 
 use super::{Exit, Failure, Output, block_on, print, to_json};
@@ -73,7 +73,7 @@ async fn execute(
         Some(file) => read(file)?,
         None => flags::check_request(&command.request)?,
     };
-    let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqliteStore::PATIENCE);
+    let store = CachedStore::new(Reading::open(&config.store).await, config.cache, SqlStore::PATIENCE);
     let policy = Policy::new(&Config { budget: KEYS_PATIENCE, ..config.clone() });
     let meter = Arc::new(meter(&config.counters, Arc::clone(&clock)).await);
     let checker = Checker::new(policy, store.clone(), clock).with_meter(meter).only_looking();

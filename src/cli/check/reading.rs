@@ -2,7 +2,7 @@
 
 use crate::{
     config::StoreLocation,
-    store::{Change, Changes, Finds, Found, Kept, SqliteStore, StoreError, Version},
+    store::{Change, Changes, Finds, Found, Kept, SqlStore, StoreError, Version},
 };
 
 /// The store as it is, without a way to change it. Where it cannot be opened, every look-up says why, as a server
@@ -10,14 +10,14 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Reading {
     /// It can be asked.
-    Opened(SqliteStore),
+    Opened(SqlStore),
     /// It cannot: the reason.
     Failed(String),
 }
 
 impl Reading {
-    pub(super) async fn open(StoreLocation::Sqlite(path): &StoreLocation) -> Self {
-        match SqliteStore::open_as_it_is(path, SqliteStore::PATIENCE).await {
+    pub(super) async fn open(location: &StoreLocation) -> Self {
+        match SqlStore::open_as_it_is(location, SqlStore::PATIENCE).await {
             Ok(store) => Self::Opened(store),
             Err(StoreError::Unavailable(reason)) => Self::Failed(reason),
             Err(error) => Self::Failed(error.to_string()),
@@ -30,7 +30,7 @@ impl Reading {
         }
     }
 
-    fn opened(&self) -> Result<&SqliteStore, StoreError> {
+    fn opened(&self) -> Result<&SqlStore, StoreError> {
         match self {
             Self::Opened(store) => Ok(store),
             Self::Failed(reason) => Err(StoreError::Unavailable(reason.clone())),
@@ -40,7 +40,7 @@ impl Reading {
 
 impl<R: Kept> Finds<R> for Reading
 where
-    SqliteStore: Finds<R>,
+    SqlStore: Finds<R>,
 {
     async fn find(&self, name: &R::Name) -> Result<Found<R>, StoreError> {
         self.opened()?.find(name).await

@@ -40,7 +40,10 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 /// The store, the private keys of listeners, shared secrets, the tokens of administrators, the keys of `sealing`, and
 /// what opens the counters.
 fn secret_files(config: &Config) -> BTreeSet<&Path> {
-    let StoreLocation::Sqlite(store) = &config.store;
+    let (file, server) = match &config.store {
+        StoreLocation::Sqlite(file) => (Some(file.as_path()), None),
+        StoreLocation::Postgres(server) => (None, Some(server)),
+    };
     let check = config.listen.check.iter().map(|listener| &listener.transport);
     let transports = check.chain(config.listen.admin.as_ref().map(|listener| &listener.transport));
     let keys = transports.filter_map(|transport| match transport {
@@ -64,13 +67,16 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
         CounterLocation::Memory => None,
     };
     let passwords = redis.into_iter().flat_map(|redis| [&redis.password, &redis.sentinel_password]);
+    let passwords = passwords.chain(server.map(|server| &server.password));
     let passwords = passwords.flatten().map(|password| &password.origin);
-    let client_key = redis.and_then(|redis| redis.tls.as_ref()?.identity.as_ref());
-    let keys = keys.chain(client_key.map(|(_, key)| key.as_path()));
+    let redis_identity = redis.and_then(|redis| redis.tls.as_ref()?.identity.as_ref());
+    let server_identity = server.and_then(|server| server.tls.identity());
+    let client_keys = redis_identity.into_iter().chain(server_identity);
+    let keys = keys.chain(client_keys.map(|(_, key)| key.as_path()));
     let secrets =
         shared.chain(sealing).chain(passwords).chain(administrators).filter_map(|origin| match origin {
             SecretOrigin::File(path) => Some(path.as_path()),
             SecretOrigin::Env(_) | SecretOrigin::Written => None,
         });
-    std::iter::once(store.as_path()).chain(keys).chain(secrets).collect()
+    file.into_iter().chain(keys).chain(secrets).collect()
 }

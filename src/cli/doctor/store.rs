@@ -6,7 +6,7 @@ use crate::{
     config::{Config, Sealing, StoreLocation},
     domain::{ApiName, CredentialStatus, KeyRecord, SecretRecord, Timestamp},
     store::{
-        KeyFilter, KeyStore, OrganizationFilter, OrganizationStore, SecretFilter, SecretStore, SqliteStore,
+        KeyFilter, KeyStore, OrganizationFilter, OrganizationStore, SecretFilter, SecretStore, SqlStore,
         StoreError, every_page,
     },
 };
@@ -19,13 +19,15 @@ use super::{
 const CHECK: &str = "store";
 
 pub(super) async fn examine(config: &Config, now: Timestamp) -> Vec<Finding> {
-    let StoreLocation::Sqlite(path) = &config.store;
     let place = config.store.to_string();
-    if !path.exists() && path.parent().is_some_and(std::path::Path::is_dir) {
+    if let StoreLocation::Sqlite(path) = &config.store
+        && !path.exists()
+        && path.parent().is_some_and(std::path::Path::is_dir)
+    {
         let found = "it is not there yet: the first start makes it";
         return vec![Finding::new(Level::Info, CHECK, place, found)];
     }
-    match SqliteStore::open_as_it_is(path, SqliteStore::PATIENCE).await {
+    match SqlStore::open_as_it_is(&config.store, SqlStore::PATIENCE).await {
         Err(error) => vec![failed(&place, &error)],
         Ok(store) => {
             let findings = look(&store, &place, config, now).await;
@@ -43,10 +45,10 @@ fn failed(place: &str, error: &StoreError) -> Finding {
     Finding::new(level, CHECK, place, error.to_string())
 }
 
-async fn look(store: &SqliteStore, place: &str, config: &Config, now: Timestamp) -> Vec<Finding> {
+async fn look(store: &SqlStore, place: &str, config: &Config, now: Timestamp) -> Vec<Finding> {
     let can_write = match store.try_to_write().await {
         Ok(()) => {
-            let found = format!("schema {}, can be read and written to", SqliteStore::schema_version());
+            let found = format!("schema {}, can be read and written to", store.schema_version());
             Finding::ok(CHECK, place, found)
         }
         Err(error) => failed(place, &error),

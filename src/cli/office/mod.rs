@@ -16,9 +16,9 @@ use tonic::Code;
 
 use crate::{
     admin::api::{Answers, Desk, Fault, Method},
-    config::{Config, StoreLocation},
+    config::Config,
     domain::{Administrator, Author, Clock, Reach, SystemClock, Timestamp},
-    store::SqliteStore,
+    store::SqlStore,
 };
 
 use super::{Exit, Failure, block_on, randomness};
@@ -28,7 +28,7 @@ use self::{inspector::Inspector, server::Server};
 pub(super) use arguments::OfficeArguments;
 
 /// Answers here, on a store.
-pub(super) type Here = Desk<SqliteStore, Inspector>;
+pub(super) type Here = Desk<SqlStore, Inspector>;
 
 /// Where commands are carried out.
 pub(super) struct Office {
@@ -62,8 +62,7 @@ impl Office {
     ///
     /// It cannot be reached.
     async fn on_the_store(config: Config, clock: Arc<dyn Clock>, random: StdRng) -> Result<Self, Failure> {
-        let StoreLocation::Sqlite(path) = &config.store;
-        let store = SqliteStore::open(path, SqliteStore::PATIENCE).await?;
+        let store = SqlStore::open(&config.store, SqlStore::PATIENCE).await?;
         let Author { name, role, from, .. } = author();
         let by = Administrator { name, role, reach: Reach::default(), from };
         let inspector = Inspector::new(store.clone(), config.clone(), Arc::clone(&clock));

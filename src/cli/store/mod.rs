@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     config::{Config, StoreLocation},
-    store::{BackupError, Contents, SqliteStore},
+    store::{BackupError, Contents, SqlStore, Sqlite},
 };
 
 use super::{Exit, Failure, Output, block_on, print, render};
@@ -48,10 +48,13 @@ pub(super) fn run(command: &StoreCommand, env: &[(String, String)]) -> Result<Ex
 ///
 /// It could not be carried out: the store is as it was.
 async fn execute(action: &Action, output: Output, config: &Config) -> Result<String, Failure> {
-    let StoreLocation::Sqlite(path) = &config.store;
+    let StoreLocation::Sqlite(path) = &config.store else {
+        let message = format!("{} is backed up and restored by `pg_dump` and `pg_restore`", config.store);
+        return Err(Failure::new(Exit::Usage, message));
+    };
     match action {
         Action::Backup { file } => {
-            let store = SqliteStore::open_as_it_is(path, SqliteStore::PATIENCE).await?;
+            let store = Sqlite::open_as_it_is(path, SqlStore::PATIENCE).await?;
             let backup = store.backup(file, tell).await;
             store.close().await;
             let contents = backup?;
@@ -60,7 +63,7 @@ async fn execute(action: &Action, output: Output, config: &Config) -> Result<Str
             })
         }
         Action::Restore { file } => {
-            let contents = SqliteStore::restore(file, path).await?;
+            let contents = Sqlite::restore(file, path).await?;
             render(output, &facts(file, contents), || {
                 vec![
                     format!("The store holds {}, as {} does.", sentence(contents), file.display()),

@@ -17,10 +17,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::{
     domain::Timestamp,
-    store::{SqliteStore, StoreError},
+    store::{SqlStore, StoreError},
 };
 
-use super::{failure::Failure, open};
+use super::{Sqlite, failure::Failure, open};
 
 /// How often it is told how far a backup has come.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ pub enum BackupError {
     Store(#[from] StoreError),
 }
 
-impl SqliteStore {
+impl Sqlite {
     /// Writes all that the store holds at this moment into a new file for its owner alone (mode 0600), while the store is
     /// used. `progress` is told now and then how many bytes are written, and of how many at most.
     ///
@@ -125,7 +125,7 @@ impl SqliteStore {
         let copied = File::open(backup).and_then(|mut source| io::copy(&mut source, &mut copy.as_file()));
         copied.map_err(|error| failed(backup, error))?;
         // It is opened as a server would, which brings its schema up to date.
-        let opened = Self::open(copy.path(), Self::PATIENCE).await;
+        let opened = Self::open(copy.path(), SqlStore::PATIENCE).await;
         opened.map_err(|error| no_backup(backup, error.to_string()))?.close().await;
         let contents = examine(copy.path()).await.map_err(|why| no_backup(backup, why))?;
         let owned = belong_as(copy.as_file(), path).and_then(|()| copy.as_file().sync_all());

@@ -4,7 +4,7 @@ use std::{fmt, io, path::Path};
 
 use sqlx::migrate::MigrateError;
 
-use crate::store::{RecordKind, StoreError, UniqueField};
+use crate::store::StoreError;
 
 /// Why the file cannot be used, without its name.
 #[derive(Debug)]
@@ -72,21 +72,7 @@ pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
     // SQLite says: UNIQUE constraint failed: table.column
     let (_, place) = error.message().rsplit_once(' ')?;
     let (table, column) = place.split_once('.')?;
-    let kind = match table {
-        "keys" => RecordKind::Key,
-        "sessions" => RecordKind::Session,
-        "organizations" => RecordKind::Organization,
-        "projects" => RecordKind::Project,
-        "secrets" => RecordKind::Secret,
-        _ => return None,
-    };
-    let field = match column {
-        "id" => UniqueField::Id,
-        "hash" => UniqueField::Hash,
-        "rotated_from" => UniqueField::Predecessor,
-        _ => return None,
-    };
-    Some(StoreError::Exists(kind, field))
+    StoreError::exists(table, column)
 }
 
 /// The lowest byte of SQLite's result code, which tells the kind: <https://www.sqlite.org/rescode.html>.

@@ -9,7 +9,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment},
-    store::{Finds, KeyEdit, PageRequest, SqliteStore},
+    store::{Finds, KeyEdit, PageRequest, SqlStore},
 };
 
 use super::*;
@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A store, the APIs, no plans, and a clock that shows the beginning of 2030.
 struct Scene {
-    store: SqliteStore,
+    store: SqlStore,
     apis: Vec<Api>,
     plans: Plans,
     clock: ManualClock,
@@ -30,7 +30,7 @@ impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
-            SqliteStore::open(&folder.path().join("keys.db"), SqliteStore::PATIENCE).await.expect("it opens");
+            SqlStore::open_file(&folder.path().join("keys.db"), SqlStore::PATIENCE).await.expect("it opens");
         Self {
             store,
             apis: fixture::config().apis,
@@ -58,7 +58,7 @@ impl Scene {
         found.expect("an answer").record
     }
 
-    fn keys(&self) -> Keys<'_, SqliteStore> {
+    fn keys(&self) -> Keys<'_, SqlStore> {
         Keys::new(&self.store, &self.apis, &self.plans, &self.clock)
     }
 }

@@ -98,7 +98,7 @@ impl Scene {
         let loaded = Config::parse(CONFIG, Path::new("doorward.yaml"), &env);
         let config = loaded.unwrap_or_else(|errors| panic!("{errors}")).config;
         let path = folder.path().join("keys.db");
-        let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
+        let store = SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("a store");
         let prefix = "sk_live_".parse().expect("a prefix");
         let key = PlainKey::generate(&prefix, &mut StdRng::seed_from_u64(1));
         let apis = vec!["payments".parse().expect("a name")];

@@ -14,7 +14,7 @@ use crate::{
     check::authn::jwks::Inquired,
     config::CredentialRule,
     domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet},
-    store::{KeyStore, SqliteStore},
+    store::{KeyStore, SqlStore},
 };
 
 use super::*;
@@ -47,7 +47,7 @@ pub(super) fn key(number: u32, edit: impl FnOnce(&mut KeyRecord)) -> KeyRecord {
 impl Scene {
     pub(super) async fn store(&self, keys: &[KeyRecord]) {
         let store =
-            SqliteStore::open(&self.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
+            SqlStore::open_file(&self.path("doorward.db"), SqlStore::PATIENCE).await.expect("a store");
         store.insert(keys, &Author::on_the_store(0)).await.expect("new keys");
         store.close().await;
     }
@@ -315,7 +315,7 @@ async fn secrets_that_cannot_be_opened_are_told() {
     let text = api(&[]);
     let at_first = scene.load(&text).config;
     let path = scene.path("doorward.db");
-    let store = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("a store");
+    let store = SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("a store");
     let mut rng = StdRng::seed_from_u64(1);
     let signed = api(&[
         "credentials: [{ signature: { project: { header: x-p }, timestamp: { header: x-t }, signature: { header: x-s }, signed: '{timestamp}.{body}' } }]",

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Author, OrganizationRecord},
-    store::{OrganizationStore, SqliteStore},
+    store::{OrganizationStore, SqlStore},
 };
 
 use super::{parts::key, *};
@@ -31,7 +31,7 @@ async fn plans_that_are_unknown_unused_or_in_vain_are_told() {
         suspended: None,
         created: scene.now,
     };
-    let store = SqliteStore::open(&scene.path("doorward.db"), SqliteStore::PATIENCE).await.expect("a store");
+    let store = SqlStore::open_file(&scene.path("doorward.db"), SqlStore::PATIENCE).await.expect("a store");
     store.insert_organization(&organization, &Author::on_the_store(0)).await.expect("new");
     store.close().await;
 

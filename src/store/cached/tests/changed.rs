@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Author, CredentialHash, Timestamp},
-    store::{KeyStore, SqliteStore},
+    store::{KeyStore, SqlStore},
 };
 
 use super::*;
@@ -107,8 +107,8 @@ async fn a_restored_store_makes_everything_forgotten<R: Sample>() {
 async fn a_revocation_in_another_process_is_in_force_after_the_next_poll() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("keys.db");
-    let ours = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
-    let theirs = SqliteStore::open(&path, SqliteStore::PATIENCE).await.expect("it opens");
+    let ours = SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("it opens");
+    let theirs = SqlStore::open_file(&path, SqlStore::PATIENCE).await.expect("it opens");
     theirs.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
     let cached = CachedStore::new(ours, limits(), Duration::from_secs(10));
     let following = follow(&cached);

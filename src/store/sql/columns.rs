@@ -2,12 +2,12 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
-
 use crate::{
     domain::{ApiName, CredentialHash, Scope, ScopeSet, Timestamp},
     store::{RecordKind, StoreError},
 };
+
+use super::row::{Cell, Row};
 
 /// What a row of a table holds.
 pub(super) trait Stored: Sized {
@@ -19,13 +19,13 @@ pub(super) trait Stored: Sized {
 }
 
 /// The record in a row; [`StoreError::Corrupt`] names the record and the column that make no sense.
-pub(super) fn read<T: Stored>(row: &SqliteRow) -> Result<T, StoreError> {
+pub(super) fn read<T: Stored>(row: &Row) -> Result<T, StoreError> {
     T::read(&Columns { row, kind: T::KIND })
 }
 
 /// Whether an outer join found no row.
-pub(super) fn is_absent(row: &SqliteRow) -> bool {
-    matches!(row.try_get("number"), Ok(None::<i64>))
+pub(super) fn is_absent(row: &Row) -> bool {
+    matches!(row.get("number"), Ok(None::<i64>))
 }
 
 /// A list as it stands in a column.
@@ -36,7 +36,7 @@ pub(super) fn spaced<T: Display>(list: impl IntoIterator<Item = T>) -> String {
 
 /// The columns of one row.
 pub(super) struct Columns<'r> {
-    row: &'r SqliteRow,
+    row: &'r Row,
     kind: RecordKind,
 }
 
@@ -44,12 +44,12 @@ impl<'r> Columns<'r> {
     /// The error that names this row and `column`.
     pub(super) fn corrupt(&self, column: &str, why: &dyn Display) -> StoreError {
         let name = if self.kind == RecordKind::Member { "user_id" } else { "id" };
-        let name: &str = self.row.try_get(name).unwrap_or("?");
+        let name: &str = self.row.get(name).unwrap_or("?");
         StoreError::Corrupt(format!("{} {name:?}, column {column}: {why}", self.kind))
     }
 
-    pub(super) fn value<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T, StoreError> {
-        self.row.try_get(column).map_err(|error| self.corrupt(column, &error))
+    pub(super) fn value<T: Cell<'r>>(&self, column: &str) -> Result<T, StoreError> {
+        self.row.get(column).map_err(|error| self.corrupt(column, &error))
     }
 
     fn parse<T: FromStr<Err: Display>>(&self, column: &str, text: &str) -> Result<T, StoreError> {

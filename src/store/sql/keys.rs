@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row, SqliteConnection};
-
 use crate::{
     domain::{
         Author, CredentialHash, CredentialStatus, Environment, KeyId, KeyRecord, PlanName, ProjectId,
@@ -13,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    SqliteStore, Statement,
+    Change, SqlStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
@@ -49,11 +47,11 @@ impl Stored for KeyRecord {
     }
 }
 
-fn insertion(record: &KeyRecord) -> Statement<'_> {
-    sqlx::query(
+fn insertion(record: &KeyRecord) -> Statement {
+    Statement::new(
         "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, plan, \
          sources, created, expires, revoked, rotated_from) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(record.id.as_str())
     .bind(record.hash.as_bytes().as_slice())
@@ -73,35 +71,15 @@ fn insertion(record: &KeyRecord) -> Statement<'_> {
     .bind(record.rotated_from.as_ref().map(KeyId::as_str))
 }
 
-/// The columns that stand beside those of a key's row: its lineage, and its labels as a JSON object.
-macro_rules! beside {
-    ($labels:literal) => {
-        concat!(
-            "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage, ",
-            $labels,
-            " AS labels"
-        )
+/// The column of the lineage, which stands beside those of a key's row.
+macro_rules! lineage {
+    () => {
+        "(SELECT lineage FROM lineages WHERE lineages.id = keys.id) AS lineage"
     };
-}
-
-/// Selects keys with all that is known of them.
-macro_rules! select {
-    ($condition:literal) => {
-        concat!(
-            "SELECT ",
-            beside!("(SELECT json_group_object(name, value) FROM labels WHERE labels.id = keys.id)"),
-            ", keys.* FROM keys",
-            $condition
-        )
-    };
-}
-
-fn by_id(id: &KeyId) -> Statement<'_> {
-    sqlx::query(select!(" WHERE id = ?1")).bind(id.as_str())
 }
 
 /// What `select` selects of the keys that the filter lets through.
-fn selected(filter: &KeyFilter, select: &'static str) -> Selection {
+fn selected(filter: &KeyFilter, select: &str) -> Selection {
     let mut selection = Selection::of(select)
         .serving(filter.apis.as_deref())
         .only("organization =", filter.organization.as_ref().map(ToString::to_string))
@@ -129,17 +107,27 @@ fn selected(filter: &KeyFilter, select: &'static str) -> Selection {
     selection
 }
 
-impl SqliteStore {
+impl SqlStore {
+    /// Selects keys with all that is known of them.
+    fn select_keys(&self) -> String {
+        let labels = self.engine.labels();
+        format!("SELECT {}, {labels} AS labels, keys.* FROM keys", lineage!())
+    }
+
+    fn key_by_id(&self, id: &str) -> Statement {
+        Statement::built(format!("{} WHERE id = $1", self.select_keys()), vec![id.into()])
+    }
+
     async fn add_key(
         &self,
         record: &KeyRecord,
         verb: &'static str,
         by: &Author,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
         if record.lineage != record.id {
-            let lineage = sqlx::query("INSERT INTO lineages (id, lineage) VALUES (?1, ?2)")
+            let lineage = Statement::new("INSERT INTO lineages (id, lineage) VALUES ($1, $2)")
                 .bind(record.id.as_str())
                 .bind(record.lineage.as_str());
             self.run(lineage, change).await?;
@@ -157,12 +145,12 @@ impl SqliteStore {
         &self,
         id: &KeyId,
         labels: &BTreeMap<String, String>,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
-        let removal = sqlx::query("DELETE FROM labels WHERE id = ?1").bind(id.as_str());
+        let removal = Statement::new("DELETE FROM labels WHERE id = $1").bind(id.as_str());
         self.run(removal, change).await?;
         for (name, value) in labels {
-            let label = sqlx::query("INSERT INTO labels (id, name, value) VALUES (?1, ?2, ?3)");
+            let label = Statement::new("INSERT INTO labels (id, name, value) VALUES ($1, $2, $3)");
             self.run(label.bind(id.as_str()).bind(name).bind(value), change).await?;
         }
         Ok(())
@@ -173,18 +161,18 @@ impl SqliteStore {
         &self,
         id: &KeyId,
         edit: &KeyEdit,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
-        let edition = |sql: &'static str| sqlx::query(sql).bind(id.as_str());
+        let edition = |sql: &'static str| Statement::new(sql).bind(id.as_str());
         let edition = match edit {
-            KeyEdit::Name(name) => edition("UPDATE keys SET name = ?2 WHERE id = ?1").bind(name),
+            KeyEdit::Name(name) => edition("UPDATE keys SET name = $2 WHERE id = $1").bind(name),
             KeyEdit::Scopes(scopes) => {
-                edition("UPDATE keys SET scopes = ?2 WHERE id = ?1").bind(spaced(scopes))
+                edition("UPDATE keys SET scopes = $2 WHERE id = $1").bind(spaced(scopes))
             }
             KeyEdit::Plan(plan) => {
-                edition("UPDATE keys SET plan = ?2 WHERE id = ?1").bind(plan.as_ref().map(PlanName::as_str))
+                edition("UPDATE keys SET plan = $2 WHERE id = $1").bind(plan.as_ref().map(PlanName::as_str))
             }
-            KeyEdit::Expires(expires) => edition("UPDATE keys SET expires = ?2 WHERE id = ?1")
+            KeyEdit::Expires(expires) => edition("UPDATE keys SET expires = $2 WHERE id = $1")
                 .bind(expires.map(Timestamp::as_millisecond)),
             KeyEdit::Labels(labels) => return self.put_labels(id, labels, change).await,
         };
@@ -209,35 +197,32 @@ impl SqliteStore {
     }
 }
 
-impl Finds<KeyRecord> for SqliteStore {
+impl Finds<KeyRecord> for SqlStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
-        let snapshot = sqlx::query(snapshot!("keys", "keys.hash = ?1", beside!("'{}'")))
+        let snapshot = Statement::new(snapshot!("keys", "keys.hash = $1", concat!(lineage!(), ", '{}' AS labels")))
             .bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
 }
 
-impl KeyStore for SqliteStore {
+impl KeyStore for SqlStore {
     async fn get(&self, id: &KeyId) -> Result<KeyRecord, StoreError> {
-        self.one(by_id(id), &self.pool).await
+        self.one(self.key_by_id(id.as_str()), self).await
     }
 
     async fn list(&self, filter: &KeyFilter, page: &PageRequest) -> Result<Page<KeyRecord>, StoreError> {
-        self.page(selected(filter, select!("")), Order::Oldest, page).await
+        self.page(selected(filter, &self.select_keys()), Order::Oldest, page).await
     }
 
     async fn count(&self, filter: &KeyFilter) -> Result<u64, StoreError> {
-        let mut selection = selected(filter, "SELECT count(*) AS count FROM keys");
-        let row = selection.statement().fetch_one(&self.pool).await.map_err(|error| self.failed(error))?;
-        let count: i64 = row.try_get("count").map_err(|error| self.failed(error))?;
-        u64::try_from(count).map_err(|error| StoreError::Corrupt(error.to_string()))
+        let selection = selected(filter, "SELECT count(*) AS count FROM keys");
+        self.count_of(selection.statement(), self).await
     }
 
     async fn made_for(&self, by: &Author, at: Timestamp) -> Result<Option<KeyRecord>, StoreError> {
-        let Some(id) = self.made_by_request::<KeyRecord>(by, at, &self.pool).await? else { return Ok(None) };
-        let statement = sqlx::query(select!(" WHERE id = ?1")).bind(id);
-        self.one(statement, &self.pool).await.map(Some)
+        let Some(id) = self.made_by_request::<KeyRecord>(by, at, self).await? else { return Ok(None) };
+        self.one(self.key_by_id(&id), self).await.map(Some)
     }
 
     async fn insert(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
@@ -256,14 +241,14 @@ impl KeyStore for SqliteStore {
         by: &Author,
     ) -> Result<KeyRecord, StoreError> {
         let mut change = self.begin().await?;
-        let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
+        let before: KeyRecord = self.one(self.key_by_id(id.as_str()), &mut change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Key));
         }
         for edit in edits {
             self.edit_key(id, edit, &mut change).await?;
         }
-        let after = self.one(by_id(id), &mut *change).await?;
+        let after = self.one(self.key_by_id(id.as_str()), &mut change).await?;
         if after == before {
             return Ok(after);
         }
@@ -283,15 +268,15 @@ impl KeyStore for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.remember_request(successor, by, successor.created, &mut change).await?;
-        let before: KeyRecord = self.one(by_id(&old.id), &mut *change).await?;
+        let before: KeyRecord = self.one(self.key_by_id(old.id.as_str()), &mut change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Key));
         }
-        let ending = sqlx::query("UPDATE keys SET expires = min(coalesce(expires, ?2), ?2) WHERE id = ?1")
+        let ending = Statement::new("UPDATE keys SET expires = CASE WHEN expires < $2 THEN expires ELSE $2 END WHERE id = $1")
             .bind(old.id.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
-        let after = self.one(by_id(&old.id), &mut *change).await?;
+        let after = self.one(self.key_by_id(old.id.as_str()), &mut change).await?;
         let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
         self.audit_turn(turn, by, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
@@ -304,16 +289,16 @@ impl KeyStore for SqliteStore {
 
     async fn revoke(&self, id: &KeyId, at: Timestamp, by: &Author) -> Result<KeyRecord, StoreError> {
         let mut change = self.begin().await?;
-        let before: KeyRecord = self.one(by_id(id), &mut *change).await?;
+        let before: KeyRecord = self.one(self.key_by_id(id.as_str()), &mut change).await?;
         if before.revoked.is_some() {
             return Ok(before);
         }
-        let revoking = sqlx::query("UPDATE keys SET revoked = ?2 WHERE id = ?1")
+        let revoking = Statement::new("UPDATE keys SET revoked = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(at.as_millisecond());
         self.run(revoking, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
-        let after = self.one(by_id(id), &mut *change).await?;
+        let after = self.one(self.key_by_id(id.as_str()), &mut change).await?;
         let turn = Turn { verb: "revoke", at, before: Some(&before), after: Some(&after) };
         self.audit_turn(turn, by, &mut change).await?;
         self.commit(change).await?;

@@ -1,33 +1,44 @@
 //! Rows of a table that a filter lets through. Only the conditions that it names stand in the statement, so that each
 //! can use its index.
 
-use sqlx::{Encode, QueryBuilder, Row, Sqlite, Type, sqlite::SqliteRow};
-
 use crate::{
     domain::{ApiName, Timestamp},
     store::{Cursor, PageRequest, StoreError},
 };
 
-use super::Statement;
+use super::{
+    row::Row,
+    statement::{Statement, Value},
+};
 
 /// A statement that selects rows.
-pub(super) struct Selection(QueryBuilder<Sqlite>);
+pub(super) struct Selection {
+    sql: String,
+    values: Vec<Value>,
+}
 
 impl Selection {
     /// All rows that `select` names, which ends before its conditions.
-    pub(super) fn of(select: &'static str) -> Self {
-        let mut builder = QueryBuilder::new(select);
-        builder.push(" WHERE true");
-        Self(builder)
+    pub(super) fn of(select: &str) -> Self {
+        Self { sql: format!("{select} WHERE true"), values: Vec::new() }
+    }
+
+    fn push(&mut self, text: &str) -> &mut Self {
+        self.sql.push_str(text);
+        self
+    }
+
+    /// The place of a value.
+    fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        let place = format!("${}", self.values.len());
+        self.push(&place)
     }
 
     /// Only rows for which `condition`, which ends before its value, holds; all, if there is no value.
-    pub(super) fn only<'v, V>(mut self, condition: &'static str, value: Option<V>) -> Self
-    where
-        V: Encode<'v, Sqlite> + Type<Sqlite> + 'v,
-    {
+    pub(super) fn only(mut self, condition: &'static str, value: Option<impl Into<Value>>) -> Self {
         if let Some(value) = value {
-            self.0.push(" AND ").push(condition).push(" ").push_bind(value);
+            self.push(" AND ").push(condition).push(" ").push_bind(value);
         }
         self
     }
@@ -39,32 +50,34 @@ impl Selection {
 
     /// Only rows whose `column` holds one of these values.
     pub(super) fn among(mut self, column: &'static str, values: impl IntoIterator<Item = String>) -> Self {
-        self.0.push(" AND (false");
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else { return self.that("false") };
+        self.push(" AND ").push(column).push(" IN (").push_bind(first);
         for value in values {
-            self.0.push(" OR ").push(column).push(" = ").push_bind(value);
+            self.push(", ").push_bind(value);
         }
-        self.0.push(")");
+        self.push(")");
         self
     }
 
     /// Only keys with a label of this name, and of this value if there is one.
     pub(super) fn labelled(mut self, name: &str, value: Option<&str>) -> Self {
-        self.0.push(" AND keys.id IN (SELECT labels.id FROM labels WHERE labels.name = ");
-        self.0.push_bind(name.to_owned());
+        self.push(" AND keys.id IN (SELECT labels.id FROM labels WHERE labels.name = ");
+        self.push_bind(name.to_owned());
         if let Some(value) = value {
-            self.0.push(" AND labels.value = ").push_bind(value.to_owned());
+            self.push(" AND labels.value = ").push_bind(value.to_owned());
         }
-        self.0.push(")");
+        self.push(")");
         self
     }
 
     /// Only keys that were not used after this moment.
     pub(super) fn unused_since(mut self, moment: Option<Timestamp>) -> Self {
         if let Some(moment) = moment {
-            self.0.push(
+            self.push(
                 " AND NOT EXISTS (SELECT 1 FROM key_usage WHERE key_usage.id = keys.id AND key_usage.used > ",
             );
-            self.0.push_bind(moment.as_millisecond()).push(")");
+            self.push_bind(moment.as_millisecond()).push(")");
         }
         self
     }
@@ -72,17 +85,19 @@ impl Selection {
     /// Only rows that serve one of these APIs.
     pub(super) fn serving(mut self, apis: Option<&[ApiName]>) -> Self {
         let Some(apis) = apis else { return self };
-        self.0.push(" AND (false");
+        self.push(" AND (false");
         for api in apis {
-            self.0.push(" OR instr(' ' || apis || ' ', ").push_bind(format!(" {api} ")).push(") > 0");
+            // Every engine has `replace`, and each another name for where a text stands in another.
+            self.push(" OR replace(' ' || apis || ' ', ").push_bind(format!(" {api} "));
+            self.push(", '') <> ' ' || apis || ' '");
         }
-        self.0.push(")");
+        self.push(")");
         self
     }
 
     /// The rows for which this holds, which takes no value.
     pub(super) fn that(mut self, condition: &'static str) -> Self {
-        self.0.push(" AND ").push(condition);
+        self.push(" AND ").push(condition);
         self
     }
 
@@ -95,25 +110,25 @@ impl Selection {
         match (order, &page.after) {
             (_, None) => {}
             (Order::Oldest, Some(Cursor::Row { created, number })) => {
-                self.0.push(" AND (created, number) > (").push_bind(*created);
-                self.0.push(", ").push_bind(*number).push(")");
+                self.push(" AND (created, number) > (").push_bind(*created);
+                self.push(", ").push_bind(*number).push(")");
             }
             (Order::Latest, Some(Cursor::Row { number, .. })) => {
-                self.0.push(" AND number < ").push_bind(*number);
+                self.push(" AND number < ").push_bind(*number);
             }
             (Order::Members, Some(Cursor::Names([user, organization]))) => {
-                self.0.push(" AND (user_id, organization) > (").push_bind(user.clone());
-                self.0.push(", ").push_bind(organization.clone()).push(")");
+                self.push(" AND (user_id, organization) > (").push_bind(user.clone());
+                self.push(", ").push_bind(organization.clone()).push(")");
             }
             _ => return Err(StoreError::Misplaced),
         }
         let most = i64::try_from(size(page)).unwrap_or(i64::MAX);
-        self.0.push(" ORDER BY ").push(order.columns()).push(" LIMIT ").push_bind(most.saturating_add(1));
+        self.push(" ORDER BY ").push(order.columns()).push(" LIMIT ").push_bind(most.saturating_add(1));
         Ok(self)
     }
 
-    pub(super) fn statement(&mut self) -> Statement<'_> {
-        self.0.build()
+    pub(super) fn statement(self) -> Statement {
+        Statement::built(self.sql, self.values)
     }
 }
 
@@ -143,11 +158,11 @@ impl Order {
     }
 
     /// The place of a row.
-    pub(super) fn place(self, row: &SqliteRow) -> Result<Cursor, sqlx::Error> {
+    pub(super) fn place(self, row: &Row) -> Result<Cursor, StoreError> {
         Ok(match self {
-            Self::Oldest => Cursor::Row { created: row.try_get("created")?, number: row.try_get("number")? },
-            Self::Latest => Cursor::Row { created: 0, number: row.try_get("number")? },
-            Self::Members => Cursor::Names([row.try_get("user_id")?, row.try_get("organization")?]),
+            Self::Oldest => Cursor::Row { created: row.integer("created")?, number: row.integer("number")? },
+            Self::Latest => Cursor::Row { created: 0, number: row.integer("number")? },
+            Self::Members => Cursor::Names([row.text("user_id")?, row.text("organization")?]),
         })
     }
 }

@@ -1,14 +1,12 @@
 //! The audit log.
 
-use sqlx::SqliteConnection;
-
 use crate::{
     domain::{AuditRecord, Author, OrganizationId, Timestamp},
     store::{AuditFilter, AuditStore, Deed, Page, PageRequest, RecordKind, StoreError, audit::Audited},
 };
 
 use super::{
-    SqliteStore,
+    Change, SqlStore, Statement,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
 };
@@ -45,13 +43,13 @@ pub(super) struct Turn<'a, R> {
     pub(super) after: Option<&'a R>,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Writes down a change, within its transaction.
     pub(super) async fn audit_turn<R: Audited>(
         &self,
         turn: Turn<'_, R>,
         by: &Author,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
         let Some(record) = turn.after.or(turn.before) else { return Ok(()) };
         let deed = Deed {
@@ -71,11 +69,11 @@ impl SqliteStore {
         deed: &Deed<'_>,
         [before, after]: [Option<String>; 2],
         by: &Author,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
-        let statement = sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO audit (at, actor, role, origin, action, kind, id, organization, apis, before, after) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(deed.at.as_millisecond())
         .bind(&by.name)
@@ -92,7 +90,7 @@ impl SqliteStore {
     }
 }
 
-impl AuditStore for SqliteStore {
+impl AuditStore for SqlStore {
     async fn audit(&self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditRecord>, StoreError> {
         let selection = Selection::of("SELECT * FROM audit")
             .only("actor =", filter.actor.clone())

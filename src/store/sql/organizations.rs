@@ -1,7 +1,5 @@
 //! Organizations.
 
-use sqlx::SqliteConnection;
-
 use crate::{
     domain::{Author, OrganizationId, OrganizationRecord, PlanName, Timestamp},
     store::{
@@ -11,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    SqliteStore, Statement,
+    Change, SqlStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
@@ -34,10 +32,10 @@ impl Stored for OrganizationRecord {
     }
 }
 
-fn insertion(record: &OrganizationRecord) -> Statement<'_> {
-    sqlx::query(
+fn insertion(record: &OrganizationRecord) -> Statement {
+    Statement::new(
         "INSERT INTO organizations (id, name, apis, plan, entitlements, suspended, created) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(record.id.as_str())
     .bind(&record.name)
@@ -48,33 +46,33 @@ fn insertion(record: &OrganizationRecord) -> Statement<'_> {
     .bind(record.created.as_millisecond())
 }
 
-fn by_id(id: &OrganizationId) -> Statement<'_> {
-    sqlx::query("SELECT * FROM organizations WHERE id = ?1").bind(id.as_str())
+fn by_id(id: &OrganizationId) -> Statement {
+    Statement::new("SELECT * FROM organizations WHERE id = $1").bind(id.as_str())
 }
 
-fn edition<'q>(id: &'q OrganizationId, edit: &'q OrganizationEdit) -> Statement<'q> {
-    let edition = |sql: &'static str| sqlx::query(sql).bind(id.as_str());
+fn edition(id: &OrganizationId, edit: &OrganizationEdit) -> Statement {
+    let edition = |sql: &'static str| Statement::new(sql).bind(id.as_str());
     match edit {
         OrganizationEdit::Name(name) => {
-            edition("UPDATE organizations SET name = ?2 WHERE id = ?1").bind(name)
+            edition("UPDATE organizations SET name = $2 WHERE id = $1").bind(name)
         }
         OrganizationEdit::Apis(apis) => {
-            edition("UPDATE organizations SET apis = ?2 WHERE id = ?1").bind(spaced(apis))
+            edition("UPDATE organizations SET apis = $2 WHERE id = $1").bind(spaced(apis))
         }
-        OrganizationEdit::Plan(plan) => edition("UPDATE organizations SET plan = ?2 WHERE id = ?1")
+        OrganizationEdit::Plan(plan) => edition("UPDATE organizations SET plan = $2 WHERE id = $1")
             .bind(plan.as_ref().map(PlanName::as_str)),
         OrganizationEdit::Entitlements(entitlements) => {
-            edition("UPDATE organizations SET entitlements = ?2 WHERE id = ?1").bind(spaced(entitlements))
+            edition("UPDATE organizations SET entitlements = $2 WHERE id = $1").bind(spaced(entitlements))
         }
     }
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// The organization as a change finds it.
     pub(super) async fn organization_within(
         &self,
         id: &OrganizationId,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<OrganizationRecord, StoreError> {
         self.one(by_id(id), change).await
     }
@@ -92,7 +90,7 @@ impl SqliteStore {
         if before.suspended.is_some() == suspended.is_some() {
             return Ok(before);
         }
-        let setting = sqlx::query("UPDATE organizations SET suspended = ?2 WHERE id = ?1")
+        let setting = Statement::new("UPDATE organizations SET suspended = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(suspended.map(Timestamp::as_millisecond));
         self.run(setting, &mut change).await?;
@@ -106,15 +104,15 @@ impl SqliteStore {
     }
 }
 
-impl Finds<OrganizationRecord> for SqliteStore {
+impl Finds<OrganizationRecord> for SqlStore {
     async fn find(&self, id: &OrganizationId) -> Result<Found<OrganizationRecord>, StoreError> {
-        let snapshot = sqlx::query(snapshot!("organizations", "organizations.id = ?1")).bind(id.as_str());
+        let snapshot = Statement::new(snapshot!("organizations", "organizations.id = $1")).bind(id.as_str());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
 }
 
-impl OrganizationStore for SqliteStore {
+impl OrganizationStore for SqlStore {
     async fn insert_organization(&self, record: &OrganizationRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.run(insertion(record), &mut change).await?;
@@ -125,7 +123,7 @@ impl OrganizationStore for SqliteStore {
     }
 
     async fn organization(&self, id: &OrganizationId) -> Result<OrganizationRecord, StoreError> {
-        self.one(by_id(id), &self.pool).await
+        self.one(by_id(id), self).await
     }
 
     async fn organizations(

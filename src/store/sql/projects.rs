@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    SqliteStore, Statement,
+    SqlStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
@@ -27,8 +27,8 @@ impl Stored for ProjectRecord {
     }
 }
 
-fn insertion(record: &ProjectRecord) -> Statement<'_> {
-    sqlx::query("INSERT INTO projects (id, name, apis, organization, created) VALUES (?1, ?2, ?3, ?4, ?5)")
+fn insertion(record: &ProjectRecord) -> Statement {
+    Statement::new("INSERT INTO projects (id, name, apis, organization, created) VALUES ($1, $2, $3, $4, $5)")
         .bind(record.id.as_str())
         .bind(&record.name)
         .bind(spaced(&record.apis))
@@ -36,19 +36,19 @@ fn insertion(record: &ProjectRecord) -> Statement<'_> {
         .bind(record.created.as_millisecond())
 }
 
-fn by_id(id: &ProjectId) -> Statement<'_> {
-    sqlx::query("SELECT * FROM projects WHERE id = ?1").bind(id.as_str())
+fn by_id(id: &ProjectId) -> Statement {
+    Statement::new("SELECT * FROM projects WHERE id = $1").bind(id.as_str())
 }
 
-impl Finds<ProjectRecord> for SqliteStore {
+impl Finds<ProjectRecord> for SqlStore {
     async fn find(&self, id: &ProjectId) -> Result<Found<ProjectRecord>, StoreError> {
-        let snapshot = sqlx::query(snapshot!("projects", "projects.id = ?1")).bind(id.as_str());
+        let snapshot = Statement::new(snapshot!("projects", "projects.id = $1")).bind(id.as_str());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
 }
 
-impl ProjectStore for SqliteStore {
+impl ProjectStore for SqlStore {
     async fn insert_project(&self, record: &ProjectRecord, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.organization_within(&record.organization, &mut change).await?;
@@ -60,7 +60,7 @@ impl ProjectStore for SqliteStore {
     }
 
     async fn project(&self, id: &ProjectId) -> Result<ProjectRecord, StoreError> {
-        self.one(by_id(id), &self.pool).await
+        self.one(by_id(id), self).await
     }
 
     async fn projects(
@@ -81,8 +81,8 @@ impl ProjectStore for SqliteStore {
         by: &Author,
     ) -> Result<ProjectRecord, StoreError> {
         let mut change = self.begin().await?;
-        let before: ProjectRecord = self.one(by_id(id), &mut *change).await?;
-        let removal = sqlx::query("DELETE FROM projects WHERE id = ?1").bind(id.as_str());
+        let before: ProjectRecord = self.one(by_id(id), &mut change).await?;
+        let removal = Statement::new("DELETE FROM projects WHERE id = $1").bind(id.as_str());
         self.run(removal, &mut change).await?;
         let turn = Turn { verb: "remove", at, before: Some(&before), after: None };
         self.audit_turn(turn, by, &mut change).await?;

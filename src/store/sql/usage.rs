@@ -8,8 +8,9 @@ use crate::{
 };
 
 use super::{
-    SqliteStore,
+    SqlStore, Statement,
     columns::{Columns, Stored},
+    selection::Selection,
 };
 
 /// How one key was used.
@@ -25,15 +26,20 @@ impl Stored for Used {
     }
 }
 
-impl UsageStore for SqliteStore {
+impl UsageStore for SqlStore {
     async fn add_uses(&self, uses: &[(KeyId, KeyUsage)]) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
+        let mut change = self.begin_note().await?;
+        // In one order, so that several who write at once never wait for each other in a circle.
+        let mut uses: Vec<_> = uses.iter().collect();
+        uses.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         for (id, KeyUsage { uses, used }) in uses {
             // A sum beyond the column would be refused, and all that comes with it.
-            let adding = sqlx::query(
-                "INSERT INTO key_usage (id, used, uses) SELECT id, ?2, ?3 FROM keys WHERE id = ?1 \
-                 ON CONFLICT (id) DO UPDATE SET used = max(used, excluded.used), \
-                 uses = min(uses, 9223372036854775807 - excluded.uses) + excluded.uses",
+            let adding = Statement::new(
+                "INSERT INTO key_usage (id, used, uses) SELECT id, $2, $3 FROM keys WHERE id = $1 \
+                 ON CONFLICT (id) DO UPDATE SET \
+                 used = CASE WHEN key_usage.used < excluded.used THEN excluded.used ELSE key_usage.used END, \
+                 uses = CASE WHEN key_usage.uses > 9223372036854775807 - excluded.uses THEN 9223372036854775807 \
+                 ELSE key_usage.uses + excluded.uses END",
             );
             let adding = adding
                 .bind(id.as_str())
@@ -45,10 +51,8 @@ impl UsageStore for SqliteStore {
     }
 
     async fn usage(&self, ids: &[KeyId]) -> Result<HashMap<KeyId, KeyUsage>, StoreError> {
-        let ids: Vec<&str> = ids.iter().map(KeyId::as_str).collect();
-        let ids = serde_json::to_string(&ids).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let among = "SELECT * FROM key_usage WHERE id IN (SELECT value FROM json_each(?1))";
-        let used: Vec<Used> = self.all(sqlx::query(among).bind(ids)).await?;
+        let among = Selection::of("SELECT * FROM key_usage").among("id", ids.iter().map(ToString::to_string));
+        let used: Vec<Used> = self.all(among.statement(), self).await?;
         Ok(used.into_iter().map(|Used(id, usage)| (id, usage)).collect())
     }
 }

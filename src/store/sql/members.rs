@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::SqliteConnection;
-
 use crate::{
     domain::{ApiName, Author, MemberRecord, Membership, OrganizationId, Timestamp, UserId},
     store::{Finds, Found, Member, MemberFilter, MemberStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
-    SqliteStore, Statement,
+    Change, SqlStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
@@ -31,9 +29,9 @@ impl Stored for Member {
 }
 
 /// Puts a member into the place of the one there is, if there is one.
-fn replacement(member: &Member) -> Statement<'_> {
-    sqlx::query(
-        "INSERT INTO members (user_id, organization, apis, scopes) VALUES (?1, ?2, ?3, ?4) \
+fn replacement(member: &Member) -> Statement {
+    Statement::new(
+        "INSERT INTO members (user_id, organization, apis, scopes) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (user_id, organization) DO UPDATE SET apis = excluded.apis, scopes = excluded.scopes",
     )
     .bind(member.user.as_str())
@@ -42,14 +40,14 @@ fn replacement(member: &Member) -> Statement<'_> {
     .bind(spaced(&member.scopes))
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn member_within(
         &self,
         user: &UserId,
         organization: &OrganizationId,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<Member, StoreError> {
-        let statement = sqlx::query("SELECT * FROM members WHERE user_id = ?1 AND organization = ?2");
+        let statement = Statement::new("SELECT * FROM members WHERE user_id = $1 AND organization = $2");
         self.one(statement.bind(user.as_str()).bind(organization.as_str()), change).await
     }
 
@@ -58,7 +56,7 @@ impl SqliteStore {
         &self,
         user: &UserId,
         apis: impl IntoIterator<Item = ApiName>,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
         for api in apis {
             self.note::<MemberRecord>(&(user.clone(), api), change).await?;
@@ -67,17 +65,14 @@ impl SqliteStore {
     }
 }
 
-impl Finds<MemberRecord> for SqliteStore {
+impl Finds<MemberRecord> for SqlStore {
     async fn find(&self, (user, api): &(UserId, ApiName)) -> Result<Found<MemberRecord>, StoreError> {
-        let snapshot = sqlx::query(concat!(
-            snapshot!(
-                "members",
-                "members.user_id = ?1 AND instr(' ' || members.apis || ' ', ' ' || ?2 || ' ') > 0"
-            ),
+        let snapshot = Statement::new(concat!(
+            snapshot!("members", "members.user_id = $1"),
             " ORDER BY members.organization"
         ));
-        let snapshot = snapshot.bind(user.as_str()).bind(api.as_str());
-        let (members, version) = self.look_up::<Member>(snapshot).await?;
+        let (mut members, version) = self.look_up::<Member>(snapshot.bind(user.as_str())).await?;
+        members.retain(|member| member.apis.contains(api));
         let membership =
             |member: Member| Membership { organization: member.organization, scopes: member.scopes };
         let record = (!members.is_empty()).then(|| MemberRecord {
@@ -88,7 +83,7 @@ impl Finds<MemberRecord> for SqliteStore {
     }
 }
 
-impl MemberStore for SqliteStore {
+impl MemberStore for SqlStore {
     async fn put_member(
         &self,
         member: &Member,
@@ -125,7 +120,7 @@ impl MemberStore for SqliteStore {
     ) -> Result<Member, StoreError> {
         let mut change = self.begin().await?;
         let before = self.member_within(user, organization, &mut change).await?;
-        let removal = sqlx::query("DELETE FROM members WHERE user_id = ?1 AND organization = ?2")
+        let removal = Statement::new("DELETE FROM members WHERE user_id = $1 AND organization = $2")
             .bind(user.as_str())
             .bind(organization.as_str());
         self.run(removal, &mut change).await?;

@@ -3,8 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
-
 use crate::{
     domain::{
         Author, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp, UserId,
@@ -13,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    SqliteStore, Statement,
+    Change, SqlStore, Statement,
     audit::Turn,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
@@ -73,11 +71,11 @@ fn write_memberships(memberships: &[Membership]) -> Result<String, StoreError> {
     serde_json::to_string(&stored).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-fn insertion(record: &SessionRecord, memberships: String) -> Statement<'_> {
+fn insertion(record: &SessionRecord, memberships: String) -> Statement {
     let idle = record.idle.map(|idle| i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
-    sqlx::query(
+    Statement::new(
         "INSERT INTO sessions (id, hash, apis, user_id, memberships, scopes, created, expires, idle, used, ended) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(record.id.as_str())
     .bind(record.hash.as_bytes().as_slice())
@@ -92,20 +90,20 @@ fn insertion(record: &SessionRecord, memberships: String) -> Statement<'_> {
     .bind(record.ended.map(Timestamp::as_millisecond))
 }
 
-fn by_id(id: &SessionId) -> Statement<'_> {
-    sqlx::query("SELECT * FROM sessions WHERE id = ?1").bind(id.as_str())
+fn by_id(id: &SessionId) -> Statement {
+    Statement::new("SELECT * FROM sessions WHERE id = $1").bind(id.as_str())
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Ends a session that has not ended, within a change. Returns the record as it is then.
     async fn end(
         &self,
         before: SessionRecord,
         at: Timestamp,
         by: &Author,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<SessionRecord, StoreError> {
-        let ending = sqlx::query("UPDATE sessions SET ended = ?2 WHERE id = ?1")
+        let ending = Statement::new("UPDATE sessions SET ended = $2 WHERE id = $1")
             .bind(before.id.as_str())
             .bind(at.as_millisecond());
         self.run(ending, change).await?;
@@ -117,26 +115,26 @@ impl SqliteStore {
     }
 }
 
-impl Finds<SessionRecord> for SqliteStore {
+impl Finds<SessionRecord> for SqlStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<SessionRecord>, StoreError> {
         let snapshot =
-            sqlx::query(snapshot!("sessions", "sessions.hash = ?1")).bind(hash.as_bytes().as_slice());
+            Statement::new(snapshot!("sessions", "sessions.hash = $1")).bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
 }
 
-impl SessionStore for SqliteStore {
+impl SessionStore for SqlStore {
     async fn session_made_for(
         &self,
         by: &Author,
         at: Timestamp,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let Some(id) = self.made_by_request::<SessionRecord>(by, at, &self.pool).await? else {
+        let Some(id) = self.made_by_request::<SessionRecord>(by, at, self).await? else {
             return Ok(None);
         };
-        let statement = sqlx::query("SELECT * FROM sessions WHERE id = ?1").bind(id);
-        self.one(statement, &self.pool).await.map(Some)
+        let statement = Statement::new("SELECT * FROM sessions WHERE id = $1").bind(id);
+        self.one(statement, self).await.map(Some)
     }
 
     async fn insert_session(&self, record: &SessionRecord, by: &Author) -> Result<(), StoreError> {
@@ -151,7 +149,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn session(&self, id: &SessionId) -> Result<SessionRecord, StoreError> {
-        self.one(by_id(id), &self.pool).await
+        self.one(by_id(id), self).await
     }
 
     async fn sessions(
@@ -172,7 +170,7 @@ impl SessionStore for SqliteStore {
         by: &Author,
     ) -> Result<SessionRecord, StoreError> {
         let mut change = self.begin().await?;
-        let before: SessionRecord = self.one(by_id(id), &mut *change).await?;
+        let before: SessionRecord = self.one(by_id(id), &mut change).await?;
         if before.ended.is_some() {
             return Ok(before);
         }
@@ -188,12 +186,12 @@ impl SessionStore for SqliteStore {
         by: &Author,
     ) -> Result<Vec<SessionRecord>, StoreError> {
         let mut change = self.begin().await?;
-        let good = sqlx::query(
-            "SELECT * FROM sessions WHERE user_id = ?1 AND ended IS NULL AND expires > ?2 ORDER BY created, number",
+        let good = Statement::new(
+            "SELECT * FROM sessions WHERE user_id = $1 AND ended IS NULL AND expires > $2 ORDER BY created, number",
         );
         let good = good.bind(user.as_str()).bind(at.as_millisecond());
         let mut ended = Vec::new();
-        for before in self.all_within(good, &mut change).await? {
+        for before in self.all(good, &mut change).await? {
             ended.push(self.end(before, at, by, &mut change).await?);
         }
         self.commit(change).await?;
@@ -201,9 +199,12 @@ impl SessionStore for SqliteStore {
     }
 
     async fn touch(&self, uses: &[(CredentialHash, Timestamp)]) -> Result<(), StoreError> {
-        let mut change = self.begin().await?;
+        let mut change = self.begin_note().await?;
+        // In one order, so that several who write at once never wait for each other in a circle.
+        let mut uses: Vec<_> = uses.iter().collect();
+        uses.sort_by_key(|(hash, _)| hash.as_bytes());
         for (hash, at) in uses {
-            let touching = sqlx::query("UPDATE sessions SET used = ?2 WHERE hash = ?1 AND used < ?2")
+            let touching = Statement::new("UPDATE sessions SET used = $2 WHERE hash = $1 AND used < $2")
                 .bind(hash.as_bytes().as_slice())
                 .bind(at.as_millisecond());
             self.run(touching, &mut change).await?;
@@ -212,7 +213,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn remove_sessions_over(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let removal = sqlx::query("DELETE FROM sessions WHERE ended < ?1 OR expires < ?1")
+        let removal = Statement::new("DELETE FROM sessions WHERE ended < $1 OR expires < $1")
             .bind(before.as_millisecond());
         let mut change = self.begin().await?;
         let removed = self.run(removal, &mut change).await?;

@@ -1,7 +1,5 @@
 //! The secrets with which projects sign.
 
-use sqlx::SqliteConnection;
-
 use crate::{
     domain::{
         ApiName, Author, ProjectId, ProjectSecrets, SealedSecret, SealingKeyId, SecretId, SecretRecord,
@@ -14,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    SqliteStore, Statement,
+    Change, SqlStore, Statement,
     audit::Turn,
     columns::{Columns, Stored},
     selection::{Order, Selection},
@@ -39,10 +37,10 @@ impl Stored for SecretRecord {
     }
 }
 
-fn insertion(record: &SecretRecord) -> Statement<'_> {
-    sqlx::query(
+fn insertion(record: &SecretRecord) -> Statement {
+    Statement::new(
         "INSERT INTO secrets (id, api, organization, project, sealing_key, sealed, created, expires, revoked, \
-         rotated_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         rotated_from) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(record.id.as_str())
     .bind(record.api.as_str())
@@ -56,30 +54,28 @@ fn insertion(record: &SecretRecord) -> Statement<'_> {
     .bind(record.rotated_from.as_ref().map(SecretId::as_str))
 }
 
-fn by_id(id: &SecretId) -> Statement<'_> {
-    sqlx::query("SELECT * FROM secrets WHERE id = ?1").bind(id.as_str())
+fn by_id(id: &SecretId) -> Statement {
+    Statement::new("SELECT * FROM secrets WHERE id = $1").bind(id.as_str())
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Adds a secret, unless too many would be active when it is created.
     async fn add_secret(
         &self,
         record: &SecretRecord,
         by: &Author,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
         self.run(insertion(record), change).await?;
-        let active: u32 = sqlx::query_scalar(
-            "SELECT count(*) FROM secrets WHERE project = ?1 AND api = ?2 AND revoked IS NULL \
-             AND (expires IS NULL OR expires > ?3)",
+        let active = Statement::new(
+            "SELECT count(*) AS count FROM secrets WHERE project = $1 AND api = $2 AND revoked IS NULL \
+             AND (expires IS NULL OR expires > $3)",
         )
         .bind(record.project.as_str())
         .bind(record.api.as_str())
         .bind(record.created.as_millisecond())
-        .fetch_one(&mut *change)
-        .await
-        .map_err(|error| self.failed(error))?;
-        if active > ACTIVE_SECRETS_MAX {
+        ;
+        if self.count_of(active, &mut *change).await? > u64::from(ACTIVE_SECRETS_MAX) {
             return Err(StoreError::TwoSecretsActive);
         }
         let turn = Turn { verb: "create", at: record.created, before: None, after: Some(record) };
@@ -90,16 +86,16 @@ impl SqliteStore {
     async fn note_secret(
         &self,
         record: &SecretRecord,
-        change: &mut SqliteConnection,
+        change: &mut Change,
     ) -> Result<(), StoreError> {
         self.note::<ProjectSecrets>(&(record.api.clone(), record.project.clone()), change).await
     }
 }
 
-impl Finds<ProjectSecrets> for SqliteStore {
+impl Finds<ProjectSecrets> for SqlStore {
     async fn find(&self, (api, project): &(ApiName, ProjectId)) -> Result<Found<ProjectSecrets>, StoreError> {
-        let snapshot = sqlx::query(concat!(
-            snapshot!("secrets", "secrets.project = ?1 AND secrets.api = ?2"),
+        let snapshot = Statement::new(concat!(
+            snapshot!("secrets", "secrets.project = $1 AND secrets.api = $2"),
             " ORDER BY secrets.created DESC, secrets.number DESC"
         ));
         let snapshot = snapshot.bind(project.as_str()).bind(api.as_str());
@@ -109,13 +105,13 @@ impl Finds<ProjectSecrets> for SqliteStore {
     }
 }
 
-impl SecretStore for SqliteStore {
+impl SecretStore for SqlStore {
     async fn secret_made_for(&self, by: &Author, at: Timestamp) -> Result<Option<SecretRecord>, StoreError> {
-        let Some(id) = self.made_by_request::<SecretRecord>(by, at, &self.pool).await? else {
+        let Some(id) = self.made_by_request::<SecretRecord>(by, at, self).await? else {
             return Ok(None);
         };
-        let statement = sqlx::query("SELECT * FROM secrets WHERE id = ?1").bind(id);
-        self.one(statement, &self.pool).await.map(Some)
+        let statement = Statement::new("SELECT * FROM secrets WHERE id = $1").bind(id);
+        self.one(statement, self).await.map(Some)
     }
 
     async fn insert_secret(&self, record: &SecretRecord, by: &Author) -> Result<(), StoreError> {
@@ -126,7 +122,7 @@ impl SecretStore for SqliteStore {
     }
 
     async fn secret(&self, id: &SecretId) -> Result<SecretRecord, StoreError> {
-        self.one(by_id(id), &self.pool).await
+        self.one(by_id(id), self).await
     }
 
     async fn secrets(
@@ -152,15 +148,15 @@ impl SecretStore for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
         self.remember_request(successor, by, successor.created, &mut change).await?;
-        let before: SecretRecord = self.one(by_id(old), &mut *change).await?;
+        let before: SecretRecord = self.one(by_id(old), &mut change).await?;
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Secret));
         }
-        let ending = sqlx::query("UPDATE secrets SET expires = min(coalesce(expires, ?2), ?2) WHERE id = ?1")
+        let ending = Statement::new("UPDATE secrets SET expires = CASE WHEN expires < $2 THEN expires ELSE $2 END WHERE id = $1")
             .bind(old.as_str())
             .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
-        let after = self.one(by_id(old), &mut *change).await?;
+        let after = self.one(by_id(old), &mut change).await?;
         let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
         self.audit_turn(turn, by, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
@@ -175,16 +171,16 @@ impl SecretStore for SqliteStore {
         by: &Author,
     ) -> Result<SecretRecord, StoreError> {
         let mut change = self.begin().await?;
-        let before: SecretRecord = self.one(by_id(id), &mut *change).await?;
+        let before: SecretRecord = self.one(by_id(id), &mut change).await?;
         if before.revoked.is_some() {
             return Ok(before);
         }
-        let revoking = sqlx::query("UPDATE secrets SET revoked = ?2 WHERE id = ?1")
+        let revoking = Statement::new("UPDATE secrets SET revoked = $2 WHERE id = $1")
             .bind(id.as_str())
             .bind(at.as_millisecond());
         self.run(revoking, &mut change).await?;
         self.note_secret(&before, &mut change).await?;
-        let after = self.one(by_id(id), &mut *change).await?;
+        let after = self.one(by_id(id), &mut change).await?;
         let turn = Turn { verb: "revoke", at, before: Some(&before), after: Some(&after) };
         self.audit_turn(turn, by, &mut change).await?;
         self.commit(change).await?;
@@ -200,7 +196,7 @@ impl SecretStore for SqliteStore {
         by: &Author,
     ) -> Result<bool, StoreError> {
         let mut change = self.begin().await?;
-        let before: SecretRecord = match self.one(by_id(id), &mut *change).await {
+        let before: SecretRecord = match self.one(by_id(id), &mut change).await {
             Ok(before) => before,
             Err(StoreError::NotFound(_)) => return Ok(false),
             Err(error) => return Err(error),
@@ -208,7 +204,7 @@ impl SecretStore for SqliteStore {
         if before.sealed != *expected {
             return Ok(false);
         }
-        let sealing = sqlx::query("UPDATE secrets SET sealing_key = ?2, sealed = ?3 WHERE id = ?1")
+        let sealing = Statement::new("UPDATE secrets SET sealing_key = $2, sealed = $3 WHERE id = $1")
             .bind(id.as_str())
             .bind(new.key.as_str())
             .bind(new.bytes.as_slice());
@@ -222,7 +218,7 @@ impl SecretStore for SqliteStore {
     }
 
     async fn secrets_not_sealed_under(&self, key: &SealingKeyId) -> Result<Vec<SecretRecord>, StoreError> {
-        let statement = sqlx::query("SELECT * FROM secrets WHERE sealing_key <> ?1 ORDER BY created, number");
-        self.all(statement.bind(key.as_str())).await
+        let statement = Statement::new("SELECT * FROM secrets WHERE sealing_key <> $1 ORDER BY created, number");
+        self.all(statement.bind(key.as_str()), self).await
     }
 }

@@ -1,0 +1,112 @@
+//! `store`: where keys, organizations, sessions and secrets are kept.
+
+mod postgres;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    borrow::Cow,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{place::Place, problem::Report, text::Format, text::Text};
+
+use self::postgres::RawPostgres;
+
+pub use postgres::{PostgresAddress, PostgresLocation, PostgresTls};
+
+/// The place where they are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreLocation {
+    /// An SQLite file, made if it is not there: `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database, which many servers share: `postgres://USER@HOST:PORT/DATABASE`.
+    Postgres(Box<PostgresLocation>),
+}
+
+impl Default for StoreLocation {
+    fn default() -> Self {
+        Self::Sqlite(PathBuf::from("doorward.db"))
+    }
+}
+
+/// Without user and password.
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(server) => server.fmt(f),
+        }
+    }
+}
+
+impl Format for StoreLocation {
+    const NAME: &'static str = "store";
+    const WHAT: &'static str = "a store such as `sqlite:doorward.db` or `postgres://doorward@localhost/doorward`";
+    // A password may stand in it.
+    const IS_SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        if postgres::is_meant(text) {
+            return postgres::read(text).map(Box::new).map(Self::Postgres);
+        }
+        match text.strip_prefix("sqlite:") {
+            // `sqlite://file` would mean `/file`, which nobody expects.
+            Some(path) if !path.is_empty() && !path.starts_with("//") && !path.contains('\0') => {
+                Ok(Self::Sqlite(PathBuf::from(path)))
+            }
+            _ => Err("expected `sqlite:PATH`, such as `sqlite:doorward.db` or \
+                      `sqlite:/var/lib/doorward/doorward.db`, or `postgres://USER@HOST:PORT/DATABASE`"
+                .to_owned()),
+        }
+    }
+
+    fn shown(written: &str) -> Cow<'_, str> {
+        postgres::shown(written)
+    }
+}
+
+/// Where keys, organizations, sessions and secrets are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Store")]
+pub(super) enum RawStore {
+    /// `sqlite:PATH`, a file for one server, or the address of a PostgreSQL database that many share:
+    /// `postgres://USER@HOST:PORT/DATABASE`.
+    Location(Text<StoreLocation>),
+    /// A PostgreSQL database, and how it is spoken to.
+    Postgres(Box<RawPostgres>),
+}
+
+impl Default for RawStore {
+    fn default() -> Self {
+        Self::Location(StoreLocation::default().into())
+    }
+}
+
+impl RawStore {
+    /// Paths are relative to `folder`.
+    pub(super) fn check(&self, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> StoreLocation {
+        let (location, location_at, raw) = match self {
+            Self::Location(location) => (location, *at, None),
+            Self::Postgres(raw) => (&raw.url, at.field("url"), Some(raw)),
+        };
+        match location.value.clone() {
+            StoreLocation::Sqlite(path) => {
+                if raw.is_some() {
+                    let message = "found an SQLite file, expected `postgres://…`, or `store: sqlite:PATH` alone";
+                    report.add(&location_at, message);
+                }
+                StoreLocation::Sqlite(folder.join(path))
+            }
+            StoreLocation::Postgres(server) => {
+                let server = postgres::check(*server, raw.map(|raw| &**raw), folder, (at, &location_at), report);
+                StoreLocation::Postgres(Box::new(server))
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Connections: few, impatient, and replaced when they are broken.
+
+use std::{fs, path::Path, time::Duration};
+
+use sqlx::{
+    Executor, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+};
+
+use crate::config::{PostgresAddress, PostgresLocation, PostgresTls};
+
+use super::failure::Failure;
+
+/// Connections of one process for look-ups and changes.
+const CONNECTIONS_MAX: u32 = 8;
+/// One to read the change table, and one to listen.
+const CHANGES_CONNECTIONS: u32 = 2;
+/// How old a connection becomes: a server that was replaced behind a name is found again.
+const LIFETIME_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// The pools for everything, and for the change table alone. Nothing is connected to yet.
+pub(super) fn pools(server: &PostgresLocation, patience: Duration) -> Result<(PgPool, PgPool), Failure> {
+    let options = options(server)?;
+    let pool = |connections_max| {
+        PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(patience)
+            .max_lifetime(LIFETIME_MAX)
+            .after_connect(move |connection, _| {
+                let patience = patience.as_millis();
+                // As statements, not as parameters of the connection: poolers refuse those that they do not know.
+                let settings = format!(
+                    "SET statement_timeout = {patience}; SET lock_timeout = {patience}; \
+                     SET idle_in_transaction_session_timeout = {patience}; \
+                     SET client_min_messages = warning"
+                );
+                Box::pin(async move {
+                    connection.execute(sqlx::AssertSqlSafe(settings)).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options.clone())
+    };
+    Ok((pool(CONNECTIONS_MAX), pool(CHANGES_CONNECTIONS)))
+}
+
+fn options(server: &PostgresLocation) -> Result<PgConnectOptions, Failure> {
+    let options = PgConnectOptions::new_without_pgpass()
+        .application_name("doorward")
+        .username(&server.user)
+        .database(&server.database);
+    let options = match &server.address {
+        PostgresAddress::Tcp(host, port) => options.host(host).port(*port),
+        PostgresAddress::Unix(folder, port) => options.socket(folder).port(*port),
+    };
+    let options = match &server.password {
+        Some(password) => options.password(password.expose()),
+        None => options,
+    };
+    secured(options, &server.tls)
+}
+
+fn secured(options: PgConnectOptions, tls: &PostgresTls) -> Result<PgConnectOptions, Failure> {
+    let options = options.ssl_mode(match tls {
+        PostgresTls::Off => PgSslMode::Disable,
+        PostgresTls::Unverified { .. } => PgSslMode::Require,
+        PostgresTls::Verified { .. } => PgSslMode::VerifyFull,
+    });
+    let options = match tls {
+        PostgresTls::Verified { ca: Some(ca), .. } => options.ssl_root_cert_from_pem(read(ca)?),
+        _ => options,
+    };
+    match tls.identity() {
+        Some((certificate, key)) => {
+            Ok(options.ssl_client_cert_from_pem(read(certificate)?).ssl_client_key_from_pem(read(key)?))
+        }
+        None => Ok(options),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,262 @@
+//! Records in an SQL database: one body of statements for all of them. What an engine does in its own way stands in
+//! the room of its name.
+//!
+//! - Changes are made one at a time: each takes the right to change at its beginning, so it never has to give up
+//!   half-way because somebody else came first, and versions grow in the order in which changes are committed.
+//! - A commit is on the disk before it is acknowledged.
+//! - Times are kept to the millisecond.
+
+mod audit;
+mod change;
+mod columns;
+mod engine;
+mod keys;
+mod members;
+mod organizations;
+mod projects;
+mod requests;
+mod row;
+mod secrets;
+mod selection;
+mod sessions;
+mod statement;
+mod usage;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+use crate::config::StoreLocation;
+
+use super::{
+    Change as Changed, Changes, Kept, Mark, Page, PageRequest, StoreError, Version, postgres::Postgres,
+    sqlite::Sqlite,
+};
+
+use self::{
+    change::Change,
+    columns::Stored,
+    engine::Engine,
+    row::Row,
+    selection::{Order, Selection},
+    statement::Statement,
+};
+
+/// The most changes that are read at once.
+const CHANGES_MAX: i64 = 4096;
+
+/// Selects rows of a table together with the store's version. One statement reads one snapshot; the outer join
+/// gives the version even where there is no row.
+macro_rules! snapshot {
+    ($table:literal, $condition:literal $(, $beside:expr)?) => {
+        concat!(
+            "SELECT (SELECT coalesce(max(version), 0) FROM changes) AS version, ",
+            $($beside, ", ",)?
+            $table,
+            ".* FROM (SELECT 1) AS one LEFT JOIN ",
+            $table,
+            " ON ",
+            $condition
+        )
+    };
+}
+use snapshot;
+
+/// Records in an SQL database, shared with any number of other processes. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    engine: Engine,
+    /// Woken by each change that is made here.
+    changed: Arc<Notify>,
+}
+
+/// What answers statements: a store by itself, or a change within it.
+trait Asks: Send {
+    /// The rows that a statement selects.
+    fn fetch(self, statement: Statement) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+}
+
+impl Asks for &SqlStore {
+    async fn fetch(self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.engine.fetch(statement).await
+    }
+}
+
+impl SqlStore {
+    /// How long the server and the commands wait for a lock, or for a connection, before they give up.
+    pub const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Opens the store at its place, makes it where it is missing, and brings its schema up to date. `patience` is how
+    /// long this and every later operation waits for a lock or a free connection.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`], naming the place: it cannot be reached or used, is locked for longer than
+    /// `patience`, or was written by a newer version of this program.
+    pub async fn open(location: &StoreLocation, patience: Duration) -> Result<Self, StoreError> {
+        match location {
+            StoreLocation::Sqlite(path) => Self::open_file(path, patience).await,
+            StoreLocation::Postgres(server) => {
+                Ok(Self::of(Engine::Postgres(Postgres::open(server, patience).await?)))
+            }
+        }
+    }
+
+    /// The same for an SQLite file, which is made for its owner alone (mode 0600).
+    ///
+    /// # Errors
+    ///
+    /// As with [`SqlStore::open`]: the folder is missing, the file is no database, damaged or read-only.
+    pub async fn open_file(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+        Ok(Self::of(Engine::Sqlite(Sqlite::open(path, patience).await?)))
+    }
+
+    /// Opens the store without changing anything: it has to be there, and its schema to be that of this program.
+    /// Waits as [`SqlStore::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqlStore::open`]; also a store that is missing or was written by an older version of this program.
+    pub async fn open_as_it_is(location: &StoreLocation, patience: Duration) -> Result<Self, StoreError> {
+        Ok(Self::of(match location {
+            StoreLocation::Sqlite(path) => Engine::Sqlite(Sqlite::open_as_it_is(path, patience).await?),
+            StoreLocation::Postgres(server) => {
+                Engine::Postgres(Postgres::open_as_it_is(server, patience).await?)
+            }
+        }))
+    }
+
+    fn of(engine: Engine) -> Self {
+        Self { engine, changed: Arc::new(Notify::new()) }
+    }
+
+    /// The number of the schema that this program reads and writes there.
+    #[must_use]
+    pub fn schema_version(&self) -> i64 {
+        self.engine.schema_version()
+    }
+
+    /// Whether anything could be changed now: takes the right to change, and gives it back.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`], naming the place: it is read-only, or locked for too long.
+    pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        self.engine.try_to_write().await
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+
+    /// Begins a change.
+    async fn begin(&self) -> Result<Change, StoreError> {
+        self.engine.begin().await
+    }
+
+    /// Begins to write what no other change depends on and nobody is told of. It waits for no change.
+    async fn begin_note(&self) -> Result<Change, StoreError> {
+        self.engine.begin_note().await
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), StoreError> {
+        if change.commit().await? {
+            self.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The one record that a statement selects.
+    async fn one<T: Stored>(&self, statement: Statement, on: impl Asks) -> Result<T, StoreError> {
+        let rows = on.fetch(statement).await?;
+        columns::read(rows.first().ok_or(StoreError::NotFound(T::KIND))?)
+    }
+
+    /// All records that a statement selects.
+    async fn all<T: Stored>(&self, statement: Statement, on: impl Asks) -> Result<Vec<T>, StoreError> {
+        on.fetch(statement).await?.iter().map(columns::read).collect()
+    }
+
+    /// The number that a statement selects as `count`.
+    async fn count_of(&self, statement: Statement, on: impl Asks) -> Result<u64, StoreError> {
+        let rows = on.fetch(statement).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Corrupt("it counts nothing".to_owned()))?;
+        u64::try_from(row.integer("count")?).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
+    /// A page of what is selected.
+    async fn page<T: Stored>(
+        &self,
+        selection: Selection,
+        order: Order,
+        page: &PageRequest,
+    ) -> Result<Page<T>, StoreError> {
+        let rows = self.fetch(selection.page(order, page)?.statement()).await?;
+        let size = selection::size(page);
+        let last = rows.get(size - 1).filter(|_| rows.len() > size);
+        let next = last.map(|row| order.place(row)).transpose()?;
+        let records: Result<_, _> = rows.iter().take(size).map(columns::read).collect();
+        Ok(Page { records: records?, next })
+    }
+
+    /// All records that a `snapshot!` selects, and its version.
+    async fn look_up<T: Stored>(&self, snapshot: Statement) -> Result<(Vec<T>, Version), StoreError> {
+        let rows = self.fetch(snapshot).await?;
+        let first = rows.first().ok_or_else(|| StoreError::Corrupt("it tells no version".to_owned()))?;
+        let version = version_in(first)?;
+        if columns::is_absent(first) {
+            return Ok((Vec::new(), version));
+        }
+        let records: Result<_, _> = rows.iter().map(columns::read).collect();
+        Ok((records?, version))
+    }
+
+    /// Runs a statement that changes something; returns how many rows it did.
+    async fn run(&self, statement: Statement, change: &mut Change) -> Result<u64, StoreError> {
+        change.run(statement).await
+    }
+
+    /// Writes down that the record with this name has changed.
+    async fn note<R: Kept>(&self, name: &R::Name, change: &mut Change) -> Result<(), StoreError> {
+        let mark = R::mark(name);
+        change.note(Statement::new("INSERT INTO changes (hash) VALUES ($1)").bind(&mark.as_bytes()[..])).await
+    }
+}
+
+fn version_in(row: &Row) -> Result<Version, StoreError> {
+    let version = row.integer("version")?;
+    u64::try_from(version)
+        .map(Version)
+        .map_err(|_| StoreError::Corrupt(format!("the change table has the version {version}")))
+}
+
+impl Changes for SqlStore {
+    async fn changes(&self, since: Version) -> Result<Vec<Changed>, StoreError> {
+        let statement = Statement::new(
+            "SELECT version, hash FROM changes WHERE version > $1 ORDER BY version LIMIT $2",
+        );
+        let statement = statement.bind(i64::try_from(since.0).unwrap_or(i64::MAX)).bind(CHANGES_MAX);
+        let change = |row: &Row| {
+            let version = version_in(row)?;
+            let mark = Mark::from_bytes(row.bytes("hash")?).map_err(|error| {
+                StoreError::Corrupt(format!("change {}, column hash: {error}", version.0))
+            })?;
+            Ok(Changed { version, mark })
+        };
+        self.engine.fetch_changes(statement).await?.iter().map(change).collect()
+    }
+
+    async fn version(&self) -> Result<Version, StoreError> {
+        let statement = Statement::new("SELECT coalesce(max(version), 0) AS version FROM changes");
+        let rows = self.engine.fetch_changes(statement).await?;
+        version_in(rows.first().ok_or_else(|| StoreError::Corrupt("it tells no version".to_owned()))?)
+    }
+
+    async fn woken(&self) {
+        tokio::select! {
+            () = self.changed.notified() => {}
+            () = self.engine.woken() => {}
+        }
+    }
+}
