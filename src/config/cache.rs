@@ -16,6 +16,8 @@ pub struct CacheLimits {
     pub negative: Duration,
     /// What the known records of each kind may occupy, in bytes.
     pub capacity_bytes: u64,
+    /// How much longer known records count while the store does not answer.
+    pub grace: Duration,
 }
 
 /// How much of the store is remembered, and for how long.
@@ -31,11 +33,19 @@ pub(super) struct RawCache {
     /// What the known records of each kind may occupy in memory, in bytes.
     #[schemars(range(min = 65_536))]
     capacity_bytes: u64,
+    /// How much longer a known record is answered by while the store does not answer. So much longer, too, may what was
+    /// revoked meanwhile be let in. At most 1 hour.
+    grace: Text<Span>,
 }
 
 impl Default for RawCache {
     fn default() -> Self {
-        Self { positive: Text::of_ms(60_000), negative: Text::of_ms(5_000), capacity_bytes: 64 * 1024 * 1024 }
+        Self {
+            positive: Text::of_ms(60_000),
+            negative: Text::of_ms(5_000),
+            capacity_bytes: 64 * 1024 * 1024,
+            grace: Text::of_ms(0),
+        }
     }
 }
 
@@ -48,6 +58,7 @@ impl RawCache {
             positive: self.positive.within(1..=Self::LIFE_MS_MAX, &at.field("positive"), report),
             negative: self.negative.within(1..=Self::LIFE_MS_MAX, &at.field("negative"), report),
             capacity_bytes: self.capacity_bytes,
+            grace: self.grace.within(0..=Self::LIFE_MS_MAX, &at.field("grace"), report),
         }
     }
 }

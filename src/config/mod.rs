@@ -106,7 +106,6 @@ use self::{
     api::RawApi,
     cache::RawCache,
     counters::RawCounters,
-    store::RawStore,
     duration::Span,
     grants::Grants,
     include::RawInclude,
@@ -116,6 +115,7 @@ use self::{
     problem::Report,
     sealing::RawSealing,
     shutdown::RawShutdown,
+    store::RawStore,
     text::{Text, names},
 };
 

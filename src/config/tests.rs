@@ -168,7 +168,7 @@ fn the_defaults_are_the_documented_ones() {
     let documented = json!({
         "listen": { "check": ["127.0.0.1:9191"], "telemetry": "127.0.0.1:9193" },
         "store": "sqlite:doorward.db",
-        "cache": { "positive": "1m", "negative": "5s", "capacity_bytes": 67_108_864 },
+        "cache": { "positive": "1m", "negative": "5s", "capacity_bytes": 67_108_864, "grace": "0s" },
         "outage": "error_response",
         "budget": "150ms",
         "shutdown": { "drain": "10s", "deadline": "15s" },
@@ -204,7 +204,7 @@ fn a_broken_file_tells_everything_at_once() {
     let text = r#"listen:
   check: ["0.0.0.0:9191", "localhost:1", 5]
 stroe: sqlite:keys.db
-store: postgres://user:secret@host/db
+store: mysql://user:secret@host/my_db
 budget: 0s
 cache: { positive: 60 }
 apis:
@@ -246,7 +246,7 @@ apis:
 #[test]
 fn a_secret_in_the_wrong_place_is_not_repeated() {
     let texts = [
-        api(&[]) + "store: postgres://user:hunter2@host/db",
+        api(&[]) + "store: postgres://user:hunter2@host",
         api(&[]) + "store: { postgres: hunter2 }",
         api(&[]) + "stroe: hunter2",
         api(&["credentials: [{ api_key: { prefix: 'sk_live_hunter2 ', from: [{ header: { name: x } }] } }]"]),

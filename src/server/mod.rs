@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod answer;
+mod attendance;
 mod behind;
 mod chore;
 mod connection;
@@ -39,6 +40,7 @@ use crate::{
 
 use self::{
     admin::{Access, Listener},
+    attendance::Attendance,
     counting::Counting,
     health::Health,
     key_hygiene::KeyHygiene,
@@ -112,6 +114,10 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let store = SqlStore::open(&config.store, SqlStore::PATIENCE).await?;
     let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let clock = Arc::new(SystemClock);
+    let name = format!("{:016x}", rng.random::<u64>());
+    let remembers = (config.cache.positive + config.cache.grace).max(config.cache.negative);
+    let mut attendance = Attendance::new(store.clone(), name.clone(), cached.reached(), remembers);
+    attendance.begin().await?;
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
     let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
     let checker = Arc::new(counting.equip(checker));
@@ -128,7 +134,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let in_force = Arc::new(ArcSwap::from_pointee(config.clone()));
     let random = StdRng::from_rng(rng);
     let hygiene = KeyHygiene::new(store.clone(), Arc::clone(&in_force), clock.clone());
-    let desk = Desk::new(store, Arc::clone(&checker), Arc::clone(&in_force), clock, random);
+    let desk = Desk::new(store.clone(), Arc::clone(&checker), Arc::clone(&in_force), clock, random);
     let services = admin::services(health.service(), admin::Routes::new(desk))?;
     // None of these ends by itself.
     let mut beside = JoinSet::new();
@@ -136,6 +142,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
         beside.spawn(health::serve(address, health.clone(), metrics).await?);
     }
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
+    beside.spawn(attendance.keep());
     behind::begin(&mut beside, &checker);
     beside.spawn(chore::keep_at(hygiene));
     let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());
@@ -163,6 +170,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     // What a task had taken to write it is there again once the task is gone.
     beside.shutdown().await;
     behind::end(&checker).await;
+    attendance::end(&store, &name).await;
     counting.end().await;
     ended
 }

@@ -10,6 +10,7 @@ mod keys;
 mod organizations;
 mod page;
 mod postgres;
+mod replicas;
 mod secrets;
 mod sessions;
 mod sql;
@@ -33,9 +34,10 @@ pub use organizations::{
     ProjectFilter, ProjectStore,
 };
 pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
+pub use replicas::{ReplicaStore, Spread};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
-pub use sql::SqlStore;
+pub use sql::{CopyError, CopyProgress, CopyStage, SqlStore};
 pub use sqlite::{BackupError, Contents, Sqlite};
 pub use usage::UsageStore;
 

@@ -59,7 +59,12 @@ async fn column(role: Role, name: &'static str, reach: Reach) -> String {
                 (over_grpc::ask(&office, &by, about, request().await), office.ask(&by, request().await));
             let ((code, called), asked) = (called.await, asked.await);
             let (status, told) = asked.split_once(' ').unwrap_or((&asked, ""));
-            assert_eq!((code == Code::Ok, called.as_str()), (status == "200", told), "{} over gRPC", about.name);
+            assert_eq!(
+                (code == Code::Ok, called.as_str()),
+                (status == "200", told),
+                "{} over gRPC",
+                about.name
+            );
             let _ = write!(cells, "{asked:<24}");
         }
         let _ = writeln!(text, "{:<22}{}", about.name, cells.trim_end());

@@ -45,7 +45,7 @@ struct Collected(HashMap<&'static str, Messages>);
 impl<D> Visitor<D> for Collected {
     fn visit<M: Method>(&mut self)
     where
-        D: Answers<M> + 'static,
+        D: Answers<M>,
     {
         let request = |value| serde_json::from_value::<M::Request>(value).expect("a message").encode_to_vec();
         let answer =

@@ -14,6 +14,8 @@ mod harness;
 #[expect(dead_code, reason = "another suite uses the rest")]
 #[path = "../issuer/mod.rs"]
 mod issuer;
+#[path = "../postgres/mod.rs"]
+mod postgres;
 #[path = "../redis/mod.rs"]
 mod redis_servers;
 
@@ -30,6 +32,7 @@ mod outage;
 mod products;
 mod sessions;
 mod shared_limits;
+mod shared_store;
 mod signatures;
 mod sockets;
 mod spoofing;

@@ -7,7 +7,10 @@
 use std::{
     fs,
     net::TcpListener,
-    os::unix::fs::{PermissionsExt, chown},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -24,7 +27,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 /// How long something may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Where Debian has the programs of the server.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 /// Who runs it: it does not run as root.
@@ -78,7 +81,13 @@ impl Server {
             }
         }
         let mut making = as_user(&programs.join("initdb"));
-        making.args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--username=postgres"]);
+        making.args([
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            "--username=postgres",
+        ]);
         making.arg("--pgdata").arg(&data);
         let made = making.stdin(Stdio::null()).output().expect("initdb");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
@@ -107,9 +116,8 @@ impl Server {
         self.child = command.spawn().expect("postgres");
         let end = Instant::now() + PATIENCE;
         while self.connect("postgres").await.is_err() {
-            if let Some(status) = self.child.try_wait().expect("a status") {
-                panic!("postgres ended with {status}: {}", self.log());
-            }
+            let status = self.child.try_wait().expect("a status");
+            assert!(status.is_none(), "postgres ended with {status:?}: {}", self.log());
             assert!(Instant::now() < end, "it does not answer: {}", self.log());
             sleep(Duration::from_millis(50)).await;
         }
@@ -230,8 +238,9 @@ impl Database {
 /// The folder with the programs of the newest server that is installed.
 fn programs() -> PathBuf {
     let versions = fs::read_dir(PROGRAMS).into_iter().flatten().flatten();
-    let programs = versions.map(|version| version.path().join("bin")).filter(|path| path.join("initdb").exists());
-    programs.max().unwrap_or_else(|| panic!("PostgreSQL is missing; `tests/parts.sh postgres` installs it"))
+    let programs =
+        versions.map(|version| version.path().join("bin")).filter(|path| path.join("initdb").exists());
+    programs.max().expect("PostgreSQL: `tests/parts.sh postgres` installs it")
 }
 
 /// A program that is run by whom the server is for.
@@ -239,7 +248,6 @@ fn as_user(program: &Path) -> Command {
     if !rustix::process::getuid().is_root() {
         return Command::new(program);
     }
-    use std::os::unix::process::CommandExt;
     let (user, group) = ids();
     let mut command = Command::new(program);
     command.uid(user).gid(group).current_dir("/");

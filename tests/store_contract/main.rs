@@ -12,6 +12,7 @@ mod paging;
 mod postgres;
 mod projects;
 mod reading;
+mod replicas;
 mod requests;
 mod secrets;
 mod sessions;
@@ -28,7 +29,7 @@ use doorward::{
     },
     store::{
         AuditStore, Changes, Finds, Found, Kept, KeyFilter, KeyStore, Mark, MemberStore, OrganizationStore,
-        ProjectStore, SecretStore, SessionStore, SqlStore, UsageStore, Version, every_page,
+        ProjectStore, ReplicaStore, SecretStore, SessionStore, SqlStore, UsageStore, Version, every_page,
     },
 };
 
@@ -42,7 +43,9 @@ trait Store:
     + SessionStore
     + SecretStore
     + AuditStore
+    + ReplicaStore
     + Clone
+    + 'static
 {
 }
 
@@ -55,7 +58,9 @@ impl<S> Store for S where
         + SessionStore
         + SecretStore
         + AuditStore
+        + ReplicaStore
         + Clone
+        + 'static
 {
 }
 
@@ -171,6 +176,10 @@ macro_rules! contract {
             usage::uses_from_several_handles_are_all_kept
             usage::counts_come_to_an_end_and_go_no_further
             usage::keys_that_nobody_uses_are_found
+            replicas::a_change_is_everywhere_when_every_server_knows_it
+            replicas::a_server_counts_for_as_long_as_it_remembers
+            replicas::whoever_waits_is_told_when_a_change_is_everywhere
+            replicas::whoever_waits_for_changes_is_woken_by_the_next_one
             anything::naughty_texts_come_back_as_they_were
             anything::naughty_organizations_come_back_as_they_were
             anything::naughty_sessions_and_secrets_come_back_as_they_were

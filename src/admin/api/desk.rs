@@ -1,23 +1,30 @@
 //! Where the methods of the admin API are answered: what they need for it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use prost::Message;
 use rand::{SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use crate::{
     admin::{Keys, Organizations, Secrets, Sessions},
     config::Config,
     domain::{Administrator, Author, Clock, Request, Timestamp},
     store::{
-        AuditStore, KeyStore, MemberStore, OrganizationStore, ProjectStore, SecretStore, SessionStore,
-        UsageStore,
+        AuditStore, KeyStore, MemberStore, OrganizationStore, ProjectStore, ReplicaStore, SecretStore,
+        SessionStore, Spread, UsageStore,
     },
 };
 
-use super::{Fault, Method};
+use super::{Fault, Method, Spreads};
+
+/// How long it is waited until a change is in force everywhere: as long as that may take.
+const SPREAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// All that the admin API asks of a store.
 pub trait Stores:
@@ -29,6 +36,7 @@ pub trait Stores:
     + SecretStore
     + SessionStore
     + AuditStore
+    + ReplicaStore
 {
 }
 
@@ -41,6 +49,7 @@ impl<S> Stores for S where
         + SecretStore
         + SessionStore
         + AuditStore
+        + ReplicaStore
 {
 }
 
@@ -103,6 +112,13 @@ impl<S: Stores, I> Desk<S, I> {
 
     pub(super) fn organizations<'a>(&'a self, config: &'a Config) -> Organizations<'a, S> {
         Organizations::new(&self.store, &config.apis, &config.plans, &*self.clock)
+    }
+}
+
+impl<S: Stores, I: Send + Sync> Spreads for Desk<S, I> {
+    async fn spread(&self) -> Option<Spread> {
+        let spread = self.store.spread_now(SPREAD_PATIENCE).await;
+        spread.inspect_err(|error| warn!(%error, "how far a change has come cannot be found out")).ok()
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     admin::proto,
     domain::{Administrator, Role},
+    store::Spread,
 };
 
 use super::Fault;
@@ -49,6 +50,13 @@ impl About {
     #[must_use]
     pub fn changes(&self) -> bool {
         self.role > Role::Viewer
+    }
+
+    /// Whether it may take something from somebody. Whoever asks for that is told whether it is in force everywhere.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        let adds = ["Create", "Import", "Reveal"].iter().any(|verb| self.name.starts_with(verb));
+        self.changes() && !adds
     }
 }
 
@@ -208,8 +216,18 @@ pub fn permit<M: Method>(by: &Administrator) -> Result<(), Fault> {
     Err(Fault::role(format!("{name} is for the role {needed} and those above; you have the role {role}")))
 }
 
+/// The header, or the metadata over gRPC, that says on how many servers a change is in force, and of how many.
+pub const REACHED: &str = "doorward-reached";
+
+/// Knows how far changes have come among the servers.
+pub trait Spreads: Send + Sync {
+    /// How far all has come that was changed until now, once that is settled or after a second; nothing, if it cannot be
+    /// found out.
+    fn spread(&self) -> impl Future<Output = Option<Spread>> + Send;
+}
+
 /// Answers one method.
-pub trait Answers<M: Method>: Send + Sync {
+pub trait Answers<M: Method>: Spreads {
     /// What this administrator, whose role suffices, is answered.
     ///
     /// # Errors

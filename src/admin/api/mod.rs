@@ -23,8 +23,8 @@ pub use method::{
     About, Answers, AnswersAll, Body, CreateKey, CreateOrganization, CreateProject, CreateSecret,
     CreateSession, DeleteMember, DeleteProject, EndSession, EndSessions, GetKey, GetOrganization, GetProject,
     GetSecret, GetSession, ImportKeys, ListAuditRecords, ListKeys, ListMembers, ListOrganizations,
-    ListProjects, ListSecrets, ListSessions, METHODS, Method, PutMember, ResumeOrganization, RevealSecret,
-    RevokeKey, RevokeSecret, RotateKey, RotateSecret, SuspendOrganization, UpdateKey, UpdateOrganization,
-    Verb, VerifyCredential, Visitor, each, permit,
+    ListProjects, ListSecrets, ListSessions, METHODS, Method, PutMember, REACHED, ResumeOrganization,
+    RevealSecret, RevokeKey, RevokeSecret, RotateKey, RotateSecret, Spreads, SuspendOrganization, UpdateKey,
+    UpdateOrganization, Verb, VerifyCredential, Visitor, each, permit,
 };
 pub use projects::EVERY_ORGANIZATION;

@@ -8,14 +8,18 @@ mod inspector;
 mod lists;
 mod server;
 
-use std::sync::Arc;
+use std::{
+    cell::Cell,
+    io::{self, Write},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use rand::rngs::StdRng;
 use tonic::Code;
 
 use crate::{
-    admin::api::{Answers, Desk, Fault, Method},
+    admin::api::{Answers, Desk, Fault, Method, Spreads},
     config::Config,
     domain::{Administrator, Author, Clock, Reach, SystemClock, Timestamp},
     store::SqlStore,
@@ -34,6 +38,8 @@ pub(super) type Here = Desk<SqlStore, Inspector>;
 pub(super) struct Office {
     place: Place,
     clock: Arc<dyn Clock>,
+    /// On how many servers the last change is in force, and of how many.
+    reached: Cell<Option<(u64, u64)>>,
 }
 
 enum Place {
@@ -50,7 +56,7 @@ impl Office {
     async fn open(arguments: &OfficeArguments, env: &[(String, String)]) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         if let Some(server) = Server::named(arguments, env).await? {
-            return Ok(Self { place: Place::Server(server), clock });
+            return Ok(Self { place: Place::Server(server), clock, reached: Cell::default() });
         }
         let config = arguments.config.load(env)?.config;
         Self::on_the_store(config, clock, randomness()?).await
@@ -68,7 +74,7 @@ impl Office {
         let inspector = Inspector::new(store.clone(), config.clone(), Arc::clone(&clock));
         let in_force = Arc::new(ArcSwap::from_pointee(config));
         let desk = Box::new(Desk::new(store, inspector, in_force, Arc::clone(&clock), random));
-        Ok(Self { place: Place::Here { desk, by }, clock })
+        Ok(Self { place: Place::Here { desk, by }, clock, reached: Cell::default() })
     }
 
     /// What is answered.
@@ -81,8 +87,19 @@ impl Office {
         Here: Answers<M>,
     {
         match &self.place {
-            Place::Here { desk, by } => Ok(desk.answer(by, request).await?),
-            Place::Server(server) => server.ask::<M>(request).await,
+            Place::Here { desk, by } => {
+                let answer = desk.answer(by, request).await?;
+                if M::ABOUT.takes_away() {
+                    let spread = desk.spread().await;
+                    self.reached.set(spread.map(|spread| (spread.reached, spread.servers)));
+                }
+                Ok(answer)
+            }
+            Place::Server(server) => {
+                let (answer, reached) = server.ask::<M>(request).await?;
+                self.reached.set(reached);
+                Ok(answer)
+            }
         }
     }
 
@@ -109,6 +126,10 @@ impl Office {
     /// Does something here, and lets the store go, if it was opened, whatever comes of it.
     async fn work<T>(self, work: impl AsyncFnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
         let done = work(&self).await;
+        if let Some(sentence) = self.reached.get().and_then(reach) {
+            // Whoever cannot see it misses nothing that the answer does not say.
+            let _ = writeln!(io::stderr(), "{sentence}");
+        }
         if let Place::Here { desk, .. } = self.place {
             desk.store().close().await;
         }
@@ -127,6 +148,19 @@ pub(super) fn work<T>(
     work: impl AsyncFnOnce(&Office) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     block_on(async { Office::open(arguments, env).await?.work(work).await })
+}
+
+/// How far a change has come, in words; nothing, if there is no server.
+fn reach((reached, servers): (u64, u64)) -> Option<String> {
+    match (reached, servers) {
+        (_, 0) => None,
+        (1, 1) => Some("It is in force on the server.".to_owned()),
+        (reached, servers) if reached == servers => Some(format!("It is in force on all {servers} servers.")),
+        _ => Some(format!(
+            "It is in force on {reached} of {servers} servers. One that cannot reach the store, or was killed, counts until \
+             what it remembered has ended."
+        )),
+    }
 }
 
 /// Whoever runs a command on the store.

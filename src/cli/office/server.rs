@@ -14,7 +14,7 @@ use tonic_prost::ProstCodec;
 use url::{Host, Url};
 
 use crate::{
-    admin::api::Method,
+    admin::api::{Method, REACHED},
     cli::{Exit, Failure},
 };
 
@@ -95,12 +95,15 @@ impl Server {
         Ok(Self { grpc, url: url.to_owned(), token })
     }
 
-    /// What it answers.
+    /// What it answers, and on how many servers it is in force, and of how many, if it says so.
     ///
     /// # Errors
     ///
     /// It refuses, or it cannot be reached any more.
-    pub(super) async fn ask<M: Method>(&self, request: M::Request) -> Result<M::Answer, Failure> {
+    pub(super) async fn ask<M: Method>(
+        &self,
+        request: M::Request,
+    ) -> Result<(M::Answer, Option<(u64, u64)>), Failure> {
         let mut grpc = self.grpc.clone();
         grpc.ready().await.map_err(|error| unreachable(&self.url, &causes(&error)))?;
         let mut request = Request::new(request);
@@ -111,7 +114,13 @@ impl Server {
         let path = path.map_err(|error| Failure::new(Exit::Failure, error))?;
         let codec = ProstCodec::<M::Request, M::Answer>::default();
         match grpc.unary(request, path, codec).await {
-            Ok(answer) => Ok(answer.into_inner()),
+            Ok(answer) => {
+                let reached = answer.metadata().get(REACHED).and_then(|value| {
+                    let (reached, servers) = value.to_str().ok()?.split_once('/')?;
+                    Some((reached.parse().ok()?, servers.parse().ok()?))
+                });
+                Ok((answer.into_inner(), reached))
+            }
             Err(status) => Err(self.refusal(&status, M::ABOUT.changes())),
         }
     }

@@ -21,7 +21,16 @@ made is good again: the logs of servers tell of it (target `doorward::audit`).
 Example:
   doorward store restore /backups/doorward-2030-01-31.db";
 
-/// Back up the store of the configuration, and put a backup back.
+const COPY_EXAMPLES: &str = "\
+While it goes on nothing can be changed in the store, and Checks are answered as before. If
+it is cut off, asking again goes on where it was, as long as nobody has changed anything
+since. No server opens a copy that is not whole. Servers use the copy once their
+configuration names it.
+
+Example:
+  doorward store copy --config doorward.yaml --into with-postgres.yaml";
+
+/// Back up the store of the configuration, put a backup back, and move to another store.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StoreCommand {
     #[command(flatten)]
@@ -40,6 +49,13 @@ pub(super) enum Action {
     Backup {
         /// The file, which is not there yet.
         file: PathBuf,
+    },
+    /// Copy all that the store holds into another one, such as from SQLite to PostgreSQL.
+    #[command(after_help = COPY_EXAMPLES)]
+    Copy {
+        /// A configuration whose `store` is the other one, which is empty. The environment says nothing of it.
+        #[arg(long, value_name = "FILE")]
+        into: PathBuf,
     },
     /// Put a backup in the place of the store, which nobody uses.
     #[command(after_help = RESTORE_EXAMPLES)]

@@ -1,6 +1,7 @@
-//! `doorward store`: backups of the store of the configuration.
+//! `doorward store`: backups of the store of the configuration, and its move to another one.
 
 mod arguments;
+mod copying;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ impl From<BackupError> for Failure {
 /// There is no configuration or it is wrong, or the command could not be carried out.
 pub(super) fn run(command: &StoreCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let config = command.config.load(env)?.config;
-    let answer = block_on(execute(&command.action, command.output, &config))?;
+    let answer = block_on(execute(&command.action, command.output, &config, env))?;
     print(&answer).map(|()| Exit::Success)
 }
 
@@ -47,14 +48,15 @@ pub(super) fn run(command: &StoreCommand, env: &[(String, String)]) -> Result<Ex
 /// # Errors
 ///
 /// It could not be carried out: the store is as it was.
-async fn execute(action: &Action, output: Output, config: &Config) -> Result<String, Failure> {
-    let StoreLocation::Sqlite(path) = &config.store else {
-        let message = format!("{} is backed up and restored by `pg_dump` and `pg_restore`", config.store);
-        return Err(Failure::new(Exit::Usage, message));
-    };
+async fn execute(
+    action: &Action,
+    output: Output,
+    config: &Config,
+    env: &[(String, String)],
+) -> Result<String, Failure> {
     match action {
         Action::Backup { file } => {
-            let store = Sqlite::open_as_it_is(path, SqlStore::PATIENCE).await?;
+            let store = Sqlite::open_as_it_is(path(config)?, SqlStore::PATIENCE).await?;
             let backup = store.backup(file, tell).await;
             store.close().await;
             let contents = backup?;
@@ -62,8 +64,9 @@ async fn execute(action: &Action, output: Output, config: &Config) -> Result<Str
                 vec![format!("{} holds {}.", file.display(), sentence(contents))]
             })
         }
+        Action::Copy { into } => copying::copy(&config.store, into, env, output).await,
         Action::Restore { file } => {
-            let contents = Sqlite::restore(file, path).await?;
+            let contents = Sqlite::restore(file, path(config)?).await?;
             render(output, &facts(file, contents), || {
                 vec![
                     format!("The store holds {}, as {} does.", sentence(contents), file.display()),
@@ -71,6 +74,21 @@ async fn execute(action: &Action, output: Output, config: &Config) -> Result<Str
                         .to_owned(),
                 ]
             })
+        }
+    }
+}
+
+/// The file of the store.
+///
+/// # Errors
+///
+/// It is none.
+fn path(config: &Config) -> Result<&Path, Failure> {
+    match &config.store {
+        StoreLocation::Sqlite(path) => Ok(path),
+        StoreLocation::Postgres(_) => {
+            let message = format!("{} is backed up by `pg_dump`, and put back by `pg_restore`", config.store);
+            Err(Failure::new(Exit::Usage, message))
         }
     }
 }

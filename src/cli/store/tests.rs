@@ -46,11 +46,11 @@ async fn keys(here: &mut Premises) -> Vec<Key> {
 }
 
 async fn backup(here: &Premises, file: &Path) -> Result<String, Failure> {
-    execute(&Action::Backup { file: file.to_owned() }, Output::Table, &here.config).await
+    execute(&Action::Backup { file: file.to_owned() }, Output::Table, &here.config, &[]).await
 }
 
 async fn restore(here: &Premises, file: &Path) -> Result<String, Failure> {
-    execute(&Action::Restore { file: file.to_owned() }, Output::Table, &here.config).await
+    execute(&Action::Restore { file: file.to_owned() }, Output::Table, &here.config, &[]).await
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_store_that_is_in_use_or_damaged_is_not_replaced() {
     backup(&here, &file).await.expect("backed up");
     let config = here.config.clone();
     let failure = here
-        .work(async |_| execute(&Action::Restore { file: file.clone() }, Output::Table, &config).await)
+        .work(async |_| execute(&Action::Restore { file: file.clone() }, Output::Table, &config, &[]).await)
         .await
         .expect_err("it is open");
     assert!(failure.exit == Exit::Failure && failure.message.contains("is in use"), "{failure}");

@@ -46,7 +46,8 @@ impl fmt::Display for StoreLocation {
 
 impl Format for StoreLocation {
     const NAME: &'static str = "store";
-    const WHAT: &'static str = "a store such as `sqlite:doorward.db` or `postgres://doorward@localhost/doorward`";
+    const WHAT: &'static str =
+        "a store such as `sqlite:doorward.db` or `postgres://doorward@localhost/doorward`";
     // A password may stand in it.
     const IS_SECRET: bool = true;
 
@@ -98,13 +99,15 @@ impl RawStore {
         match location.value.clone() {
             StoreLocation::Sqlite(path) => {
                 if raw.is_some() {
-                    let message = "found an SQLite file, expected `postgres://…`, or `store: sqlite:PATH` alone";
+                    let message =
+                        "found an SQLite file, expected `postgres://…`, or `store: sqlite:PATH` alone";
                     report.add(&location_at, message);
                 }
                 StoreLocation::Sqlite(folder.join(path))
             }
             StoreLocation::Postgres(server) => {
-                let server = postgres::check(*server, raw.map(|raw| &**raw), folder, (at, &location_at), report);
+                let server =
+                    postgres::check(*server, raw.map(|raw| &**raw), folder, (at, &location_at), report);
                 StoreLocation::Postgres(Box::new(server))
             }
         }

@@ -151,9 +151,11 @@ pub(super) fn is_meant(text: &str) -> bool {
 
 /// The database that an address names.
 pub(super) fn read(text: &str) -> Result<PostgresLocation, String> {
-    let shape = || "expected `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; in a password `/` is `%2F`, `@` is `%40`, \
+    let shape = || {
+        "expected `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; in a password `/` is `%2F`, `@` is `%40`, \
                     `#` is `%23` and `?` is `%3F`"
-        .to_owned();
+            .to_owned()
+    };
     let url = Url::parse(text).map_err(|_| shape())?;
     if url.fragment().is_some() {
         return Err(shape());
@@ -163,7 +165,9 @@ pub(super) fn read(text: &str) -> Result<PostgresLocation, String> {
             return Err(format!("expected the password in the place of `{HIDDEN}`"));
         }
         let clear = percent_decode_str(text).decode_utf8();
-        clear.map(Cow::into_owned).map_err(|_| "expected a user, a password and a database in UTF-8".to_owned())
+        clear
+            .map(Cow::into_owned)
+            .map_err(|_| "expected a user, a password and a database in UTF-8".to_owned())
     };
     let user = decoded(url.username())?;
     if user.is_empty() {
@@ -171,7 +175,9 @@ pub(super) fn read(text: &str) -> Result<PostgresLocation, String> {
     }
     let database = decoded(url.path().trim_start_matches('/'))?;
     if database.is_empty() || database.contains('/') {
-        return Err("expected the name of a database after the host: `postgres://USER@HOST:PORT/DATABASE`".to_owned());
+        return Err(
+            "expected the name of a database after the host: `postgres://USER@HOST:PORT/DATABASE`".to_owned()
+        );
     }
     let (mut mode, mut socket) = (None, None);
     for (name, value) in url.query_pairs() {
@@ -269,7 +275,13 @@ pub(super) fn check(
 }
 
 impl RawPostgresTls {
-    fn check(&self, tls: &PostgresTls, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> PostgresTls {
+    fn check(
+        &self,
+        tls: &PostgresTls,
+        folder: &Path,
+        at: &Place<'_>,
+        report: &mut Report<'_>,
+    ) -> PostgresTls {
         let within = |path: &Text<PathBuf>| folder.join(&path.value);
         let identity = match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => Some((within(certificate), within(key))),
@@ -287,7 +299,8 @@ impl RawPostgresTls {
             }
             PostgresTls::Unverified { .. } => {
                 if ca.is_some() {
-                    report.add(&at.field("ca"), "found authorities, expected `?sslmode=verify-full` with them");
+                    report
+                        .add(&at.field("ca"), "found authorities, expected `?sslmode=verify-full` with them");
                 }
                 PostgresTls::Unverified { identity }
             }

@@ -6,18 +6,19 @@ use axum::body::Body;
 use http::{Request, Response};
 use tonic::{
     Status,
+    metadata::MetadataValue,
     server::{Grpc, UnaryService},
 };
 use tonic_prost::ProstCodec;
 
 use crate::{
-    admin::api::{Answers, Method, permit},
+    admin::api::{Answers, Method, REACHED, permit},
     domain::Administrator,
 };
 
 use super::{
     rest::BODY_BYTES_MAX,
-    routes::{Answering, Routes},
+    routes::{Answering, Routes, reached},
 };
 
 /// Answers one call of a method.
@@ -35,7 +36,14 @@ impl<D: Answers<M> + 'static, M: Method> UnaryService<M::Request> for Call<D, M>
         let (routes, by) = (self.routes.clone(), self.by.clone());
         Box::pin(async move {
             permit::<M>(&by)?;
-            Ok(tonic::Response::new(routes.desk().answer(&by, request.into_inner()).await?))
+            let answer = routes.desk().answer(&by, request.into_inner()).await?;
+            let mut response = tonic::Response::new(answer);
+            if let Some(reached) = reached::<D, M>(routes.desk()).await
+                && let Ok(reached) = MetadataValue::try_from(reached.as_bytes())
+            {
+                response.metadata_mut().insert(REACHED, reached);
+            }
+            Ok(response)
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     json_error,
-    routes::{Answering, Routes},
+    routes::{Answering, Routes, reached},
 };
 
 /// The longest body, in bytes: an import of some hundred thousand keys.
@@ -57,7 +57,15 @@ pub(super) fn answer<D: Answers<M> + 'static, M: Method>(
             Ok(request) => routes.desk().answer(&by, request).await,
             Err(fault) => Err(fault),
         };
-        answered.and_then(|answer| written(&answer)).unwrap_or_else(|fault| json_error::of(&fault))
+        match answered.and_then(|answer| written(&answer)) {
+            Ok(mut answer) => {
+                if let Some(reached) = reached::<D, M>(routes.desk()).await {
+                    answer.headers_mut().insert(api::REACHED, reached);
+                }
+                answer
+            }
+            Err(fault) => json_error::of(&fault),
+        }
     })
 }
 

@@ -107,6 +107,15 @@ impl<D> Routes<D> {
     }
 }
 
+/// On how many servers what `M` has done is in force, and of how many, where somebody wants to know.
+pub(super) async fn reached<D: Answers<M>, M: Method>(desk: &D) -> Option<HeaderValue> {
+    if !M::ABOUT.takes_away() {
+        return None;
+    }
+    let spread = desk.spread().await?;
+    HeaderValue::try_from(format!("{}/{}", spread.reached, spread.servers)).ok()
+}
+
 /// Whether a request is one of gRPC, by its content type.
 pub(super) fn is_grpc<B>(request: &Request<B>) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE);

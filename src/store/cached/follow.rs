@@ -1,6 +1,6 @@
 //! Following the change table: what makes a change known here that another process has made.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use crate::store::{Change, Lookups, StoreError, Version};
 
@@ -9,12 +9,16 @@ use super::CachedStore;
 /// The time that one reading of the changes may take. A hanging one would delay every revocation.
 const POLL_TIME: Duration = Duration::from_millis(500);
 
+/// How many changes are gone through one by one. Whoever is further behind forgets all that they remember, which takes
+/// no longer than to go through so many.
+const BEHIND_MAX: u64 = 65_536;
+
 /// How far the change table is known: its last change, or none while it is empty.
 type Reached = Option<Change>;
 
 impl<S: Lookups> CachedStore<S> {
-    /// Reads the store's changes every so often, for ever, and lets go of what they have made stale. A change
-    /// is in force here as soon as the next poll has read it.
+    /// Reads the store's changes every so often, and as soon as it tells of one, for ever, and lets go of what they have
+    /// made stale. A change is in force here as soon as the next poll has read it.
     ///
     /// While the store cannot be read, what is remembered is served until its time to live ends; that is
     /// logged when it begins and when it ends.
@@ -23,8 +27,12 @@ impl<S: Lookups> CachedStore<S> {
         let mut failing = false;
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut woken = pin!(self.shared.store.woken());
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = &mut woken => woken.set(self.shared.store.woken()),
+            }
             let poll = async {
                 match reached {
                     None => self.start_over().await,
@@ -37,6 +45,8 @@ impl<S: Lookups> CachedStore<S> {
             match polled {
                 Ok(now) => {
                     reached = Some(now);
+                    self.shared.breaker.succeeded();
+                    self.shared.reached.send_replace(now.map_or(Version(0), |change| change.version));
                     if failing {
                         tracing::info!("the store's changes can be read again");
                     }
@@ -55,6 +65,7 @@ impl<S: Lookups> CachedStore<S> {
 
     /// Raises the fences of all records that changed after `reached`.
     async fn catch_up(&self, mut reached: Reached) -> Result<Reached, StoreError> {
+        let begun = reached.map_or(0, |change| change.version.0);
         loop {
             // The last change known is read again: if it is not there as it was, this is another history.
             let since = reached.map_or(Version(0), |change| before(change.version));
@@ -74,6 +85,12 @@ impl<S: Lookups> CachedStore<S> {
             }
             match news.last() {
                 None => return Ok(reached),
+                Some(last) if last.version.0.saturating_sub(begun) > BEHIND_MAX => {
+                    tracing::warn!(
+                        "too much has changed since it was read last: everything remembered is forgotten"
+                    );
+                    return self.start_over().await;
+                }
                 Some(last) => reached = Some(*last),
             }
         }

@@ -78,6 +78,8 @@ pub struct Memory<R: Kept> {
     positive: Duration,
     /// How long what is unknown is remembered.
     negative: Duration,
+    /// How much longer what is known counts while the store does not answer.
+    grace: Duration,
 }
 
 type Entries<R, V> = Cache<<R as Kept>::Name, Entry<V>, Weigher>;
@@ -108,6 +110,10 @@ impl Moment {
         Self(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
+    pub(super) fn milliseconds(self) -> u64 {
+        self.0
+    }
+
     fn plus(self, time: Duration) -> Self {
         Self(self.0.saturating_add(Self::after(time).0))
     }
@@ -134,6 +140,7 @@ impl<R: Kept> Memory<R> {
             meters: Meters::new(R::KIND),
             positive: limits.positive,
             negative: limits.negative,
+            grace: limits.grace,
         }
     }
 
@@ -156,6 +163,16 @@ impl<R: Kept> Memory<R> {
     pub(super) fn recall_known(&self, name: &R::Name, fences: &Fences, now: Moment) -> Option<Known<R>> {
         let entry = self.known.get(name)?;
         (now < entry.ends && fences.admit(entry.value.stamp)).then_some(entry.value)
+    }
+
+    /// What was remembered for long, has ended, and counts all the same while the store does not answer.
+    pub(super) fn recall_in_grace(&self, name: &R::Name, fences: &Fences, now: Moment) -> Option<Known<R>> {
+        let entry = self.known.get(name)?;
+        let counts = now < entry.ends.plus(self.grace) && fences.admit(entry.value.stamp);
+        counts.then(|| {
+            self.meters.graces.increment(1);
+            entry.value
+        })
     }
 
     /// Remembers from `now` on what the store said of this name; `record_bytes` is what [`Kept::known`] says of the

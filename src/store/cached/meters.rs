@@ -15,6 +15,7 @@ pub(super) struct Meters {
     pub(super) hits: Counter,
     pub(super) negative_hits: Counter,
     pub(super) misses: Counter,
+    pub(super) graces: Counter,
     pub(super) load_seconds: Histogram,
 }
 
@@ -22,7 +23,8 @@ impl Meters {
     pub(super) fn new(kind: RecordKind) -> Self {
         describe_counter!(
             LOOKUPS,
-            "Look-ups of records: remembered, remembered as unknown, or asked of the store."
+            "Look-ups of records: remembered, remembered as unknown, or asked of the store; and of the last, those that were \
+             answered by what had ended already, since the store did not answer."
         );
         describe_histogram!(LOAD_SECONDS, Unit::Seconds, "The time that the store took to look up a record.");
         let lookups = |result| counter!(LOOKUPS, "kind" => kind.code(), "result" => result);
@@ -30,6 +32,7 @@ impl Meters {
             hits: lookups("hit"),
             negative_hits: lookups("negative_hit"),
             misses: lookups("miss"),
+            graces: lookups("grace"),
             load_seconds: histogram!(LOAD_SECONDS, "kind" => kind.code()),
         }
     }

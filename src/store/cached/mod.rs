@@ -5,6 +5,7 @@
 //! one. Errors are not remembered. `fences` says how a change in the store reaches what is remembered.
 
 mod alike;
+mod breaker;
 mod fences;
 mod flights;
 mod follow;
@@ -22,9 +23,10 @@ use crate::{
     domain::{CredentialHash, KeyId, KeyUsage, SessionRecord, Timestamp},
 };
 
-use super::{Finds, Kept, Lookups, SessionStore, StoreError, UsageStore};
+use super::{Finds, Kept, Lookups, SessionStore, StoreError, UsageStore, Version};
 
 use self::{
+    breaker::Breaker,
     fences::Fences,
     flights::Loaded,
     memory::{Known, LOADS_MAX, Moment},
@@ -52,6 +54,9 @@ struct Shared<S> {
     made: Instant,
     load_timeout: Duration,
     errors: Errors,
+    breaker: Breaker,
+    /// Up to which version the store's changes are in force here.
+    reached: watch::Sender<Version>,
 }
 
 impl<S> Clone for CachedStore<S> {
@@ -75,8 +80,16 @@ impl<S: Lookups> CachedStore<S> {
             made: Instant::now(),
             load_timeout,
             errors: Errors::new(),
+            breaker: Breaker::new(),
+            reached: watch::Sender::new(Version::default()),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Up to which version the store's changes are in force here, as [`CachedStore::follow`] goes on.
+    #[must_use]
+    pub fn reached(&self) -> watch::Receiver<Version> {
+        self.shared.reached.subscribe()
     }
 
     /// The store itself, past everything remembered.
@@ -186,7 +199,22 @@ impl<S: Lookups> Inquiry<'_, S> {
         if self.only_remembers {
             return Err(unavailable("it is not asked what is not remembered".to_owned()));
         }
-        R::memory(&shared.memories).meters.misses.increment(1);
+        let memory = R::memory(&shared.memories);
+        memory.meters.misses.increment(1);
+        match self.load_anew::<R>(name).await {
+            Err(error) if matches!(*error, StoreError::Unavailable(_)) => {
+                let known = memory.recall_in_grace(name, &shared.fences, self.now);
+                known.map_or(Err(error), |known| Ok(known.record))
+            }
+            loaded => loaded,
+        }
+    }
+
+    async fn load_anew<R: Kept>(&self, name: &R::Name) -> Result<Option<Arc<R::Known>>, Arc<StoreError>>
+    where
+        S: Finds<R>,
+    {
+        let shared = &self.store.shared;
         for _ in 0..LOAD_ATTEMPTS {
             let loading = shared.join_load::<R>(name, self.now);
             let known = tokio::time::timeout_at(self.deadline, loading)
@@ -277,13 +305,21 @@ impl<S: Lookups> Shared<S> {
         let Ok(_turn) = memory.turns.try_acquire() else {
             return Err(unavailable(format!("{LOADS_MAX} look-ups are under way already")));
         };
-        let epoch = self.fences.epoch();
         let began = Instant::now();
+        if !self.breaker.admits(self.moment(began)) {
+            return Err(unavailable("it has not answered for a while".to_owned()));
+        }
+        let epoch = self.fences.epoch();
         let asking = Finds::<R>::find(&self.store, name);
         let answer = tokio::time::timeout(self.load_timeout, asking).await;
         let ended = Instant::now();
         memory.meters.load_seconds.record(ended - began);
-        let found = answer.unwrap_or_else(|_| Err(too_slow(self.load_timeout))).map_err(|error| {
+        let found = answer.unwrap_or_else(|_| Err(too_slow(self.load_timeout)));
+        match &found {
+            Err(StoreError::Unavailable(_)) => self.breaker.failed(self.moment(ended)),
+            _ => self.breaker.succeeded(),
+        }
+        let found = found.map_err(|error| {
             self.errors.count();
             Arc::new(error)
         })?;

@@ -13,10 +13,10 @@ use super::failure::Failure;
 
 /// Connections of one process for look-ups and changes.
 const CONNECTIONS_MAX: u32 = 8;
-/// One to read the change table, and one to listen.
-const CHANGES_CONNECTIONS: u32 = 2;
+/// One to read the change table, one to listen, and one to say how far it was read.
+const CHANGES_CONNECTIONS: u32 = 3;
 /// How old a connection becomes: a server that was replaced behind a name is found again.
-const LIFETIME_MAX: Duration = Duration::from_secs(30 * 60);
+const LIFETIME_MAX: Duration = Duration::from_mins(30);
 
 /// The pools for everything, and for the change table alone. Nothing is connected to yet.
 pub(super) fn pools(server: &PostgresLocation, patience: Duration) -> Result<(PgPool, PgPool), Failure> {
@@ -27,10 +27,11 @@ pub(super) fn pools(server: &PostgresLocation, patience: Duration) -> Result<(Pg
             .acquire_timeout(patience)
             .max_lifetime(LIFETIME_MAX)
             .after_connect(move |connection, _| {
-                let patience = patience.as_millis();
+                // A statement longer than the wait for a lock, so that a lock is told as such.
+                let (patience, statement) = (patience.as_millis(), 2 * patience.as_millis());
                 // As statements, not as parameters of the connection: poolers refuse those that they do not know.
                 let settings = format!(
-                    "SET statement_timeout = {patience}; SET lock_timeout = {patience}; \
+                    "SET statement_timeout = {statement}; SET lock_timeout = {patience}; \
                      SET idle_in_transaction_session_timeout = {patience}; \
                      SET client_min_messages = warning"
                 );

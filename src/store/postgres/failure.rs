@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::migrate::MigrateError;
+use sqlx::{error::DatabaseError, migrate::MigrateError};
 
 use crate::store::StoreError;
 
@@ -29,14 +29,14 @@ impl fmt::Display for Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         if let Some(sentence) = code.as_deref().and_then(sentence) {
             return Self::new(sentence);
         }
         match error {
-            sqlx::Error::PoolTimedOut => {
-                Self::new("no connection could be had in time: it does not answer, or every connection is busy")
-            }
+            sqlx::Error::PoolTimedOut => Self::new(
+                "no connection could be had in time: it does not answer, or every connection is busy",
+            ),
             sqlx::Error::PoolClosed => Self::new("it is closed already"),
             sqlx::Error::Io(error) => Self(format!("it cannot be reached: {error}")),
             sqlx::Error::Tls(error) => Self(format!("TLS with it failed: {error}")),

@@ -74,6 +74,10 @@ impl Postgres {
         schema::newest()
     }
 
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -86,6 +90,13 @@ impl Postgres {
     pub(super) async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
         let mut change = self.pool.begin().await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(CHANGE_LOCK).execute(&mut *change).await?;
+        Ok(change)
+    }
+
+    /// The same for a long time, in which nothing happens.
+    pub(super) async fn begin_long(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+        let mut change = self.begin().await?;
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *change).await?;
         Ok(change)
     }
 
@@ -116,17 +127,13 @@ impl Postgres {
                     Err(error) => Err(error),
                 },
             };
-            match heard {
-                Ok(Some(_)) => {
-                    // One reading sees all that was told until now.
-                    while listener.as_mut().and_then(PgListener::next_buffered).is_some() {}
-                    return;
-                }
-                Ok(None) | Err(_) => {
-                    *listener = None;
-                    tokio::time::sleep(LISTEN_PAUSE).await;
-                }
+            if let Ok(Some(_)) = heard {
+                // One reading sees all that was told until now.
+                while listener.as_mut().and_then(PgListener::next_buffered).is_some() {}
+                return;
             }
+            *listener = None;
+            tokio::time::sleep(LISTEN_PAUSE).await;
         }
     }
 

@@ -35,7 +35,9 @@ impl Change {
     /// Runs a statement that changes something; returns how many rows it did.
     pub(super) async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let done = match &mut self.open {
-            Open::Sqlite(open) => query(statement).execute(&mut **open).await.map(|done| done.rows_affected()),
+            Open::Sqlite(open) => {
+                query(statement).execute(&mut **open).await.map(|done| done.rows_affected())
+            }
             Open::Postgres(open) => {
                 query(statement).execute(&mut **open).await.map(|done| done.rows_affected())
             }

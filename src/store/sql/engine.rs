@@ -32,14 +32,12 @@ impl Engine {
     /// The same by a connection that look-ups do not use, so that revocations do not queue behind them.
     pub(super) async fn fetch_changes(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         let rows = match self {
-            Self::Sqlite(sqlite) => query(statement)
-                .fetch_all(sqlite.changes())
-                .await
-                .map(|rows| wrapped(rows, Row::Sqlite)),
-            Self::Postgres(postgres) => query(statement)
-                .fetch_all(postgres.changes())
-                .await
-                .map(|rows| wrapped(rows, Row::Postgres)),
+            Self::Sqlite(sqlite) => {
+                query(statement).fetch_all(sqlite.changes()).await.map(|rows| wrapped(rows, Row::Sqlite))
+            }
+            Self::Postgres(postgres) => {
+                query(statement).fetch_all(postgres.changes()).await.map(|rows| wrapped(rows, Row::Postgres))
+            }
         };
         rows.map_err(|error| self.failed(error))
     }
@@ -60,6 +58,17 @@ impl Engine {
             Self::Postgres(postgres) => postgres.begin_unordered().await.map(Open::Postgres),
         };
         open.map(|open| Change::new(open, self.clone())).map_err(|error| self.failed(error))
+    }
+
+    /// Begins to write about the servers that there are, beside all that look-ups and changes wait for.
+    pub(super) async fn begin_attendance(&self) -> Result<Change, StoreError> {
+        match self {
+            Self::Sqlite(_) => self.begin_note().await,
+            Self::Postgres(postgres) => {
+                let open = postgres.changes().begin().await.map_err(|error| self.failed(error))?;
+                Ok(Change::new(Open::Postgres(open), self.clone()))
+            }
+        }
     }
 
     /// Takes the right to change, and gives it back.
@@ -98,7 +107,9 @@ impl Engine {
     /// The labels of a key, as a JSON object.
     pub(super) fn labels(&self) -> &'static str {
         match self {
-            Self::Sqlite(_) => "(SELECT json_group_object(name, value) FROM labels WHERE labels.id = keys.id)",
+            Self::Sqlite(_) => {
+                "(SELECT json_group_object(name, value) FROM labels WHERE labels.id = keys.id)"
+            }
             Self::Postgres(_) => {
                 "(SELECT coalesce(json_object_agg(name, value)::text, '{}') FROM labels WHERE labels.id = keys.id)"
             }
@@ -110,6 +121,35 @@ impl Engine {
         match self {
             Self::Sqlite(_) => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             Self::Postgres(_) => "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+        }
+    }
+
+    /// Begins to keep others from changing anything, for as long as it takes.
+    pub(super) async fn begin_long(&self) -> Result<Change, StoreError> {
+        let open = match self {
+            Self::Sqlite(sqlite) => sqlite.begin().await.map(Open::Sqlite),
+            Self::Postgres(postgres) => postgres.begin_long().await.map(Open::Postgres),
+        };
+        open.map(|open| Change::new(open, self.clone())).map_err(|error| self.failed(error))
+    }
+
+    /// The statement after which a column that numbers rows goes on after those that are there, where that does not go
+    /// without saying.
+    pub(super) fn numbering(&self, table: &str, column: &str) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 1), \
+                 max({column}) IS NOT NULL) FROM {table}"
+            )),
+        }
+    }
+
+    /// Where it is, without user and password.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.path().display().to_string(),
+            Self::Postgres(postgres) => postgres.place().to_owned(),
         }
     }
 

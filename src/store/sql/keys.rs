@@ -157,12 +157,7 @@ impl SqlStore {
     }
 
     /// Changes one field of a key.
-    async fn edit_key(
-        &self,
-        id: &KeyId,
-        edit: &KeyEdit,
-        change: &mut Change,
-    ) -> Result<(), StoreError> {
+    async fn edit_key(&self, id: &KeyId, edit: &KeyEdit, change: &mut Change) -> Result<(), StoreError> {
         let edition = |sql: &'static str| Statement::new(sql).bind(id.as_str());
         let edition = match edit {
             KeyEdit::Name(name) => edition("UPDATE keys SET name = $2 WHERE id = $1").bind(name),
@@ -199,8 +194,9 @@ impl SqlStore {
 
 impl Finds<KeyRecord> for SqlStore {
     async fn find(&self, hash: &CredentialHash) -> Result<Found<KeyRecord>, StoreError> {
-        let snapshot = Statement::new(snapshot!("keys", "keys.hash = $1", concat!(lineage!(), ", '{}' AS labels")))
-            .bind(hash.as_bytes().as_slice());
+        let snapshot =
+            Statement::new(snapshot!("keys", "keys.hash = $1", concat!(lineage!(), ", '{}' AS labels")))
+                .bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
         Ok(Found { record: records.into_iter().next(), version })
     }
@@ -272,9 +268,11 @@ impl KeyStore for SqlStore {
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Key));
         }
-        let ending = Statement::new("UPDATE keys SET expires = CASE WHEN expires < $2 THEN expires ELSE $2 END WHERE id = $1")
-            .bind(old.id.as_str())
-            .bind(overlap_ends.as_millisecond());
+        let ending = Statement::new(
+            "UPDATE keys SET expires = CASE WHEN expires < $2 THEN expires ELSE $2 END WHERE id = $1",
+        )
+        .bind(old.id.as_str())
+        .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
         let after = self.one(self.key_by_id(old.id.as_str()), &mut change).await?;
         let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };

@@ -9,11 +9,13 @@
 mod audit;
 mod change;
 mod columns;
+mod copy;
 mod engine;
 mod keys;
 mod members;
 mod organizations;
 mod projects;
+mod replicas;
 mod requests;
 mod row;
 mod secrets;
@@ -41,6 +43,8 @@ use self::{
     selection::{Order, Selection},
     statement::Statement,
 };
+
+pub use copy::{CopyError, CopyProgress, CopyStage};
 
 /// The most changes that are read at once.
 const CHANGES_MAX: i64 = 4096;
@@ -92,14 +96,9 @@ impl SqlStore {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`], naming the place: it cannot be reached or used, is locked for longer than
-    /// `patience`, or was written by a newer version of this program.
+    /// `patience`, was written by a newer version of this program, or is a copy that is not whole.
     pub async fn open(location: &StoreLocation, patience: Duration) -> Result<Self, StoreError> {
-        match location {
-            StoreLocation::Sqlite(path) => Self::open_file(path, patience).await,
-            StoreLocation::Postgres(server) => {
-                Ok(Self::of(Engine::Postgres(Postgres::open(server, patience).await?)))
-            }
-        }
+        Self::open_target(location, patience).await?.whole().await
     }
 
     /// The same for an SQLite file, which is made for its owner alone (mode 0600).
@@ -108,7 +107,19 @@ impl SqlStore {
     ///
     /// As with [`SqlStore::open`]: the folder is missing, the file is no database, damaged or read-only.
     pub async fn open_file(path: &Path, patience: Duration) -> Result<Self, StoreError> {
-        Ok(Self::of(Engine::Sqlite(Sqlite::open(path, patience).await?)))
+        Self::open(&StoreLocation::Sqlite(path.to_owned()), patience).await
+    }
+
+    /// The same for what is to be copied into.
+    ///
+    /// # Errors
+    ///
+    /// As with [`SqlStore::open`]; a copy that is not whole is none.
+    pub async fn open_target(location: &StoreLocation, patience: Duration) -> Result<Self, StoreError> {
+        Ok(Self::of(match location {
+            StoreLocation::Sqlite(path) => Engine::Sqlite(Sqlite::open(path, patience).await?),
+            StoreLocation::Postgres(server) => Engine::Postgres(Postgres::open(server, patience).await?),
+        }))
     }
 
     /// Opens the store without changing anything: it has to be there, and its schema to be that of this program.
@@ -118,12 +129,24 @@ impl SqlStore {
     ///
     /// As [`SqlStore::open`]; also a store that is missing or was written by an older version of this program.
     pub async fn open_as_it_is(location: &StoreLocation, patience: Duration) -> Result<Self, StoreError> {
-        Ok(Self::of(match location {
+        let store = Self::of(match location {
             StoreLocation::Sqlite(path) => Engine::Sqlite(Sqlite::open_as_it_is(path, patience).await?),
             StoreLocation::Postgres(server) => {
                 Engine::Postgres(Postgres::open_as_it_is(server, patience).await?)
             }
-        }))
+        });
+        store.whole().await
+    }
+
+    /// The store, unless it is a copy that is not whole.
+    async fn whole(self) -> Result<Self, StoreError> {
+        if self.is_unfinished().await? {
+            let place = self.engine.place();
+            self.close().await;
+            let why = "a copy into it is not whole: `doorward store copy` goes on with it";
+            return Err(StoreError::Unavailable(format!("{place}: {why}")));
+        }
+        Ok(self)
     }
 
     fn of(engine: Engine) -> Self {
@@ -233,9 +256,8 @@ fn version_in(row: &Row) -> Result<Version, StoreError> {
 
 impl Changes for SqlStore {
     async fn changes(&self, since: Version) -> Result<Vec<Changed>, StoreError> {
-        let statement = Statement::new(
-            "SELECT version, hash FROM changes WHERE version > $1 ORDER BY version LIMIT $2",
-        );
+        let statement =
+            Statement::new("SELECT version, hash FROM changes WHERE version > $1 ORDER BY version LIMIT $2");
         let statement = statement.bind(i64::try_from(since.0).unwrap_or(i64::MAX)).bind(CHANGES_MAX);
         let change = |row: &Row| {
             let version = version_in(row)?;

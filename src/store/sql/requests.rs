@@ -27,7 +27,8 @@ impl SqlStore {
         .bind(at.as_millisecond() - REMEMBERED_MS);
         let found = on.fetch(statement).await?;
         let Some(row) = found.first() else { return Ok(None) };
-        let is_same = row.bytes("digest")? == request.digest().as_slice() && row.text("kind")? == R::KIND.code();
+        let is_same =
+            row.bytes("digest")? == request.digest().as_slice() && row.text("kind")? == R::KIND.code();
         if is_same { row.text("made").map(Some) } else { Err(StoreError::RequestReused) }
     }
 

@@ -73,8 +73,7 @@ impl SqlStore {
         )
         .bind(record.project.as_str())
         .bind(record.api.as_str())
-        .bind(record.created.as_millisecond())
-        ;
+        .bind(record.created.as_millisecond());
         if self.count_of(active, &mut *change).await? > u64::from(ACTIVE_SECRETS_MAX) {
             return Err(StoreError::TwoSecretsActive);
         }
@@ -83,11 +82,7 @@ impl SqlStore {
         self.note_secret(record, change).await
     }
 
-    async fn note_secret(
-        &self,
-        record: &SecretRecord,
-        change: &mut Change,
-    ) -> Result<(), StoreError> {
+    async fn note_secret(&self, record: &SecretRecord, change: &mut Change) -> Result<(), StoreError> {
         self.note::<ProjectSecrets>(&(record.api.clone(), record.project.clone()), change).await
     }
 }
@@ -152,9 +147,11 @@ impl SecretStore for SqlStore {
         if before.revoked.is_some() {
             return Err(StoreError::Revoked(RecordKind::Secret));
         }
-        let ending = Statement::new("UPDATE secrets SET expires = CASE WHEN expires < $2 THEN expires ELSE $2 END WHERE id = $1")
-            .bind(old.as_str())
-            .bind(overlap_ends.as_millisecond());
+        let ending = Statement::new(
+            "UPDATE secrets SET expires = CASE WHEN expires < $2 THEN expires ELSE $2 END WHERE id = $1",
+        )
+        .bind(old.as_str())
+        .bind(overlap_ends.as_millisecond());
         self.run(ending, &mut change).await?;
         let after = self.one(by_id(old), &mut change).await?;
         let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
@@ -218,7 +215,8 @@ impl SecretStore for SqlStore {
     }
 
     async fn secrets_not_sealed_under(&self, key: &SealingKeyId) -> Result<Vec<SecretRecord>, StoreError> {
-        let statement = Statement::new("SELECT * FROM secrets WHERE sealing_key <> $1 ORDER BY created, number");
+        let statement =
+            Statement::new("SELECT * FROM secrets WHERE sealing_key <> $1 ORDER BY created, number");
         self.all(statement.bind(key.as_str()), self).await
     }
 }

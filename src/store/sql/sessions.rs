@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         Author, CredentialHash, Membership, Scope, ScopeSet, SessionId, SessionRecord, Timestamp, UserId,
     },
     store::{Finds, Found, Page, PageRequest, RecordKind, SessionFilter, SessionStore, StoreError},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     Change, SqlStore, Statement,

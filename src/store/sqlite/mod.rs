@@ -57,6 +57,10 @@ impl Sqlite {
         open::newest()
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
     }

@@ -42,6 +42,9 @@ impl Doorward {
         command
             .env("DOORWARD_LISTEN__CHECK", addresses)
             .env("DOORWARD_LISTEN__TELEMETRY", telemetry.to_string());
+        if site.has_admin() {
+            command.env("DOORWARD_LISTEN__ADMIN", format!("unix:{}", admin(&socket).display()));
+        }
         Self { process: Process::start(name, &mut command, site.folder()), socket, telemetry }
     }
 
@@ -58,6 +61,11 @@ impl Doorward {
             }
         });
         ready.await
+    }
+
+    /// The socket of its admin API, should it have one.
+    pub(crate) fn admin(&self) -> PathBuf {
+        admin(&self.socket)
     }
 
     /// The status of `/readyz`.
@@ -90,6 +98,10 @@ impl Doorward {
         self.process.signal("TERM");
         self.process.ended(within).await.code()
     }
+}
+
+fn admin(socket: &Path) -> PathBuf {
+    socket.with_extension("admin")
 }
 
 /// An address that was free a moment ago.

@@ -34,6 +34,7 @@ pub(crate) struct Session {
 pub(crate) struct Site {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    has_admin: bool,
     replicas: AtomicUsize,
     invented: AtomicU64,
     secrets: Mutex<Vec<String>>,
@@ -53,10 +54,22 @@ impl Site {
         Self {
             folder,
             environment: environment.iter().map(owned).collect(),
+            has_admin: false,
             replicas: AtomicUsize::new(0),
             invented: AtomicU64::new(0),
             secrets: Mutex::default(),
         }
+    }
+
+    /// The same with an admin API at each replica, by a socket of its own.
+    pub(crate) fn with_admin(mut self) -> Self {
+        self.has_admin = true;
+        self
+    }
+
+    /// Whether each replica has an admin API.
+    pub(super) fn has_admin(&self) -> bool {
+        self.has_admin
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -255,7 +255,7 @@ async fn advice_says_what_to_do_next() {
 #[tokio::test]
 async fn nothing_is_changed() {
     let scene = Scene::new().await;
-    let StoreLocation::Sqlite(path) = &scene.config.store;
+    let StoreLocation::Sqlite(path) = &scene.config.store else { panic!("it is a file") };
     let before = fs::read(path).expect("the file");
     let (bearer, cookie) = (scene.bearer(), scene.cookie());
     for words in [&["-H", &bearer, "https://api.test/scans"][..], &["-H", &cookie, "https://api.test/scans"]]

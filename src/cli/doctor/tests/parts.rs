@@ -70,7 +70,7 @@ async fn where_all_is_well_every_line_says_ok() {
     let expected = "\
 ok           doorward.yaml: APIs: 1, routes: 1, fragments: 0
 ok           files with secrets: 1, none open to others
-ok           sqlite:~/doorward.db: schema 8, can be read and written to
+ok           sqlite:~/doorward.db: schema 9, can be read and written to
 ok           keys: 1 (active: 1, expired: 0, revoked: 0)
 ok           listen.check unix:~/check.sock: nobody listens there: a server could";
     assert_eq!(table, expected);

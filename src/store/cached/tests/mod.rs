@@ -73,6 +73,7 @@ with_every_kind!(
 
 fn limits() -> CacheLimits {
     CacheLimits {
+        grace: Duration::ZERO,
         positive: Duration::from_mins(1),
         negative: Duration::from_mins(1),
         capacity_bytes: 1 << 20,

@@ -173,3 +173,18 @@ CREATE TABLE requests (
 );
 
 CREATE INDEX requests_by_age ON requests (at);
+
+-- The servers that answer Checks from what they remember of this store, and up to which version of `changes` they know
+-- it. One counts until `until`, after which it remembers nothing any more that it has not read again. Times are by the
+-- clock of the database.
+CREATE TABLE replicas (
+    id      TEXT   COLLATE "C" NOT NULL PRIMARY KEY,
+    reached BIGINT NOT NULL,
+    seen    BIGINT NOT NULL,
+    until   BIGINT NOT NULL
+);
+
+-- A row says that this store is the target of a copy that is not whole, and which state of the source it is of.
+CREATE TABLE copies (
+    state BYTEA NOT NULL
+);

@@ -1,0 +1,413 @@
+//! All records of one store into another, of whatever engine.
+//!
+//! Nothing can be changed in the source meanwhile; Checks go on. What is copied goes into the target in parts, in the order
+//! of their places, and a mark in the target says until the end that it is not whole: nobody opens it before. A copy that
+//! broke off goes on where it was, as long as the source holds what it held.
+
+use sha2::{Digest, Sha256};
+
+use crate::store::{Changes, StoreError};
+
+use super::{Asks, SqlStore, Statement, Version, row::Row, statement::Value};
+
+/// How many rows are read and written at once.
+const ROWS: usize = 500;
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Integer,
+    Bytes,
+}
+
+use Kind::{Bytes, Integer, Text};
+
+/// A table with all of its columns.
+#[derive(Debug, Clone, Copy)]
+struct Table {
+    name: &'static str,
+    /// How many of the columns, from the first, tell one row from all others, and give the rows their order.
+    place: usize,
+    columns: &'static [(&'static str, Kind)],
+    /// Whether its rows change without a row in `changes`.
+    is_untold: bool,
+}
+
+const fn table(name: &'static str, place: usize, columns: &'static [(&'static str, Kind)]) -> Table {
+    Table { name, place, columns, is_untold: false }
+}
+
+const fn untold(name: &'static str, place: usize, columns: &'static [(&'static str, Kind)]) -> Table {
+    Table { name, place, columns, is_untold: true }
+}
+
+/// All tables with records: what others refer to comes first.
+const TABLES: [Table; 12] = [
+    table(
+        "organizations",
+        1,
+        &[
+            ("number", Integer),
+            ("id", Text),
+            ("name", Text),
+            ("apis", Text),
+            ("plan", Text),
+            ("entitlements", Text),
+            ("suspended", Integer),
+            ("created", Integer),
+        ],
+    ),
+    table(
+        "projects",
+        1,
+        &[
+            ("number", Integer),
+            ("id", Text),
+            ("name", Text),
+            ("apis", Text),
+            ("organization", Text),
+            ("created", Integer),
+        ],
+    ),
+    table(
+        "members",
+        1,
+        &[("number", Integer), ("user_id", Text), ("organization", Text), ("apis", Text), ("scopes", Text)],
+    ),
+    table(
+        "keys",
+        1,
+        &[
+            ("number", Integer),
+            ("id", Text),
+            ("hash", Bytes),
+            ("hint", Text),
+            ("name", Text),
+            ("kind", Text),
+            ("apis", Text),
+            ("organization", Text),
+            ("project", Text),
+            ("environment", Text),
+            ("scopes", Text),
+            ("plan", Text),
+            ("sources", Text),
+            ("created", Integer),
+            ("expires", Integer),
+            ("revoked", Integer),
+            ("rotated_from", Text),
+        ],
+    ),
+    table("lineages", 1, &[("id", Text), ("lineage", Text)]),
+    table("labels", 2, &[("id", Text), ("name", Text), ("value", Text)]),
+    untold("key_usage", 1, &[("id", Text), ("used", Integer), ("uses", Integer)]),
+    untold(
+        "sessions",
+        1,
+        &[
+            ("number", Integer),
+            ("id", Text),
+            ("hash", Bytes),
+            ("apis", Text),
+            ("user_id", Text),
+            ("memberships", Text),
+            ("scopes", Text),
+            ("created", Integer),
+            ("expires", Integer),
+            ("idle", Integer),
+            ("used", Integer),
+            ("ended", Integer),
+        ],
+    ),
+    table(
+        "secrets",
+        1,
+        &[
+            ("number", Integer),
+            ("id", Text),
+            ("api", Text),
+            ("organization", Text),
+            ("project", Text),
+            ("sealing_key", Text),
+            ("sealed", Bytes),
+            ("created", Integer),
+            ("expires", Integer),
+            ("revoked", Integer),
+            ("rotated_from", Text),
+        ],
+    ),
+    table(
+        "audit",
+        1,
+        &[
+            ("number", Integer),
+            ("at", Integer),
+            ("actor", Text),
+            ("role", Text),
+            ("origin", Text),
+            ("action", Text),
+            ("kind", Text),
+            ("id", Text),
+            ("organization", Text),
+            ("apis", Text),
+            ("before", Text),
+            ("after", Text),
+        ],
+    ),
+    untold(
+        "requests",
+        2,
+        &[("actor", Text), ("id", Text), ("digest", Bytes), ("kind", Text), ("made", Text), ("at", Integer)],
+    ),
+    table("changes", 1, &[("version", Integer), ("hash", Bytes)]),
+];
+
+/// How far a copy has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// What is done.
+    pub stage: CopyStage,
+    /// How many rows are done.
+    pub done: u64,
+    /// Of how many.
+    pub all: u64,
+}
+
+/// What a copy does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyStage {
+    /// Rows are written into the target.
+    Copying,
+    /// What both hold is compared.
+    Comparing,
+}
+
+/// Why a store was not copied. The source is as it was; nobody opens the target.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The target is no place for a copy.
+    #[error("{0} holds something already, expected an empty store: a copy replaces nothing")]
+    Occupied(String),
+    /// The source is not any more what was copied in part.
+    #[error(
+        "{0} holds a part of what the source was before: it has changed since, or was another one. Make the target anew, and \
+         copy again"
+    )]
+    Outdated(String),
+    /// The target does not hold what the source holds.
+    #[error("the table {table} is not the same on both sides: make the target anew, and copy again")]
+    Differs {
+        /// The table.
+        table: &'static str,
+    },
+    /// One of the stores failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SqlStore {
+    /// Copies all records into `target`, and compares what both hold. While it goes on nothing can be changed here.
+    /// `progress` is told how far it has come. Returns how many rows there are.
+    ///
+    /// # Errors
+    ///
+    /// The target holds something else, or one of the stores failed. A copy that broke off can be gone on with.
+    pub async fn copy_into(
+        &self,
+        target: &Self,
+        mut progress: impl FnMut(CopyProgress),
+    ) -> Result<u64, CopyError> {
+        let held = self.engine.begin_long().await?;
+        target.mark_unfinished(&self.state().await?).await?;
+        let mut all = 0;
+        for table in TABLES {
+            all += self.count_of(table.counted(), self).await?;
+        }
+        let mut tell = |stage, done| progress(CopyProgress { stage, done, all });
+        let mut done = 0;
+        for table in TABLES {
+            if table.is_untold {
+                let mut change = target.begin_note().await?;
+                change.run(Statement::built(format!("DELETE FROM {}", table.name), Vec::new())).await?;
+                change.commit().await?;
+            }
+            done += target.count_of(table.counted(), target).await?;
+            let mut after = target.last_place(table).await?;
+            loop {
+                tell(CopyStage::Copying, done);
+                let rows = self.engine.fetch(table.selection(after.take())).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some(table.place_of(last)?);
+                let mut change = target.begin_note().await?;
+                change.run(table.insertion(&rows)?).await?;
+                change.commit().await?;
+                done += rows.len() as u64;
+            }
+        }
+        done = 0;
+        for table in TABLES {
+            let mut count = |rows: u64| {
+                done += rows;
+                tell(CopyStage::Comparing, done);
+            };
+            if self.digest(table, &mut count).await? != target.digest(table, &mut |_| {}).await? {
+                return Err(CopyError::Differs { table: table.name });
+            }
+        }
+        let mut change = target.begin().await?;
+        for table in TABLES {
+            if let [(column, Integer), ..] = table.columns
+                && let Some(numbering) = target.engine.numbering(table.name, column)
+            {
+                let _ = change.fetch(Statement::built(numbering, Vec::new())).await?;
+            }
+        }
+        change.run(Statement::new("DELETE FROM copies")).await?;
+        change.commit().await?;
+        drop(held);
+        Ok(all)
+    }
+
+    /// What a store holds, as far as a row of `changes` tells of it.
+    async fn state(&self) -> Result<Vec<u8>, StoreError> {
+        let version = self.version().await?;
+        let last = self.changes(Version(version.0.saturating_sub(1))).await?;
+        let mut digest = Sha256::new();
+        digest.update(version.0.to_be_bytes());
+        for change in last {
+            digest.update(change.mark.as_bytes());
+        }
+        Ok(digest.finalize().to_vec())
+    }
+
+    /// Marks a target as not whole, unless it is a copy of the same state already.
+    async fn mark_unfinished(&self, state: &[u8]) -> Result<(), CopyError> {
+        let found = self.engine.fetch(Statement::new("SELECT state FROM copies")).await?;
+        if let Some(begun) = found.first() {
+            let is_same = begun.bytes("state")? == state;
+            return if is_same { Ok(()) } else { Err(CopyError::Outdated(self.engine.place())) };
+        }
+        for table in TABLES {
+            if self.count_of(table.counted(), self).await? > 0 {
+                return Err(CopyError::Occupied(self.engine.place()));
+            }
+        }
+        let mut change = self.begin().await?;
+        change.run(Statement::new("INSERT INTO copies (state) VALUES ($1)").bind(state)).await?;
+        Ok(change.commit().await.map(drop)?)
+    }
+
+    /// Whether it is the target of a copy that is not whole.
+    pub(super) async fn is_unfinished(&self) -> Result<bool, StoreError> {
+        let copies = Statement::new("SELECT count(*) AS count FROM copies");
+        self.count_of(copies, self).await.map(|count| count > 0)
+    }
+
+    /// The place of a table's last row.
+    async fn last_place(&self, table: Table) -> Result<Option<Vec<Value>>, StoreError> {
+        let places = table.places();
+        let order: Vec<String> = places.iter().map(|place| format!("{place} DESC")).collect();
+        let last =
+            format!("SELECT {} FROM {} ORDER BY {} LIMIT 1", places.join(", "), table.name, order.join(", "));
+        let rows = self.engine.fetch(Statement::built(last, Vec::new())).await?;
+        rows.first().map(|row| table.place_of(row)).transpose()
+    }
+
+    /// What a table holds, as a digest; `count` is told of the rows.
+    async fn digest(&self, table: Table, count: &mut impl FnMut(u64)) -> Result<[u8; 32], StoreError> {
+        let (mut digest, mut after) = (Sha256::new(), None);
+        loop {
+            let rows = self.engine.fetch(table.selection(after.take())).await?;
+            for row in &rows {
+                for (column, kind) in table.columns {
+                    kind.of(row, column)?.update(&mut digest);
+                }
+            }
+            count(rows.len() as u64);
+            let Some(last) = rows.last() else { return Ok(digest.finalize().into()) };
+            after = Some(table.place_of(last)?);
+        }
+    }
+}
+
+impl Kind {
+    fn of(self, row: &Row, column: &str) -> Result<Value, StoreError> {
+        let value = match self {
+            Self::Text => row.get(column).map(Value::Text),
+            Self::Integer => row.get(column).map(Value::Integer),
+            Self::Bytes => row.get(column).map(Value::Bytes),
+        };
+        value.map_err(|error| StoreError::Corrupt(format!("column {column}: {error}")))
+    }
+}
+
+impl Value {
+    fn update(&self, digest: &mut Sha256) {
+        let integer;
+        let bytes = match self {
+            Self::Text(text) => text.as_ref().map(String::as_bytes),
+            Self::Bytes(bytes) => bytes.as_deref(),
+            Self::Integer(value) => {
+                integer = value.map(i64::to_be_bytes);
+                integer.as_ref().map(<[u8; 8]>::as_slice)
+            }
+        };
+        // The length keeps columns apart, and nothing apart from an empty text.
+        digest.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());
+        digest.update(bytes.unwrap_or_default());
+    }
+}
+
+impl Table {
+    fn places(&self) -> Vec<&'static str> {
+        self.columns.iter().take(self.place).map(|(name, _)| *name).collect()
+    }
+
+    fn counted(&self) -> Statement {
+        Statement::built(format!("SELECT count(*) AS count FROM {}", self.name), Vec::new())
+    }
+
+    fn names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The next rows after a place.
+    fn selection(&self, after: Option<Vec<Value>>) -> Statement {
+        let places = self.places().join(", ");
+        let values = after.unwrap_or_default();
+        let condition = if values.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE ({places}) > ({})", bound(0, values.len()))
+        };
+        let (names, table) = (self.names(), self.name);
+        Statement::built(
+            format!("SELECT {names} FROM {table}{condition} ORDER BY {places} LIMIT {ROWS}"),
+            values,
+        )
+    }
+
+    fn place_of(&self, row: &Row) -> Result<Vec<Value>, StoreError> {
+        self.columns.iter().take(self.place).map(|(name, kind)| kind.of(row, name)).collect()
+    }
+
+    /// Puts these rows into it.
+    fn insertion(&self, rows: &[Row]) -> Result<Statement, StoreError> {
+        let width = self.columns.len();
+        let mut values = Vec::with_capacity(rows.len() * width);
+        let mut places = Vec::with_capacity(rows.len());
+        for row in rows {
+            places.push(format!("({})", bound(values.len(), width)));
+            for (column, kind) in self.columns {
+                values.push(kind.of(row, column)?);
+            }
+        }
+        let (table, names) = (self.name, self.names());
+        Ok(Statement::built(format!("INSERT INTO {table} ({names}) VALUES {}", places.join(", ")), values))
+    }
+}
+
+/// The places of so many values after the first ones.
+fn bound(before: usize, count: usize) -> String {
+    (1..=count).map(|at| format!("${}", before + at)).collect::<Vec<_>>().join(", ")
+}
