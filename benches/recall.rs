@@ -121,7 +121,12 @@ impl Changes for Made {
 /// A cache that remembers the first `keys` keys.
 fn remembering(runtime: &Runtime, keys: u32) -> CachedStore<Made> {
     let hour = Duration::from_hours(1);
-    let limits = CacheLimits { positive: hour, negative: hour, capacity_bytes: 400 * u64::from(MILLION) };
+    let limits = CacheLimits {
+        positive: hour,
+        negative: hour,
+        capacity_bytes: 400 * u64::from(MILLION),
+        grace: Duration::ZERO,
+    };
     let cached = CachedStore::new(Made, limits, Duration::from_secs(10));
     runtime.block_on(async {
         for number in 0..keys {

@@ -67,15 +67,11 @@ pub(crate) async fn ask(
     let messages = messages.0[about.name];
     let message = (messages.request)(Value::Object(message(about, request).await));
     let answer = office.answer(by, framed(&about.grpc_path(), &message)).await;
-    match tonic::Status::from_header_map(answer.headers()) {
-        Some(status) => {
-            (status.code(), status.get_details_error_info().map(|info| info.reason).unwrap_or_default())
-        }
-        None => {
-            let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
-            (Code::Ok, office::seen(&(messages.answer)(&body[5..])).to_owned())
-        }
+    if let Some(status) = tonic::Status::from_header_map(answer.headers()) {
+        return (status.code(), status.get_details_error_info().map(|info| info.reason).unwrap_or_default());
     }
+    let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+    (Code::Ok, office::seen(&(messages.answer)(&body[5..])).to_owned())
 }
 
 /// The message that a request brings as REST.

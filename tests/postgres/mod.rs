@@ -68,6 +68,11 @@ pub(crate) async fn shared() -> Arc<Server> {
 impl Server {
     /// Starts a server with further settings, and waits until it answers.
     pub(crate) async fn start(settings: &[&str]) -> Self {
+        Self::start_prepared(settings, |_| ()).await
+    }
+
+    /// The same, after something was done in the folder of its data.
+    pub(crate) async fn start_prepared(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let programs = programs();
         let data = folder.path().join("data");
@@ -91,6 +96,7 @@ impl Server {
         making.arg("--pgdata").arg(&data);
         let made = making.stdin(Stdio::null()).output().expect("initdb");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        prepare(&data);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
@@ -252,6 +258,16 @@ fn as_user(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.uid(user).gid(group).current_dir("/");
     command
+}
+
+/// Writes a file that the server reads, and nobody else.
+pub(crate) fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("it is written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("its mode");
+    if rustix::process::getuid().is_root() {
+        let (user, group) = ids();
+        chown(path, Some(user), Some(group)).expect("its owner");
+    }
 }
 
 /// The user and the group of whom the server is for.

@@ -66,7 +66,7 @@ pub enum PostgresTls {
     },
     /// Encrypted, and the server has to prove its name.
     Verified {
-        /// The authorities that vouch for the server, PEM; those of the system without it.
+        /// The authorities that vouch for the server, PEM; without it the public ones, of which this program has a list.
         ca: Option<PathBuf>,
         /// The client's certificate chain and its key, PEM.
         identity: Option<(PathBuf, PathBuf)>,
@@ -133,7 +133,7 @@ pub(in crate::config) struct RawPostgres {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "PostgresTls")]
 struct RawPostgresTls {
-    /// The authorities that vouch for the server, PEM; those of the system without it.
+    /// The authorities that vouch for the server, PEM; without it the public ones, of which this program has a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ca: Option<Text<PathBuf>>,
     /// The client's certificate chain, PEM, where the server asks for one.

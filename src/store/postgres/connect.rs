@@ -3,24 +3,32 @@
 use std::{fs, path::Path, time::Duration};
 
 use sqlx::{
-    Executor, PgPool,
+    Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
+use tokio::time::{Instant, sleep, timeout_at};
+
 use crate::config::{PostgresAddress, PostgresLocation, PostgresTls};
 
-use super::failure::Failure;
+use super::failure::{Failure, is_starting};
 
 /// Connections of one process for look-ups and changes.
 const CONNECTIONS_MAX: u32 = 8;
 /// One to read the change table, one to listen, and one to say how far it was read.
 const CHANGES_CONNECTIONS: u32 = 3;
+/// The pause before a server is tried again that does not let anybody in yet.
+const CONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// How old a connection becomes: a server that was replaced behind a name is found again.
 const LIFETIME_MAX: Duration = Duration::from_mins(30);
 
-/// The pools for everything, and for the change table alone. Nothing is connected to yet.
-pub(super) fn pools(server: &PostgresLocation, patience: Duration) -> Result<(PgPool, PgPool), Failure> {
+/// The pools for everything, and for the change table alone, of a server that has answered.
+pub(super) async fn pools(
+    server: &PostgresLocation,
+    patience: Duration,
+) -> Result<(PgPool, PgPool), Failure> {
     let options = options(server)?;
+    first_answer(&options, patience).await?;
     let pool = |connections_max| {
         PgPoolOptions::new()
             .max_connections(connections_max)
@@ -43,6 +51,24 @@ pub(super) fn pools(server: &PostgresLocation, patience: Duration) -> Result<(Pg
             .connect_lazy_with(options.clone())
     };
     Ok((pool(CONNECTIONS_MAX), pool(CHANGES_CONNECTIONS)))
+}
+
+/// Waits until the server lets us in: it may be starting as well. A pool would say no more than that it took too long.
+async fn first_answer(options: &PgConnectOptions, patience: Duration) -> Result<(), Failure> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let connecting = timeout_at(deadline, PgConnection::connect_with(options)).await;
+        let error = match connecting {
+            Ok(Ok(connection)) => return Ok(connection.close().await?),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        let may_pass = matches!(error, sqlx::Error::Io(_)) || is_starting(&error);
+        if !may_pass || Instant::now() + CONNECT_PAUSE >= deadline {
+            return Err(error.into());
+        }
+        sleep(CONNECT_PAUSE).await;
+    }
 }
 
 fn options(server: &PostgresLocation) -> Result<PgConnectOptions, Failure> {

@@ -54,6 +54,11 @@ impl From<MigrateError> for Failure {
     }
 }
 
+/// Whether the server is not ready yet.
+pub(super) fn is_starting(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "57P03")
+}
+
 /// The error for an id or hash that is there already, or for what was replaced already, if `error` says so.
 pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
     let error = error.as_database_error().filter(|error| error.is_unique_violation())?;
@@ -67,7 +72,8 @@ pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
 fn sentence(code: &str) -> Option<&'static str> {
     Some(match code {
         "25006" => "it can only be read: name the primary, or wait until it has become one",
-        "28000" | "28P01" => "the user or the password is refused",
+        "28000" => "this user may not connect to it, or not from here, or not without TLS",
+        "28P01" => "the user or the password is refused",
         "3D000" => "the database is not there: create it first",
         "42501" => "this user may not do so: give it the right to create and change tables of its schema",
         "42P01" => "its schema is not the one that this program made",

@@ -48,7 +48,7 @@ impl Postgres {
     /// Connects, and brings the schema up to date. `patience` is how long this and every later change waits for a lock or
     /// a connection.
     pub(super) async fn open(server: &PostgresLocation, patience: Duration) -> Result<Self, StoreError> {
-        let opened = Self::connect(server, patience)?;
+        let opened = Self::connect(server, patience).await?;
         let migrated = schema::migrate(&opened.pool).await;
         migrated.map_err(|failure| failure.of(&opened.place)).map(|()| opened)
     }
@@ -58,15 +58,17 @@ impl Postgres {
         server: &PostgresLocation,
         patience: Duration,
     ) -> Result<Self, StoreError> {
-        let opened = Self::connect(server, patience)?;
+        let opened = Self::connect(server, patience).await?;
         let examined = schema::expect_newest(&opened.pool).await;
         examined.map_err(|failure| failure.of(&opened.place)).map(|()| opened)
     }
 
-    fn connect(server: &PostgresLocation, patience: Duration) -> Result<Self, StoreError> {
+    async fn connect(server: &PostgresLocation, patience: Duration) -> Result<Self, StoreError> {
         let place: Arc<str> = server.to_string().into();
-        let (pool, changes) = connect::pools(server, patience).map_err(|failure| failure.of(&place))?;
-        Ok(Self { pool, changes, listener: Arc::default(), place })
+        match connect::pools(server, patience).await {
+            Ok((pool, changes)) => Ok(Self { pool, changes, listener: Arc::default(), place }),
+            Err(failure) => Err(failure.of(&place)),
+        }
     }
 
     /// The number of the schema that this program reads and writes.

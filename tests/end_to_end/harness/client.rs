@@ -191,10 +191,18 @@ impl Http1 {
 
 /// Sends one request over a connection that is there already, such as one by TLS.
 pub(crate) async fn send_over(stream: impl AsyncRead + AsyncWrite + Unpin, request: &Request) -> Response {
+    let answer = try_send_over(stream, request).await;
+    answer.unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+}
+
+/// The same with somebody who may be gone.
+pub(crate) async fn try_send_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &Request,
+) -> io::Result<Response> {
     let (mut stream, bytes) = (BufReader::new(stream), request.to_bytes());
     let exchange = exchange(&mut stream, &bytes, request.method == "HEAD");
-    let answer = tokio::time::timeout(ANSWER_TIME, exchange).await.expect("an answer in time");
-    answer.unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+    tokio::time::timeout(ANSWER_TIME, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(

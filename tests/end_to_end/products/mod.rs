@@ -78,7 +78,7 @@ impl Product {
 
 /// With the length of the body that is not there, as clients send it where a method usually has one (RFC 9110,
 /// section 8.6).
-pub(crate) fn with_length(request: Request) -> Request {
+fn with_length(request: Request) -> Request {
     let has_length = request.headers.iter().any(|(name, _)| name == "content-length");
     let needs_one = matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
     if needs_one && !has_length { request.body("") } else { request }

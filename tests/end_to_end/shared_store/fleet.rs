@@ -1,6 +1,7 @@
 //! Three replicas behind one Envoy that share a PostgreSQL database and a Redis, and whoever administers them.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -84,7 +85,7 @@ apis:
 
     /// Asks the admin API of a replica.
     pub(super) async fn ask(&self, replica: usize, path: &str, body: &Value) -> Response {
-        ask(&self.replicas[replica].admin(), path, body).await
+        ask(&self.replicas[replica].admin(), path, body).await.expect("an answer")
     }
 
     /// Makes a key, by the admin API of a replica.
@@ -151,11 +152,11 @@ pub(super) fn issued(answer: &Response) -> Option<Key> {
     (answer.status == 200).then(|| Key { id: text("id").expect("an id"), key: text("key").expect("a key") })
 }
 
-/// Asks an admin API by its socket.
-pub(super) async fn ask(socket: &Path, path: &str, body: &Value) -> Response {
-    let stream = UnixStream::connect(socket).await.expect("the admin API listens");
+/// Asks an admin API by its socket, if it is there.
+pub(super) async fn ask(socket: &Path, path: &str, body: &Value) -> io::Result<Response> {
+    let stream = UnixStream::connect(socket).await?;
     let request = Request::new("POST", "localhost", path).json(body);
-    client::send_over(stream, &crate::products::with_length(request)).await
+    client::try_send_over(stream, &request).await
 }
 
 fn reached(answer: &Response) -> (u64, u64) {

@@ -1,5 +1,6 @@
 //! Replicas that share a PostgreSQL database: what one is told, all know; what the database cannot tell, none makes up.
 
+mod copied;
 mod fleet;
 
 use std::time::Duration;
@@ -178,22 +179,19 @@ fn what_was_acknowledged_outlives_server_and_database() {
                 // Half of the keys are revoked, until nobody answers any more.
                 changing.spawn(async move {
                     let (mut made, mut gone, mut asked) = (Vec::new(), Vec::new(), Vec::new());
-                    loop {
-                        let Some(key) =
-                            attempt(&socket, "/v1/keys", &wanted()).await.and_then(|it| issued(&it))
-                        else {
-                            return (made, gone, asked);
-                        };
-                        made.push(key.clone());
-                        if made.len() % 2 == 0 {
-                            let path = format!("/v1/keys/{}:revoke", key.id);
-                            made.pop();
-                            match attempt(&socket, &path, &json!({})).await {
-                                Some(answer) if answer.status == 200 => gone.push(key),
-                                _ => asked.push(key),
-                            }
+                    for number in 0.. {
+                        let answer = ask(&socket, "/v1/keys", &wanted()).await;
+                        let Some(key) = answer.ok().and_then(|answer| issued(&answer)) else { break };
+                        if number % 2 == 0 {
+                            made.push(key);
+                            continue;
+                        }
+                        match ask(&socket, &format!("/v1/keys/{}:revoke", key.id), &json!({})).await {
+                            Ok(answer) if answer.status == 200 => gone.push(key),
+                            _ => asked.push(key),
                         }
                     }
+                    (made, gone, asked)
                 });
             }
             tokio::time::sleep(Duration::from_millis(300 + 100 * u64::try_from(round).expect("few"))).await;
@@ -225,15 +223,4 @@ fn what_was_acknowledged_outlives_server_and_database() {
         println!("{} good, {} revoked, {} unclear keys", good.len(), revoked.len(), unclear.len());
         fleet.assert_no_secret();
     });
-}
-
-/// What an admin API answers, if it does.
-async fn attempt(
-    socket: &std::path::Path,
-    path: &str,
-    body: &serde_json::Value,
-) -> Option<crate::harness::client::Response> {
-    let (socket, path, body) = (socket.to_owned(), path.to_owned(), body.clone());
-    // A connection that breaks ends the task.
-    tokio::spawn(async move { ask(&socket, &path, &body).await }).await.ok()
 }
