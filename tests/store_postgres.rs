@@ -7,8 +7,8 @@ mod postgres;
 use std::{fs, path::Path, time::Duration};
 
 use doorward::{
-    config::{PostgresLocation, PostgresTls, SecretOrigin, SecretSource, StoreLocation},
-    store::{Changes, SqlStore, StoreError, Version},
+    config::{ClientTls, PostgresLocation, PostgresTls, SecretOrigin, SecretSource, StoreLocation},
+    store::{Changes, ReplicaStore, SqlStore, StoreError, Version},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -63,7 +63,7 @@ async fn a_database_that_is_not_there_is_named() {
 async fn a_schema_of_a_newer_version_asks_for_an_upgrade() {
     let database = postgres::shared().await.database().await;
     let refused = SqlStore::open_as_it_is(&database.location(), PATIENCE).await.expect_err("it is empty");
-    assert!(refused.to_string().contains("its schema is not that of this version"), "{refused}");
+    assert!(refused.to_string().contains("it is empty: `doorward serve`"), "{refused}");
     SqlStore::open(&database.location(), PATIENCE).await.expect("it opens").close().await;
     SqlStore::open_as_it_is(&database.location(), PATIENCE).await.expect("it opens").close().await;
     let mut connection = database.connect().await;
@@ -189,7 +189,7 @@ async fn a_server_proves_its_name_and_asks_for_password_and_certificate() {
             settings.tls = tls;
         })
     };
-    let verified = PostgresTls::Verified { ca: Some(path("ca.pem")), identity: identity.clone() };
+    let verified = PostgresTls::Verified(ClientTls { ca: Some(path("ca.pem")), identity: identity.clone() });
     let good = settings("localhost", PASSWORD, verified.clone());
     let store = SqlStore::open(&good, SqlStore::PATIENCE).await.expect("it opens");
     assert_eq!(store.version().await.expect("a version"), Version(0));
@@ -201,9 +201,9 @@ async fn a_server_proves_its_name_and_asks_for_password_and_certificate() {
         .close()
         .await;
 
-    let without_ca = PostgresTls::Verified { ca: None, identity: identity.clone() };
-    let no_identity = PostgresTls::Verified { ca: Some(path("ca.pem")), identity: None };
-    let no_file = PostgresTls::Verified { ca: Some(path("none.pem")), identity };
+    let without_ca = PostgresTls::Verified(ClientTls { ca: None, identity: identity.clone() });
+    let no_identity = PostgresTls::Verified(ClientTls { ca: Some(path("ca.pem")), identity: None });
+    let no_file = PostgresTls::Verified(ClientTls { ca: Some(path("none.pem")), identity });
     for (settings, expected) in [
         (settings("localhost", "another", verified.clone()), "the user or the password is refused"),
         (settings("127.0.0.1", PASSWORD, verified), "invalid peer certificate"),
@@ -215,4 +215,21 @@ async fn a_server_proves_its_name_and_asks_for_password_and_certificate() {
         let refused = refusal(&settings).await;
         assert!(refused.contains(expected), "{expected}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn changes_are_kept_for_those_who_are_a_little_behind() {
+    let database = postgres::shared().await.database().await;
+    let store = SqlStore::open(&database.location(), PATIENCE).await.expect("it opens");
+    let mut connection = database.connect().await;
+    execute(
+        &mut connection,
+        "INSERT INTO changes (version, hash) SELECT version, decode(repeat('00', 32), 'hex') \
+         FROM unnest(ARRAY[1, 2, 1000001]) AS version",
+    )
+    .await;
+    store.attend("one", Version(0), PATIENCE).await.expect("told");
+    let kept: Vec<u64> =
+        store.changes(Version(0)).await.expect("changes").iter().map(|change| change.version.0).collect();
+    assert_eq!(kept, [2, 1_000_001]);
 }

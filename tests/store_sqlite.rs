@@ -13,8 +13,8 @@ use doorward::{
     domain::{Author, CredentialHash, KeyKind, KeyRecord, ScopeSet, SessionRecord, Timestamp},
     store::{
         AuditFilter, AuditStore, Changes, Finds, Found, KeyFilter, KeyStore, MemberFilter, MemberStore,
-        OrganizationFilter, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, SecretFilter,
-        SecretStore, SessionStore, SqlStore, StoreError, Version,
+        OrganizationFilter, OrganizationStore, PageRequest, ProjectFilter, ProjectStore, ReplicaStore,
+        SecretFilter, SecretStore, SessionStore, SqlStore, StoreError, Version,
     },
 };
 use sqlx::{Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -445,4 +445,16 @@ async fn nothing_alters_the_audit_log() {
         store.audit(&AuditFilter::default(), &PageRequest::default()).await.expect("a list").records,
         before
     );
+}
+
+#[tokio::test]
+async fn changes_are_kept_for_those_who_are_a_little_behind() {
+    let scene = Scene::new();
+    let store = scene.open().await;
+    store.insert(&[record(1), record(2)], &Author::on_the_store(0)).await.expect("inserted");
+    scene.tamper("INSERT INTO changes (version, hash) VALUES (1000001, zeroblob(32))").await;
+    store.attend("one", Version(0), PATIENCE).await.expect("told");
+    let kept: Vec<u64> =
+        store.changes(Version(0)).await.expect("changes").iter().map(|change| change.version.0).collect();
+    assert_eq!(kept, [2, 1_000_001]);
 }

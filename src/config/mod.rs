@@ -12,6 +12,7 @@ mod administrators;
 mod api;
 mod binding;
 mod cache;
+mod client_tls;
 mod counters;
 mod credential;
 mod credential_place;
@@ -65,7 +66,8 @@ pub use administrators::{KnownAdministrator, SignIn, Standing, Token};
 pub use api::{Ambiguity, Api, ClientAddress};
 pub use binding::{Binding, NamePlace};
 pub use cache::CacheLimits;
-pub use counters::{CounterLocation, RedisAddress, RedisCounters, RedisServers, RedisTls};
+pub use client_tls::ClientTls;
+pub use counters::{CounterLocation, RedisAddress, RedisCounters, RedisServers};
 pub use credential::{
     ChecksumRule, CredentialRule,
     api_key::{ApiKeyCredential, PrefixRule},

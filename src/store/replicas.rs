@@ -38,7 +38,7 @@ impl Spread {
 pub trait ReplicaStore: Changes {
     /// Notes that a server is there, and knows all changes up to `reached`. Unless it says so again, it counts for
     /// `remembers` more: the longest that it answers from what it remembers without having reached the store. Those whose
-    /// time is over are forgotten.
+    /// time is over are forgotten, and so are changes that nobody can be interested in any more.
     fn attend(
         &self,
         server: &str,

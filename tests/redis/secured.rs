@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use doorward::config::{RedisCounters, RedisTls};
+use doorward::config::{ClientTls, RedisCounters};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::{Server, free_port};
@@ -74,7 +74,7 @@ impl Secured {
             servers: super::tcp("localhost", self.port),
             username: Some(user.to_owned()),
             password: Some(super::secret(password)),
-            tls: Some(RedisTls {
+            tls: Some(ClientTls {
                 ca: Some(path("ca.pem")),
                 identity: Some((path("certificate.pem"), path("key.pem"))),
             }),

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::{secret_source::SecretSource, text::Format};
 
-use super::{CounterLocation, LEASE_MS, RedisAddress, RedisCounters, RedisServers, RedisTls, TIMEOUT_MS};
+use super::{ClientTls, CounterLocation, LEASE_MS, RedisAddress, RedisCounters, RedisServers, TIMEOUT_MS};
 
 /// The port of a Redis.
 const PORT: u16 = 6379;
@@ -77,7 +77,7 @@ impl Format for CounterLocation {
             username: Some(decoded(username)?).filter(|name| !name.is_empty()),
             password: password.map(SecretSource::written),
             sentinel_password: None,
-            tls: has_tls.then(RedisTls::default),
+            tls: has_tls.then(ClientTls::default),
             timeout: Duration::from_millis(TIMEOUT_MS),
             lease: Duration::from_millis(LEASE_MS),
         })))

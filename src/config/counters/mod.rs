@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretSource,
+    client_tls::{ClientTls, RawClientTls},
     duration::Span,
     place::Place,
     problem::{Origin, Report},
@@ -46,7 +47,7 @@ pub struct RedisCounters {
     /// The password of the sentinels.
     pub sentinel_password: Option<SecretSource>,
     /// TLS, if it is used.
-    pub tls: Option<RedisTls>,
+    pub tls: Option<ClientTls>,
     /// How long an answer is waited for; less than the budget of a Check.
     pub timeout: Duration,
     /// How long tokens taken in advance may be used at most; nothing is taken in advance if it is zero.
@@ -71,15 +72,6 @@ pub enum RedisAddress {
     Tcp(String, u16),
     /// A Unix socket.
     Unix(PathBuf),
-}
-
-/// TLS with a Redis server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RedisTls {
-    /// The authorities that vouch for the server, PEM; those of the system without it.
-    pub ca: Option<PathBuf>,
-    /// The client's certificate chain and its key, PEM.
-    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 impl CounterLocation {
@@ -137,7 +129,7 @@ pub(super) struct RawRedis {
     sentinel_password: Option<RawSecretSource>,
     /// TLS, where the address begins with `rediss`. Its files are read at start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tls: Option<RawRedisTls>,
+    tls: Option<RawClientTls>,
     /// How long an answer is waited for: from 1ms to 1s, and less than `budget`.
     #[serde(default = "default_timeout")]
     timeout: Text<Span>,
@@ -145,22 +137,6 @@ pub(super) struct RawRedis {
     /// Redis.
     #[serde(default = "default_lease")]
     lease: Text<Span>,
-}
-
-/// TLS with a Redis.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "RedisTls")]
-struct RawRedisTls {
-    /// The authorities that vouch for the server, PEM; those of the system without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ca: Option<Text<PathBuf>>,
-    /// The client's certificate chain, PEM, where the server asks for one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    certificate: Option<Text<PathBuf>>,
-    /// Its private key, PEM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<Text<PathBuf>>,
 }
 
 /// How long an answer is waited for unless the configuration says otherwise.
@@ -256,21 +232,6 @@ impl RawRedis {
         }
         redis.timeout = self.timeout.within(1..=1_000, &at.field("timeout"), report);
         redis.lease = self.lease.within(0..=1_000, &at.field("lease"), report);
-    }
-}
-
-impl RawRedisTls {
-    fn check(&self, folder: &Path, at: &Place<'_>, report: &mut Report<'_>) -> RedisTls {
-        let within = |path: &Text<PathBuf>| folder.join(&path.value);
-        let identity = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => Some((within(certificate), within(key))),
-            (None, None) => None,
-            _ => {
-                report.add(at, "found one of `certificate` and `key`, expected both or none");
-                None
-            }
-        };
-        RedisTls { ca: self.ca.as_ref().map(within), identity }
     }
 }
 

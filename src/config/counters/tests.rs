@@ -144,7 +144,7 @@ fn a_mapping_says_how_a_redis_is_spoken_to() {
         "{ url: 'rediss://a', tls: { ca: ca.crt, certificate: c.crt, key: /k/c.key }, timeout: 20ms, lease: 0s }",
     );
     let identity = Some(("/etc/doorward/c.crt".into(), "/k/c.key".into()));
-    assert_eq!(all.tls, Some(RedisTls { ca: Some("/etc/doorward/ca.crt".into()), identity }));
+    assert_eq!(all.tls, Some(ClientTls { ca: Some("/etc/doorward/ca.crt".into()), identity }));
     assert_eq!((all.timeout, all.lease), (Duration::from_millis(20), Duration::ZERO));
 
     let cases = [

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::{
+    client_tls::{ClientTls, RawClientTls},
     place::Place,
     problem::{Origin, Report},
     secret_source::{RawSecretSource, SecretSource, are_alike},
@@ -64,13 +65,9 @@ pub enum PostgresTls {
         /// The client's certificate chain and its key, PEM.
         identity: Option<(PathBuf, PathBuf)>,
     },
-    /// Encrypted, and the server has to prove its name.
-    Verified {
-        /// The authorities that vouch for the server, PEM; without it the public ones, of which this program has a list.
-        ca: Option<PathBuf>,
-        /// The client's certificate chain and its key, PEM.
-        identity: Option<(PathBuf, PathBuf)>,
-    },
+    /// Encrypted, and the server has to prove its name. Without authorities the public ones vouch for it, of which this
+    /// program has a list.
+    Verified(ClientTls),
 }
 
 impl PostgresTls {
@@ -79,7 +76,7 @@ impl PostgresTls {
     pub fn identity(&self) -> Option<&(PathBuf, PathBuf)> {
         match self {
             Self::Off => None,
-            Self::Unverified { identity } | Self::Verified { identity, .. } => identity.as_ref(),
+            Self::Unverified { identity } | Self::Verified(ClientTls { identity, .. }) => identity.as_ref(),
         }
     }
 }
@@ -125,23 +122,7 @@ pub(in crate::config) struct RawPostgres {
     password: Option<RawSecretSource>,
     /// The files of TLS, where it is used. They are read at start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tls: Option<RawPostgresTls>,
-}
-
-/// The files of TLS with a PostgreSQL server.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "PostgresTls")]
-struct RawPostgresTls {
-    /// The authorities that vouch for the server, PEM; without it the public ones, of which this program has a list.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ca: Option<Text<PathBuf>>,
-    /// The client's certificate chain, PEM, where the server asks for one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    certificate: Option<Text<PathBuf>>,
-    /// Its private key, PEM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<Text<PathBuf>>,
+    tls: Option<RawClientTls>,
 }
 
 /// Whether a text is meant as the address of such a database.
@@ -223,8 +204,8 @@ fn tls(mode: Option<&str>, address: &PostgresAddress) -> Result<PostgresTls, Str
             Err("expected no TLS over a Unix socket".to_owned())
         }
         (Some("require"), _) => Ok(PostgresTls::Unverified { identity: None }),
-        (Some("verify-full"), _) => Ok(PostgresTls::Verified { ca: None, identity: None }),
-        (None, _) if !is_here => Ok(PostgresTls::Verified { ca: None, identity: None }),
+        (Some("verify-full"), _) => Ok(PostgresTls::Verified(ClientTls::default())),
+        (None, _) if !is_here => Ok(PostgresTls::Verified(ClientTls::default())),
         _ => Ok(PostgresTls::Off),
     }
 }
@@ -268,43 +249,29 @@ pub(super) fn check(
     }
     let password = raw.password.as_ref().map(|raw| raw.check(&at.field("password"), report));
     let tls = match &raw.tls {
-        Some(raw) => raw.check(&server.tls, folder, &at.field("tls"), report),
+        Some(raw) => {
+            let at = at.field("tls");
+            let files = raw.check(folder, &at, report);
+            with_files(&server.tls, files, &at, report)
+        }
         None => server.tls,
     };
     PostgresLocation { password: password.or(server.password), tls, ..server }
 }
 
-impl RawPostgresTls {
-    fn check(
-        &self,
-        tls: &PostgresTls,
-        folder: &Path,
-        at: &Place<'_>,
-        report: &mut Report<'_>,
-    ) -> PostgresTls {
-        let within = |path: &Text<PathBuf>| folder.join(&path.value);
-        let identity = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => Some((within(certificate), within(key))),
-            (None, None) => None,
-            _ => {
-                report.add(at, "found one of `certificate` and `key`, expected both or none");
-                None
-            }
-        };
-        let ca = self.ca.as_ref().map(within);
-        match tls {
-            PostgresTls::Off => {
-                report.add(at, "found `tls`, expected an address with `?sslmode=verify-full`");
-                PostgresTls::Off
-            }
-            PostgresTls::Unverified { .. } => {
-                if ca.is_some() {
-                    report
-                        .add(&at.field("ca"), "found authorities, expected `?sslmode=verify-full` with them");
-                }
-                PostgresTls::Unverified { identity }
-            }
-            PostgresTls::Verified { .. } => PostgresTls::Verified { ca, identity },
+/// TLS as the address wants it, with these files.
+fn with_files(tls: &PostgresTls, files: ClientTls, at: &Place<'_>, report: &mut Report<'_>) -> PostgresTls {
+    match tls {
+        PostgresTls::Off => {
+            report.add(at, "found `tls`, expected an address with `?sslmode=verify-full`");
+            PostgresTls::Off
         }
+        PostgresTls::Unverified { .. } => {
+            if files.ca.is_some() {
+                report.add(&at.field("ca"), "found authorities, expected `?sslmode=verify-full` with them");
+            }
+            PostgresTls::Unverified { identity: files.identity }
+        }
+        PostgresTls::Verified(_) => PostgresTls::Verified(files),
     }
 }

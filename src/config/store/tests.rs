@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::secret_source::SecretSource;
+use crate::config::{client_tls::ClientTls, secret_source::SecretSource};
 
 fn read(text: &str) -> Result<StoreLocation, String> {
     StoreLocation::read(text)
@@ -33,7 +33,7 @@ fn a_store_is_an_sqlite_file_or_a_postgres_database() {
 #[test]
 fn an_address_names_server_user_and_database() {
     let tcp = |host: &str, port| PostgresAddress::Tcp(host.to_owned(), port);
-    let verified = PostgresTls::Verified { ca: None, identity: None };
+    let verified = PostgresTls::Verified(ClientTls::default());
     let cases = [
         ("postgres://dw@db.example/door", tcp("db.example", 5432), verified.clone(), None),
         ("postgresql://dw:s%40c@db:5433/door", tcp("db", 5433), verified.clone(), Some("s@c")),

@@ -10,11 +10,11 @@ use rustls::{
 use tokio::{net::TcpStream, task::spawn_blocking};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::config::RedisTls;
+use crate::config::ClientTls;
 
 /// Makes sure that this is the server of that name, and encrypts from then on.
 pub(super) async fn shake_hands(
-    settings: &RedisTls,
+    settings: &ClientTls,
     host: &str,
     stream: TcpStream,
 ) -> io::Result<TlsStream<TcpStream>> {
@@ -25,7 +25,7 @@ pub(super) async fn shake_hands(
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-fn client(settings: &RedisTls) -> io::Result<ClientConfig> {
+fn client(settings: &ClientTls) -> io::Result<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?

@@ -9,7 +9,7 @@ use sqlx::{
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::config::{PostgresAddress, PostgresLocation, PostgresTls};
+use crate::config::{ClientTls, PostgresAddress, PostgresLocation, PostgresTls};
 
 use super::failure::{Failure, is_starting};
 
@@ -91,10 +91,10 @@ fn secured(options: PgConnectOptions, tls: &PostgresTls) -> Result<PgConnectOpti
     let options = options.ssl_mode(match tls {
         PostgresTls::Off => PgSslMode::Disable,
         PostgresTls::Unverified { .. } => PgSslMode::Require,
-        PostgresTls::Verified { .. } => PgSslMode::VerifyFull,
+        PostgresTls::Verified(_) => PgSslMode::VerifyFull,
     });
     let options = match tls {
-        PostgresTls::Verified { ca: Some(ca), .. } => options.ssl_root_cert_from_pem(read(ca)?),
+        PostgresTls::Verified(ClientTls { ca: Some(ca), .. }) => options.ssl_root_cert_from_pem(read(ca)?),
         _ => options,
     };
     match tls.identity() {

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::config::PostgresLocation;
 
-use super::StoreError;
+use super::{StoreError, sql::Lane};
 
 /// The channel that tells of changes.
 const CHANNEL: &str = "doorward_changes";
@@ -80,12 +80,11 @@ impl Postgres {
         &self.place
     }
 
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    pub(super) fn changes(&self) -> &PgPool {
-        &self.changes
+    pub(super) fn pool(&self, lane: Lane) -> &PgPool {
+        match lane {
+            Lane::All => &self.pool,
+            Lane::Changes => &self.changes,
+        }
     }
 
     /// Begins a change, once nobody else is making one.

@@ -32,9 +32,12 @@ pub(super) async fn expect_newest(pool: &PgPool) -> Result<(), Failure> {
     if is_newest(pool).await? {
         return Ok(());
     }
-    Err(Failure::new(
-        "its schema is not that of this version: `doorward serve` and `doorward keys list` bring it up to date",
-    ))
+    Err(Failure::new(match version(pool).await? {
+        None => "it is empty: `doorward serve` and `doorward keys create` make its tables",
+        Some(_) => {
+            "its schema is not that of this version: `doorward serve` and `doorward keys list` bring it up to date"
+        }
+    }))
 }
 
 /// Whether the schema is up to date. One of a newer program is none that this one can use.

@@ -8,6 +8,15 @@ use super::{
     statement::{Statement, query},
 };
 
+/// Which connections are used.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Lane {
+    /// Those of look-ups and changes.
+    All,
+    /// Those of the change table alone.
+    Changes,
+}
+
 /// An engine, with its connections.
 #[derive(Debug, Clone)]
 pub(super) enum Engine {
@@ -18,25 +27,21 @@ pub(super) enum Engine {
 impl Engine {
     /// The rows that a statement selects.
     pub(super) async fn fetch(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
-        let rows = match self {
-            Self::Sqlite(sqlite) => {
-                query(statement).fetch_all(sqlite.pool()).await.map(|rows| wrapped(rows, Row::Sqlite))
-            }
-            Self::Postgres(postgres) => {
-                query(statement).fetch_all(postgres.pool()).await.map(|rows| wrapped(rows, Row::Postgres))
-            }
-        };
-        rows.map_err(|error| self.failed(error))
+        self.fetch_by(Lane::All, statement).await
     }
 
     /// The same by a connection that look-ups do not use, so that revocations do not queue behind them.
     pub(super) async fn fetch_changes(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.fetch_by(Lane::Changes, statement).await
+    }
+
+    async fn fetch_by(&self, lane: Lane, statement: Statement) -> Result<Vec<Row>, StoreError> {
         let rows = match self {
             Self::Sqlite(sqlite) => {
-                query(statement).fetch_all(sqlite.changes()).await.map(|rows| wrapped(rows, Row::Sqlite))
+                query(statement).fetch_all(sqlite.pool(lane)).await.map(|rows| wrapped(rows, Row::Sqlite))
             }
             Self::Postgres(postgres) => {
-                query(statement).fetch_all(postgres.changes()).await.map(|rows| wrapped(rows, Row::Postgres))
+                query(statement).fetch_all(postgres.pool(lane)).await.map(|rows| wrapped(rows, Row::Postgres))
             }
         };
         rows.map_err(|error| self.failed(error))
@@ -65,7 +70,7 @@ impl Engine {
         match self {
             Self::Sqlite(_) => self.begin_note().await,
             Self::Postgres(postgres) => {
-                let open = postgres.changes().begin().await.map_err(|error| self.failed(error))?;
+                let open = postgres.pool(Lane::Changes).begin().await.map_err(|error| self.failed(error))?;
                 Ok(Change::new(Open::Postgres(open), self.clone()))
             }
         }

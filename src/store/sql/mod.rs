@@ -44,6 +44,8 @@ use self::{
     statement::Statement,
 };
 
+pub(super) use engine::Lane;
+
 pub use copy::{CopyError, CopyProgress, CopyStage};
 
 /// The most changes that are read at once.

@@ -9,6 +9,9 @@ use super::{SqlStore, Statement};
 /// After how long a server is silent that says every [`SqlStore::ATTENDING`] that it is there, in milliseconds.
 const SILENT_MS: i64 = 5_000;
 
+/// How many changes are kept. Whoever is further behind forgets all that they remember.
+const CHANGES_KEPT: i64 = 1_000_000;
+
 impl SqlStore {
     /// How often a server says that it is there.
     pub const ATTENDING: Duration = Duration::from_secs(2);
@@ -30,6 +33,9 @@ impl ReplicaStore for SqlStore {
         note.run(Statement::built(attending, values)).await?;
         let forgetting = format!("DELETE FROM replicas WHERE until <= {now} AND id <> $1");
         note.run(Statement::built(forgetting, vec![server.into()])).await?;
+        let pruning =
+            Statement::new("DELETE FROM changes WHERE version <= (SELECT max(version) FROM changes) - $1");
+        note.run(pruning.bind(CHANGES_KEPT)).await?;
         note.commit().await.map(drop)
     }
 

@@ -15,7 +15,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{SqlitePool, Transaction};
 
-use super::StoreError;
+use super::{StoreError, sql::Lane};
 
 pub use backup::{BackupError, Contents};
 
@@ -61,12 +61,11 @@ impl Sqlite {
         &self.path
     }
 
-    pub(super) fn pool(&self) -> &SqlitePool {
-        &self.pool
-    }
-
-    pub(super) fn changes(&self) -> &SqlitePool {
-        &self.changes
+    pub(super) fn pool(&self, lane: Lane) -> &SqlitePool {
+        match lane {
+            Lane::All => &self.pool,
+            Lane::Changes => &self.changes,
+        }
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {

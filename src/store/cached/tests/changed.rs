@@ -12,6 +12,7 @@ with_every_kind!(
     a_change_is_in_force_after_the_next_poll
     what_is_remembered_is_served_while_the_store_is_down
     a_restored_store_makes_everything_forgotten
+    what_has_ended_counts_for_the_grace_while_the_store_is_down
 );
 
 async fn a_load_that_races_with_a_change_never_serves_what_was_before<R: Sample>() {
@@ -100,6 +101,60 @@ async fn a_restored_store_makes_everything_forgotten<R: Sample>() {
     store.put(R::sample(3));
     store.polled().await;
     assert!(found::<R>(&cached, 1).await.is_none());
+    following.abort();
+}
+
+async fn what_has_ended_counts_for_the_grace_while_the_store_is_down<R: Sample>() {
+    let store = Scripted::default();
+    store.put(R::sample(1));
+    let (positive, grace) = (Duration::from_millis(1), Duration::from_millis(1500));
+    let limits = CacheLimits { positive, grace, ..limits() };
+    let cached = CachedStore::new(store.clone(), limits, Duration::from_secs(10));
+    assert!(found::<R>(&cached, 1).await.is_some());
+    let remembered = Instant::now();
+    store.fail(true);
+    tokio::time::sleep(3 * positive).await;
+    let asked = cached.inquire().find::<R>(&name::<R>(1)).await;
+    // On a machine that stood still meanwhile it has ended already.
+    assert!(asked.is_ok_and(|known| known.is_some()) || remembered.elapsed() > grace);
+    assert!(cached.inquire().find::<R>(&name::<R>(2)).await.is_err(), "nothing is known of the other");
+    store.fail(false);
+    store.put_unnoted(R::sample(1).restricted());
+    // Whoever answers again is asked again, once the breaker lets somebody try.
+    let restricted = async {
+        while found_or_none::<R>(&cached).await.as_deref() != Some(&R::sample(1).restricted().told()) {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), restricted).await.expect("the store is asked again");
+    store.fail(true);
+    tokio::time::sleep(grace + Duration::from_millis(10)).await;
+    assert!(cached.inquire().find::<R>(&name::<R>(1)).await.is_err(), "the grace has ended");
+}
+
+async fn found_or_none<R: Sample>(cached: &CachedStore<Scripted>) -> Option<Arc<R::Known>> {
+    cached.inquire().find::<R>(&name::<R>(1)).await.ok().flatten()
+}
+
+#[tokio::test]
+async fn whoever_is_too_far_behind_forgets_everything() {
+    let store = Scripted::default();
+    store.put(record(1));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+    let answer = async || cached.inquire().find::<KeyRecord>(&record(1).hash).await.expect("no error");
+    answer().await;
+    assert_eq!(store.loads(), 1);
+    store.fail(true);
+    store.polled().await;
+    for _ in 0..70_000 {
+        store.put(record(2));
+    }
+    store.fail(false);
+    store.polled().await;
+    answer().await;
+    assert_eq!(store.loads(), 2, "what was remembered may have been changed");
     following.abort();
 }
 
