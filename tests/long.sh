@@ -16,16 +16,22 @@ port from which nothing arrives; then failovers of a cluster and of sentinels. N
 many were admitted within a second, and how long they took. About ten minutes, after the build.
 
 Then the server is killed 200 times while keys are created, rotated and revoked: what was acknowledged has to be there.
+
+Then three replicas on PostgreSQL: 1 000 revocations with Redis and as many without, each in force everywhere within a
+second; database and replicas killed 20 times during changes; a million keys copied from SQLite by a command that is killed
+again and again. Another quarter of an hour.
 END
     exit
     ;;
   *) "$0" --help >&2; exit 64 ;;
 esac
 
-for part in "envoy 1.40.0" redis; do
+for part in "envoy 1.40.0" redis postgres; do
   # shellcheck disable=SC2086 # a part may have a version
   tests/parts.sh $part >/dev/null
 done
 DOORWARD_OUTAGE_SECONDS=60 cargo test --locked --release --test end_to_end shared_limits::failures -- \
   --nocapture --test-threads 1
 DOORWARD_KILLS=200 cargo test --locked --release --test admin killed
+DOORWARD_REVOCATIONS=1000 DOORWARD_KILLS=20 DOORWARD_COPIED_KEYS=1000000 \
+  cargo test --locked --release --test end_to_end shared_store -- --nocapture --test-threads 1

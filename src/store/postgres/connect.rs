@@ -19,6 +19,8 @@ const CONNECTIONS_MAX: u32 = 8;
 const CHANGES_CONNECTIONS: u32 = 3;
 /// The pause before a server is tried again that does not let anybody in yet.
 const CONNECT_PAUSE: Duration = Duration::from_millis(200);
+/// After how long without use it is asked first whether a connection is still there.
+const IDLE_MAX: Duration = Duration::from_secs(1);
 /// How old a connection becomes: a server that was replaced behind a name is found again.
 const LIFETIME_MAX: Duration = Duration::from_mins(30);
 
@@ -34,6 +36,16 @@ pub(super) async fn pools(
             .max_connections(connections_max)
             .acquire_timeout(patience)
             .max_lifetime(LIFETIME_MAX)
+            // One that was used just now is there, and asking it would double the way of every look-up.
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for >= IDLE_MAX {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .after_connect(move |connection, _| {
                 // A statement longer than the wait for a lock, so that a lock is told as such.
                 let (patience, statement) = (patience.as_millis(), 2 * patience.as_millis());

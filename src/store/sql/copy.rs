@@ -8,159 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::store::{Changes, StoreError};
 
-use super::{Asks, SqlStore, Statement, Version, row::Row, statement::Value};
-
-/// How many rows are read and written at once.
-const ROWS: usize = 500;
-
-/// The type of a column.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Text,
-    Integer,
-    Bytes,
-}
-
-use Kind::{Bytes, Integer, Text};
-
-/// A table with all of its columns.
-#[derive(Debug, Clone, Copy)]
-struct Table {
-    name: &'static str,
-    /// How many of the columns, from the first, tell one row from all others, and give the rows their order.
-    place: usize,
-    columns: &'static [(&'static str, Kind)],
-    /// Whether its rows change without a row in `changes`.
-    is_untold: bool,
-}
-
-const fn table(name: &'static str, place: usize, columns: &'static [(&'static str, Kind)]) -> Table {
-    Table { name, place, columns, is_untold: false }
-}
-
-const fn untold(name: &'static str, place: usize, columns: &'static [(&'static str, Kind)]) -> Table {
-    Table { name, place, columns, is_untold: true }
-}
-
-/// All tables with records: what others refer to comes first.
-const TABLES: [Table; 12] = [
-    table(
-        "organizations",
-        1,
-        &[
-            ("number", Integer),
-            ("id", Text),
-            ("name", Text),
-            ("apis", Text),
-            ("plan", Text),
-            ("entitlements", Text),
-            ("suspended", Integer),
-            ("created", Integer),
-        ],
-    ),
-    table(
-        "projects",
-        1,
-        &[
-            ("number", Integer),
-            ("id", Text),
-            ("name", Text),
-            ("apis", Text),
-            ("organization", Text),
-            ("created", Integer),
-        ],
-    ),
-    table(
-        "members",
-        1,
-        &[("number", Integer), ("user_id", Text), ("organization", Text), ("apis", Text), ("scopes", Text)],
-    ),
-    table(
-        "keys",
-        1,
-        &[
-            ("number", Integer),
-            ("id", Text),
-            ("hash", Bytes),
-            ("hint", Text),
-            ("name", Text),
-            ("kind", Text),
-            ("apis", Text),
-            ("organization", Text),
-            ("project", Text),
-            ("environment", Text),
-            ("scopes", Text),
-            ("plan", Text),
-            ("sources", Text),
-            ("created", Integer),
-            ("expires", Integer),
-            ("revoked", Integer),
-            ("rotated_from", Text),
-        ],
-    ),
-    table("lineages", 1, &[("id", Text), ("lineage", Text)]),
-    table("labels", 2, &[("id", Text), ("name", Text), ("value", Text)]),
-    untold("key_usage", 1, &[("id", Text), ("used", Integer), ("uses", Integer)]),
-    untold(
-        "sessions",
-        1,
-        &[
-            ("number", Integer),
-            ("id", Text),
-            ("hash", Bytes),
-            ("apis", Text),
-            ("user_id", Text),
-            ("memberships", Text),
-            ("scopes", Text),
-            ("created", Integer),
-            ("expires", Integer),
-            ("idle", Integer),
-            ("used", Integer),
-            ("ended", Integer),
-        ],
-    ),
-    table(
-        "secrets",
-        1,
-        &[
-            ("number", Integer),
-            ("id", Text),
-            ("api", Text),
-            ("organization", Text),
-            ("project", Text),
-            ("sealing_key", Text),
-            ("sealed", Bytes),
-            ("created", Integer),
-            ("expires", Integer),
-            ("revoked", Integer),
-            ("rotated_from", Text),
-        ],
-    ),
-    table(
-        "audit",
-        1,
-        &[
-            ("number", Integer),
-            ("at", Integer),
-            ("actor", Text),
-            ("role", Text),
-            ("origin", Text),
-            ("action", Text),
-            ("kind", Text),
-            ("id", Text),
-            ("organization", Text),
-            ("apis", Text),
-            ("before", Text),
-            ("after", Text),
-        ],
-    ),
-    untold(
-        "requests",
-        2,
-        &[("actor", Text), ("id", Text), ("digest", Bytes), ("kind", Text), ("made", Text), ("at", Integer)],
-    ),
-    table("changes", 1, &[("version", Integer), ("hash", Bytes)]),
-];
+use super::{
+    Asks, SqlStore, Statement, Version,
+    statement::Value,
+    tables::{Kind, TABLES, Table},
+};
 
 /// How far a copy has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,7 +108,7 @@ impl SqlStore {
         }
         let mut change = target.begin().await?;
         for table in TABLES {
-            if let [(column, Integer), ..] = table.columns
+            if let [(column, Kind::Integer), ..] = table.columns
                 && let Some(numbering) = target.engine.numbering(table.name, column)
             {
                 let _ = change.fetch(Statement::built(numbering, Vec::new())).await?;
@@ -330,17 +182,6 @@ impl SqlStore {
     }
 }
 
-impl Kind {
-    fn of(self, row: &Row, column: &str) -> Result<Value, StoreError> {
-        let value = match self {
-            Self::Text => row.get(column).map(Value::Text),
-            Self::Integer => row.get(column).map(Value::Integer),
-            Self::Bytes => row.get(column).map(Value::Bytes),
-        };
-        value.map_err(|error| StoreError::Corrupt(format!("column {column}: {error}")))
-    }
-}
-
 impl Value {
     fn update(&self, digest: &mut Sha256) {
         let integer;
@@ -356,58 +197,4 @@ impl Value {
         digest.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());
         digest.update(bytes.unwrap_or_default());
     }
-}
-
-impl Table {
-    fn places(&self) -> Vec<&'static str> {
-        self.columns.iter().take(self.place).map(|(name, _)| *name).collect()
-    }
-
-    fn counted(&self) -> Statement {
-        Statement::built(format!("SELECT count(*) AS count FROM {}", self.name), Vec::new())
-    }
-
-    fn names(&self) -> String {
-        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-    }
-
-    /// The next rows after a place.
-    fn selection(&self, after: Option<Vec<Value>>) -> Statement {
-        let places = self.places().join(", ");
-        let values = after.unwrap_or_default();
-        let condition = if values.is_empty() {
-            String::new()
-        } else {
-            format!(" WHERE ({places}) > ({})", bound(0, values.len()))
-        };
-        let (names, table) = (self.names(), self.name);
-        Statement::built(
-            format!("SELECT {names} FROM {table}{condition} ORDER BY {places} LIMIT {ROWS}"),
-            values,
-        )
-    }
-
-    fn place_of(&self, row: &Row) -> Result<Vec<Value>, StoreError> {
-        self.columns.iter().take(self.place).map(|(name, kind)| kind.of(row, name)).collect()
-    }
-
-    /// Puts these rows into it.
-    fn insertion(&self, rows: &[Row]) -> Result<Statement, StoreError> {
-        let width = self.columns.len();
-        let mut values = Vec::with_capacity(rows.len() * width);
-        let mut places = Vec::with_capacity(rows.len());
-        for row in rows {
-            places.push(format!("({})", bound(values.len(), width)));
-            for (column, kind) in self.columns {
-                values.push(kind.of(row, column)?);
-            }
-        }
-        let (table, names) = (self.name, self.names());
-        Ok(Statement::built(format!("INSERT INTO {table} ({names}) VALUES {}", places.join(", ")), values))
-    }
-}
-
-/// The places of so many values after the first ones.
-fn bound(before: usize, count: usize) -> String {
-    (1..=count).map(|at| format!("${}", before + at)).collect::<Vec<_>>().join(", ")
 }

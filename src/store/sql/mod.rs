@@ -22,6 +22,7 @@ mod secrets;
 mod selection;
 mod sessions;
 mod statement;
+mod tables;
 mod usage;
 
 use std::{path::Path, sync::Arc, time::Duration};

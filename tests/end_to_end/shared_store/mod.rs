@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    harness::{run, site::Key},
+    harness::{eventually, run, site::Key},
     postgres,
 };
 
@@ -157,6 +157,47 @@ fn while_the_database_is_gone_what_is_remembered_is_served_and_nothing_is_made_u
         fleet.revoke(1, &unseen.id).await;
         fleet.until(&unseen.key, Verdict::Refused, PATIENCE).await;
         fleet.assert_no_secret();
+    });
+}
+
+#[test]
+fn a_database_that_is_slow_is_not_waited_for_and_one_that_can_only_be_read_is_read() {
+    run(async {
+        let server = postgres::Server::start(&["fsync=off"]).await;
+        let name = server.make_database().await;
+        let fleet = Fleet::start(&server.url(&name), "{ positive: 1h }", "500ms").await;
+        let (seen, unseen, late) = (fleet.create(0).await, fleet.create(0).await, fleet.create(0).await);
+        fleet.until(&seen.key, Verdict::Allowed, PATIENCE).await;
+
+        let mut other = server.connect(&name).await.expect("a connection");
+        let mut tell = async |statement: &'static str| {
+            sqlx::raw_sql(statement).execute(&mut other).await.expect(statement);
+        };
+        tell("BEGIN; LOCK TABLE keys IN ACCESS EXCLUSIVE MODE").await;
+        assert_eq!(fleet.verdicts(&unseen.key).await, [Verdict::Unavailable; 3], "its table is locked");
+        assert_eq!(fleet.verdicts(&seen.key).await, [Verdict::Allowed; 3]);
+        tell("ROLLBACK").await;
+        fleet.until(&unseen.key, Verdict::Allowed, PATIENCE).await;
+
+        tell("ALTER SYSTEM SET default_transaction_read_only = on").await;
+        tell("SELECT pg_reload_conf()").await;
+        let revoking = format!("/v1/keys/{}:revoke", seen.id);
+        eventually("changes are refused", PATIENCE, async || {
+            let refused = fleet.ask(0, &revoking, &json!({})).await;
+            // The first one may come before the setting.
+            if refused.status == 503 { Ok(()) } else { Err(refused.text()) }
+        })
+        .await;
+        assert_eq!(fleet.verdicts(&late.key).await, [Verdict::Allowed; 3], "it is read all the same");
+        tell("SET default_transaction_read_only = off").await;
+        tell("ALTER SYSTEM RESET default_transaction_read_only").await;
+        tell("SELECT pg_reload_conf()").await;
+        eventually("changes are made again", PATIENCE, async || {
+            let answer = fleet.ask(0, &format!("/v1/keys/{}:revoke", late.id), &json!({})).await;
+            if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+        })
+        .await;
+        fleet.until(&late.key, Verdict::Refused, PATIENCE).await;
     });
 }
 
