@@ -9,6 +9,7 @@ use super::{
     Change, SqlStore, Statement,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
+    statement::Value,
 };
 
 impl Stored for AuditRecord {
@@ -43,6 +44,40 @@ pub(super) struct Turn<'a, R> {
     pub(super) after: Option<&'a R>,
 }
 
+impl<R: Audited> Turn<'_, R> {
+    /// The row that tells of it.
+    fn row(&self, by: &Author) -> Option<Vec<Value>> {
+        let record = self.after.or(self.before)?;
+        let deed = Deed {
+            at: self.at,
+            action: &format!("{}.{}", R::KIND, self.verb),
+            kind: R::KIND,
+            id: record.id(),
+            organization: record.organization(),
+            apis: record.apis(),
+        };
+        let facts = [self.before, self.after].map(|record| record.map(|record| record.facts().to_string()));
+        Some(row(&deed, facts, by))
+    }
+}
+
+/// The row that tells of a deed.
+fn row(deed: &Deed<'_>, [before, after]: [Option<String>; 2], by: &Author) -> Vec<Value> {
+    vec![
+        deed.at.as_millisecond().into(),
+        by.name.as_str().into(),
+        by.role.code().into(),
+        by.from.as_str().into(),
+        deed.action.into(),
+        deed.kind.code().into(),
+        deed.id.into(),
+        deed.organization.map(OrganizationId::as_str).into(),
+        spaced(deed.apis).into(),
+        before.into(),
+        after.into(),
+    ]
+}
+
 impl SqlStore {
     /// Writes down a change, within its transaction.
     pub(super) async fn audit_turn<R: Audited>(
@@ -51,42 +86,25 @@ impl SqlStore {
         by: &Author,
         change: &mut Change,
     ) -> Result<(), StoreError> {
-        let Some(record) = turn.after.or(turn.before) else { return Ok(()) };
-        let deed = Deed {
-            at: turn.at,
-            action: &format!("{}.{}", R::KIND, turn.verb),
-            kind: R::KIND,
-            id: record.id(),
-            organization: record.organization(),
-            apis: record.apis(),
-        };
-        let facts = [turn.before, turn.after].map(|record| record.map(|record| record.facts().to_string()));
-        self.audit_deed(&deed, facts, by, change).await
+        self.audit_turns(&[turn], by, change).await
     }
 
-    async fn audit_deed(
+    /// Writes down changes of many records.
+    pub(super) async fn audit_turns<R: Audited>(
         &self,
-        deed: &Deed<'_>,
-        [before, after]: [Option<String>; 2],
+        turns: &[Turn<'_, R>],
         by: &Author,
         change: &mut Change,
     ) -> Result<(), StoreError> {
-        let statement = Statement::new(
-            "INSERT INTO audit (at, actor, role, origin, action, kind, id, organization, apis, before, after) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(deed.at.as_millisecond())
-        .bind(&by.name)
-        .bind(by.role.code())
-        .bind(&by.from)
-        .bind(deed.action)
-        .bind(deed.kind.code())
-        .bind(deed.id)
-        .bind(deed.organization.map(OrganizationId::as_str))
-        .bind(spaced(deed.apis))
-        .bind(before)
-        .bind(after);
-        self.run(statement, change).await.map(drop)
+        self.audit_rows(turns.iter().filter_map(|turn| turn.row(by)).collect(), change).await
+    }
+
+    async fn audit_rows(&self, rows: Vec<Vec<Value>>, change: &mut Change) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let insertion = "INSERT INTO audit (at, actor, role, origin, action, kind, id, organization, apis, before, after)";
+        self.run(Statement::of_rows(insertion, rows), change).await.map(drop)
     }
 }
 
@@ -104,7 +122,7 @@ impl AuditStore for SqlStore {
 
     async fn note(&self, deed: &Deed<'_>, by: &Author) -> Result<(), StoreError> {
         let mut change = self.begin().await?;
-        self.audit_deed(deed, [None, None], by, &mut change).await?;
+        self.audit_rows(vec![row(deed, [None, None], by)], &mut change).await?;
         self.commit(change).await
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         Author, CredentialHash, CredentialStatus, Environment, KeyId, KeyRecord, PlanName, ProjectId,
         Timestamp,
     },
-    store::{Finds, Found, KeyEdit, KeyFilter, KeyStore, Page, PageRequest, RecordKind, StoreError},
+    store::{Finds, Found, KeyEdit, KeyFilter, KeyStore, Mark, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
     snapshot,
+    statement::Value,
 };
 
 impl Stored for KeyRecord {
@@ -47,28 +48,41 @@ impl Stored for KeyRecord {
     }
 }
 
-fn insertion(record: &KeyRecord) -> Statement {
-    Statement::new(
-        "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, plan, \
-         sources, created, expires, revoked, rotated_from) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    )
-    .bind(record.id.as_str())
-    .bind(record.hash.as_bytes().as_slice())
-    .bind(record.hint.as_str())
-    .bind(&record.name)
-    .bind(record.kind.principal().code())
-    .bind(spaced(&record.apis))
-    .bind(record.organization.as_str())
-    .bind(record.project.as_ref().map(ProjectId::as_str))
-    .bind(record.environment.as_ref().map(Environment::as_str))
-    .bind(spaced(&record.scopes))
-    .bind(record.plan.as_ref().map(PlanName::as_str))
-    .bind(spaced(&record.sources))
-    .bind(record.created.as_millisecond())
-    .bind(record.expires.map(Timestamp::as_millisecond))
-    .bind(record.revoked.map(Timestamp::as_millisecond))
-    .bind(record.rotated_from.as_ref().map(KeyId::as_str))
+/// How many rows are put at once: SQLite has 32 766 places for values in a statement.
+const ROWS: usize = 1000;
+const LABELS: &str = "INSERT INTO labels (id, name, value)";
+
+/// The row of a key.
+fn row(record: &KeyRecord) -> Vec<Value> {
+    vec![
+        record.id.as_str().into(),
+        record.hash.as_bytes().as_slice().into(),
+        record.hint.as_str().into(),
+        record.name.as_str().into(),
+        record.kind.principal().code().into(),
+        spaced(&record.apis).into(),
+        record.organization.as_str().into(),
+        record.project.as_ref().map(ProjectId::as_str).into(),
+        record.environment.as_ref().map(Environment::as_str).into(),
+        spaced(&record.scopes).into(),
+        record.plan.as_ref().map(PlanName::as_str).into(),
+        spaced(&record.sources).into(),
+        record.created.as_millisecond().into(),
+        record.expires.map(Timestamp::as_millisecond).into(),
+        record.revoked.map(Timestamp::as_millisecond).into(),
+        record.rotated_from.as_ref().map(KeyId::as_str).into(),
+    ]
+}
+
+/// The rows of the labels of a key.
+fn label_rows(id: &KeyId, labels: &BTreeMap<String, String>) -> Vec<Vec<Value>> {
+    labels.iter().map(|(name, value)| vec![id.as_str().into(), name.into(), value.into()]).collect()
+}
+
+/// The rows of the lineages of those keys that are not the first of theirs.
+fn lineage_rows(records: &[KeyRecord]) -> Vec<Vec<Value>> {
+    let later = records.iter().filter(|record| record.lineage != record.id);
+    later.map(|record| vec![record.id.as_str().into(), record.lineage.as_str().into()]).collect()
 }
 
 /// The column of the lineage, which stands beside those of a key's row.
@@ -118,26 +132,48 @@ impl SqlStore {
         Statement::built(format!("{} WHERE id = $1", self.select_keys()), vec![id.into()])
     }
 
-    async fn add_key(
+    /// Adds keys, all in one go as far as a statement has room.
+    async fn add_keys(
         &self,
-        record: &KeyRecord,
+        records: &[KeyRecord],
         verb: &'static str,
         by: &Author,
         change: &mut Change,
     ) -> Result<(), StoreError> {
-        self.run(insertion(record), change).await?;
-        if record.lineage != record.id {
-            let lineage = Statement::new("INSERT INTO lineages (id, lineage) VALUES ($1, $2)")
-                .bind(record.id.as_str())
-                .bind(record.lineage.as_str());
-            self.run(lineage, change).await?;
+        for part in records.chunks(ROWS) {
+            let insertion = "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, \
+                             plan, sources, created, expires, revoked, rotated_from)";
+            self.run(Statement::of_rows(insertion, part.iter().map(row).collect()), change).await?;
+            self.put_rows("INSERT INTO lineages (id, lineage)", lineage_rows(part), change).await?;
+            let labels = part.iter().flat_map(|record| label_rows(&record.id, &record.labels)).collect();
+            self.put_rows(LABELS, labels, change).await?;
+            let turns = part.iter().map(|record| Turn {
+                verb,
+                at: record.created,
+                before: None,
+                after: Some(record),
+            });
+            let turns: Vec<_> = turns.collect();
+            self.audit_turns(&turns, by, change).await?;
+            let marks: Vec<Mark> = part.iter().map(|record| Mark::of_hash(&record.hash)).collect();
+            self.note_all(&marks, change).await?;
         }
-        if !record.labels.is_empty() {
-            self.put_labels(&record.id, &record.labels, change).await?;
+        Ok(())
+    }
+
+    /// Puts rows beside those of keys, if there are any.
+    async fn put_rows(
+        &self,
+        insertion: &str,
+        mut rows: Vec<Vec<Value>>,
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(ROWS));
+            self.run(Statement::of_rows(insertion, rows), change).await?;
+            rows = rest;
         }
-        let turn = Turn { verb, at: record.created, before: None, after: Some(record) };
-        self.audit_turn(turn, by, change).await?;
-        self.note::<KeyRecord>(&record.hash, change).await
+        Ok(())
     }
 
     /// Gives a key these labels, and no others.
@@ -149,11 +185,7 @@ impl SqlStore {
     ) -> Result<(), StoreError> {
         let removal = Statement::new("DELETE FROM labels WHERE id = $1").bind(id.as_str());
         self.run(removal, change).await?;
-        for (name, value) in labels {
-            let label = Statement::new("INSERT INTO labels (id, name, value) VALUES ($1, $2, $3)");
-            self.run(label.bind(id.as_str()).bind(name).bind(value), change).await?;
-        }
-        Ok(())
+        self.put_rows(LABELS, label_rows(id, labels), change).await
     }
 
     /// Changes one field of a key.
@@ -175,7 +207,7 @@ impl SqlStore {
     }
 
     /// Adds all these keys, or none of them.
-    async fn add_keys(
+    async fn add_all_keys(
         &self,
         records: &[KeyRecord],
         verb: &'static str,
@@ -185,9 +217,7 @@ impl SqlStore {
         if let [record] = records {
             self.remember_request(record, by, record.created, &mut change).await?;
         }
-        for record in records {
-            self.add_key(record, verb, by, &mut change).await?;
-        }
+        self.add_keys(records, verb, by, &mut change).await?;
         self.commit(change).await
     }
 }
@@ -222,11 +252,11 @@ impl KeyStore for SqlStore {
     }
 
     async fn insert(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
-        self.add_keys(records, "create", by).await
+        self.add_all_keys(records, "create", by).await
     }
 
     async fn import(&self, records: &[KeyRecord], by: &Author) -> Result<(), StoreError> {
-        self.add_keys(records, "import", by).await
+        self.add_all_keys(records, "import", by).await
     }
 
     async fn update(
@@ -278,7 +308,7 @@ impl KeyStore for SqlStore {
         let turn = Turn { verb: "rotate", at: successor.created, before: Some(&before), after: Some(&after) };
         self.audit_turn(turn, by, &mut change).await?;
         self.note::<KeyRecord>(&before.hash, &mut change).await?;
-        self.add_key(successor, "create", by, &mut change).await?;
+        self.add_keys(std::slice::from_ref(successor), "create", by, &mut change).await?;
         if before != *old {
             return Err(StoreError::Changed(RecordKind::Key));
         }

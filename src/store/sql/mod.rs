@@ -245,8 +245,13 @@ impl SqlStore {
 
     /// Writes down that the record with this name has changed.
     async fn note<R: Kept>(&self, name: &R::Name, change: &mut Change) -> Result<(), StoreError> {
-        let mark = R::mark(name);
-        change.note(Statement::new("INSERT INTO changes (hash) VALUES ($1)").bind(&mark.as_bytes()[..])).await
+        self.note_all(&[R::mark(name)], change).await
+    }
+
+    /// Writes down that the records with these marks, of which there is one at least, have changed.
+    async fn note_all(&self, marks: &[Mark], change: &mut Change) -> Result<(), StoreError> {
+        let rows = marks.iter().map(|mark| vec![mark.as_bytes()[..].into()]).collect();
+        change.note(Statement::of_rows("INSERT INTO changes (hash)", rows)).await
     }
 }
 

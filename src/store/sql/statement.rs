@@ -1,12 +1,16 @@
 //! Statements with their values, for any engine.
 
-use sqlx::{AssertSqlSafe, Database, Encode, SqlSafeStr, SqlStr, Type, query::Query};
+use sqlx::{
+    AssertSqlSafe, Database, Encode, SqlSafeStr, SqlStr, Type, database::HasStatementCache, query::Query,
+};
 
 /// A statement, and the values of its places `$1`, `$2` and so on.
 #[derive(Debug)]
 pub(in crate::store) struct Statement {
     sql: SqlStr,
     values: Vec<Value>,
+    /// Whether connections keep it ready for the next time.
+    is_kept: bool,
 }
 
 /// A value: of one of the three types that columns have, or nothing.
@@ -20,12 +24,27 @@ pub(in crate::store) enum Value {
 impl Statement {
     /// A statement that was written whole.
     pub(super) fn new(sql: &'static str) -> Self {
-        Self { sql: sql.into_sql_str(), values: Vec::new() }
+        Self { sql: sql.into_sql_str(), values: Vec::new(), is_kept: true }
     }
 
     /// A statement that was put together, of texts that all were written here.
     pub(super) fn built(sql: String, values: Vec<Value>) -> Self {
-        Self { sql: AssertSqlSafe(sql).into_sql_str(), values }
+        Self { sql: AssertSqlSafe(sql).into_sql_str(), values, is_kept: true }
+    }
+
+    /// A statement that puts rows into the columns that `insertion` names, which ends before its values. Many rows make
+    /// a long statement that is not kept ready.
+    pub(super) fn of_rows(insertion: &str, rows: Vec<Vec<Value>>) -> Self {
+        let mut sql = format!("{insertion} VALUES ");
+        let (mut values, is_kept) = (Vec::new(), rows.len() == 1);
+        for row in rows {
+            sql.push_str(if values.is_empty() { "(" } else { "), (" });
+            let first = values.len() + 1;
+            values.extend(row);
+            sql.push_str(&places(first, values.len()));
+        }
+        sql.push(')');
+        Self { is_kept, ..Self::built(sql, values) }
     }
 
     /// The same with the value of the next place.
@@ -35,14 +54,21 @@ impl Statement {
     }
 }
 
+/// The places of values from the first to the last.
+pub(super) fn places(first: usize, last: usize) -> String {
+    (first..=last).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ")
+}
+
 /// A statement as a database takes it.
-pub(in crate::store) fn query<DB: Database>(statement: Statement) -> Query<'static, DB, DB::Arguments>
+pub(in crate::store) fn query<DB: Database + HasStatementCache>(
+    statement: Statement,
+) -> Query<'static, DB, DB::Arguments>
 where
     Option<String>: Encode<'static, DB> + Type<DB>,
     Option<i64>: Encode<'static, DB> + Type<DB>,
     Option<Vec<u8>>: Encode<'static, DB> + Type<DB>,
 {
-    let query = sqlx::query(statement.sql);
+    let query = sqlx::query(statement.sql).persistent(statement.is_kept);
     statement.values.into_iter().fold(query, |query, value| match value {
         Value::Text(text) => query.bind(text),
         Value::Integer(integer) => query.bind(integer),

@@ -2,7 +2,11 @@
 
 use crate::store::StoreError;
 
-use super::{Statement, row::Row, statement::Value};
+use super::{
+    Statement,
+    row::Row,
+    statement::{Value, places},
+};
 
 /// How many rows are read and written at once.
 const ROWS: usize = 500;
@@ -182,16 +186,16 @@ impl Table {
 
     /// The next rows after a place.
     pub(super) fn selection(&self, after: Option<Vec<Value>>) -> Statement {
-        let places = self.places().join(", ");
+        let order = self.places().join(", ");
         let values = after.unwrap_or_default();
         let condition = if values.is_empty() {
             String::new()
         } else {
-            format!(" WHERE ({places}) > ({})", bound(0, values.len()))
+            format!(" WHERE ({order}) > ({})", places(1, values.len()))
         };
         let (names, table) = (self.names(), self.name);
         Statement::built(
-            format!("SELECT {names} FROM {table}{condition} ORDER BY {places} LIMIT {ROWS}"),
+            format!("SELECT {names} FROM {table}{condition} ORDER BY {order} LIMIT {ROWS}"),
             values,
         )
     }
@@ -202,21 +206,8 @@ impl Table {
 
     /// Puts these rows into it.
     pub(super) fn insertion(&self, rows: &[Row]) -> Result<Statement, StoreError> {
-        let width = self.columns.len();
-        let mut values = Vec::with_capacity(rows.len() * width);
-        let mut places = Vec::with_capacity(rows.len());
-        for row in rows {
-            places.push(format!("({})", bound(values.len(), width)));
-            for (column, kind) in self.columns {
-                values.push(kind.of(row, column)?);
-            }
-        }
-        let (table, names) = (self.name, self.names());
-        Ok(Statement::built(format!("INSERT INTO {table} ({names}) VALUES {}", places.join(", ")), values))
+        let values = |row| self.columns.iter().map(|(column, kind)| kind.of(row, column)).collect();
+        let rows: Result<Vec<Vec<Value>>, _> = rows.iter().map(values).collect();
+        Ok(Statement::of_rows(&format!("INSERT INTO {} ({})", self.name, self.names()), rows?))
     }
-}
-
-/// The places of so many values after the first ones.
-fn bound(before: usize, count: usize) -> String {
-    (1..=count).map(|at| format!("${}", before + at)).collect::<Vec<_>>().join(", ")
 }
