@@ -20,6 +20,9 @@ fn keys() -> usize {
     std::env::var("DOORWARD_COPIED_KEYS").map_or(10_000, |keys| keys.parse().expect("a number"))
 }
 
+/// How many keys are imported at once.
+const PART: usize = 50_000;
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the process under test lives in the machine's time")]
 fn a_copy_that_is_killed_goes_on_where_it_was() {
@@ -38,16 +41,18 @@ apis:
         };
         let site = Site::new(&configuration("sqlite:doorward.db"));
         std::fs::write(site.folder().join("into.yaml"), configuration(&database.url())).expect("a file");
-        let mut lines = String::new();
-        for number in 0..keys() {
-            let hash = hex::encode(CredentialHash::of(&number.to_string()).as_bytes());
-            let _ = writeln!(
-                lines,
-                r#"{{"hash": "sha256:{hash}", "api": "shop", "name": "a test's", "organization": "acme", "environment": "live"}}"#
-            );
+        for first in (0..keys()).step_by(PART) {
+            let mut lines = String::new();
+            for number in first..keys().min(first + PART) {
+                let hash = hex::encode(CredentialHash::of(&number.to_string()).as_bytes());
+                let _ = writeln!(
+                    lines,
+                    r#"{{"hash": "sha256:{hash}", "api": "shop", "name": "a test's", "organization": "acme", "environment": "live"}}"#
+                );
+            }
+            std::fs::write(site.folder().join("keys.jsonl"), lines).expect("a file");
+            site.json(&["keys", "import", "keys.jsonl"]);
         }
-        std::fs::write(site.folder().join("keys.jsonl"), lines).expect("a file");
-        site.json(&["keys", "import", "keys.jsonl"]);
         let (good, gone) = (site.create(&["--api", "shop"]), site.create(&["--api", "shop"]));
         site.revoke(&gone.id);
 
