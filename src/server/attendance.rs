@@ -8,6 +8,8 @@ use tracing::{error, info, warn};
 
 use crate::store::{ReplicaStore, SqlStore, StoreError, Version};
 
+/// How long saying that it is there may take when the server begins.
+const BEGINNING_TIME: Duration = Duration::from_secs(1);
 /// How long saying that it is no more may take when the server ends.
 const LEAVING_TIME: Duration = Duration::from_secs(1);
 /// What is added to the time for which a server counts: it may have read something just before the store was gone.
@@ -34,12 +36,17 @@ impl<S: ReplicaStore> Attendance<S> {
         Self { store, name, reached, remembers: remembers + MARGIN }
     }
 
-    /// Says that it is there, which has to be said before it answers anything.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be said.
-    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+    /// Says that it is there, before it answers anything. Where that cannot be said in time it goes on without: whoever keeps
+    /// it from writing keeps others from changing anything, and [`Attendance::keep`] says it as soon as it can.
+    pub(super) async fn begin(&mut self) {
+        match timeout(BEGINNING_TIME, self.attend()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the store could not be told that this server is there"),
+            Err(_) => warn!("the store could not be told in time that this server is there"),
+        }
+    }
+
+    async fn attend(&mut self) -> Result<(), StoreError> {
         let reached = *self.reached.borrow_and_update();
         self.store.attend(&self.name, reached, self.remembers).await
     }
@@ -51,7 +58,7 @@ impl<S: ReplicaStore> Attendance<S> {
         loop {
             // Whoever tells how far it is does so until the server ends.
             let _ = timeout(SqlStore::ATTENDING, self.reached.changed()).await;
-            match self.begin().await {
+            match self.attend().await {
                 Ok(()) if failing => {
                     info!("the store can be told again that this server is there");
                     failing = false;

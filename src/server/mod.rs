@@ -117,7 +117,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let name = format!("{:016x}", rng.random::<u64>());
     let remembers = (config.cache.positive + config.cache.grace).max(config.cache.negative);
     let mut attendance = Attendance::new(store.clone(), name.clone(), cached.reached(), remembers);
-    attendance.begin().await?;
+    attendance.begin().await;
     let counting = Counting::begin(&config.counters, clock.clone(), rng.random()).await;
     let checker = Checker::new(Policy::new(config), cached.clone(), clock.clone());
     let checker = Arc::new(counting.equip(checker));
