@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool,
+    ConnectOptions, Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
@@ -96,7 +96,8 @@ fn options(server: &PostgresLocation) -> Result<PgConnectOptions, Failure> {
         Some(password) => options.password(password.expose()),
         None => options,
     };
-    secured(options, &server.tls)
+    // A slow statement would be logged whole, with the places of thousands of values.
+    secured(options.disable_statement_logging(), &server.tls)
 }
 
 fn secured(options: PgConnectOptions, tls: &PostgresTls) -> Result<PgConnectOptions, Failure> {
