@@ -91,6 +91,9 @@ impl FromStr for Cursor {
             NAMES => {
                 let names = std::str::from_utf8(rest).map_err(|_| CursorError)?;
                 let (first, second) = names.split_once('\0').ok_or(CursorError)?;
+                if second.contains('\0') {
+                    return Err(CursorError);
+                }
                 Ok(Self::Names([first.to_owned(), second.to_owned()]))
             }
             _ => Err(CursorError),
@@ -131,7 +134,7 @@ mod tests {
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
             assert_eq!(text.parse(), Ok(place));
         }
-        for text in ["", "cg", "bg", "eA", "cgAAAAAAAAAAAAAAAAAAAAAA", "ä", "r=", "bv8A"] {
+        for text in ["", "cg", "bg", "eA", "cgAAAAAAAAAAAAAAAAAAAAAA", "ä", "r=", "bv8A", "bmEAYgBj"] {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError), "{text}");
         }
     }

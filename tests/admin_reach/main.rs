@@ -147,3 +147,17 @@ async fn nothing_of_a_secret_is_kept_outside_of_its_seal() {
     office.make(with(plain)).await;
     office.make(with(r#""request_id": "1""#)).await;
 }
+
+#[tokio::test]
+async fn what_no_store_could_hold_is_not_looked_for() {
+    let office = Office::open().await;
+    for path in
+        ["/v1/audit?actor=%00", "/v1/audit?kind=%00", "/v1/audit?id=a%00b", "/v1/keys?label=team%3D%00"]
+    {
+        assert_eq!(
+            office.ask(&Office::owner(), office::plain("GET", path)).await,
+            "400 field_invalid",
+            "{path}"
+        );
+    }
+}

@@ -25,11 +25,14 @@ impl<S: Stores, I: Inspects> Answers<ListAuditRecords> for Desk<S, I> {
         let mut reading = Reading::of("");
         let organization = reading.optional("organization", request.organization.as_deref());
         let since = reading.moment("since", request.since);
+        let actor = reading.text("actor", request.actor);
+        let kind = reading.text("kind", request.kind);
+        let id = reading.text("id", request.id);
         reading.end(Some(()))?;
         let filter = AuditFilter {
-            actor: request.actor,
-            kind: request.kind,
-            id: request.id,
+            actor,
+            kind,
+            id,
             organization: reach::organization(by, organization)?,
             apis: by.reach.apis.clone(),
             since,

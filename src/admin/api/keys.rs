@@ -76,6 +76,7 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
             }
             status = Some(CredentialStatus::Active);
         }
+        let label = reading.text("label", request.label);
         reading.end(Some(()))?;
         let ago = |span| now.checked_sub::<Duration>(span).unwrap_or(Timestamp::MIN);
         let filter = KeyFilter {
@@ -83,7 +84,7 @@ impl<S: Stores, I: Inspects> Answers<ListKeys> for Desk<S, I> {
             organization: reach::organization(by, organization)?,
             project,
             status: status.map(|status| (status, now)),
-            label: request.label.map(|label| match label.split_once('=') {
+            label: label.map(|label| match label.split_once('=') {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (label, None),
             }),

@@ -46,6 +46,14 @@ impl Reading {
         text.and_then(|text| self.one(field, text))
     }
 
+    /// A text that something is compared with. Nothing that is kept holds a control character, and not every store takes one.
+    pub(super) fn text(&mut self, field: &str, text: Option<String>) -> Option<String> {
+        if text.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
+            self.problem(field, "expected no control character");
+        }
+        text
+    }
+
     /// A list.
     pub(super) fn list<T: FromStr<Err: Display>>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
         let each = texts.iter().enumerate();
