@@ -126,6 +126,10 @@ pub(super) fn label_problems(labels: &BTreeMap<String, String>) -> Vec<Problem> 
             let expected = format!("expected at most {LABEL_VALUE_BYTES_MAX} bytes");
             problems.push(Problem::new("labels", found, expected));
         }
+        if value.chars().any(char::is_control) {
+            let found = "a control character in a value";
+            problems.push(Problem::new("labels", found, "expected none"));
+        }
     }
     problems
 }

@@ -160,4 +160,7 @@ async fn what_no_store_could_hold_is_not_looked_for() {
             "{path}"
         );
     }
+    let labels = r#""labels": { "team": "a\u0000b" }"#;
+    let body = format!(r#"{{ "name": "a key", "apis": ["payments"], "organization": "acme", {labels} }}"#);
+    assert_eq!(office.ask(&Office::owner(), office::post("/v1/keys", body)).await, "400 field_invalid");
 }
