@@ -5,21 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     config::{Api, Plans},
     domain::{
-        ApiName, PlanName, SCOPES_MAX, Scope, ScopeSet, Timestamp, is_well_formed_key,
+        ApiName, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, PlanName,
+        SCOPES_MAX, Scope, ScopeSet, Timestamp, is_label_name, is_well_formed_key,
         is_well_formed_session_token, to_the_millisecond,
     },
 };
 
 use super::problem::{Problem, named, quoted};
 
-/// The longest name, in bytes.
-const NAME_BYTES_MAX: usize = 256;
-/// The most labels of one key.
-const LABELS_MAX: usize = 32;
-/// The longest name of a label, in bytes.
-const LABEL_NAME_BYTES_MAX: usize = 63;
-/// The longest value of a label, in bytes.
-const LABEL_VALUE_BYTES_MAX: usize = 256;
 /// The longest time in which a key or a secret and its successor both work.
 const OVERLAP_MAX: Duration = Duration::from_hours(90 * 24);
 
@@ -115,9 +108,8 @@ pub(super) fn label_problems(labels: &BTreeMap<String, String>) -> Vec<Problem> 
         let found = format!("{} labels", labels.len());
         problems.push(Problem::new("labels", found, format!("expected at most {LABELS_MAX}")));
     }
-    let in_names = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._/-".contains(&byte);
     for (name, value) in labels {
-        if !(1..=LABEL_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(in_names) {
+        if !is_label_name(name) {
             let expected = format!("expected a name of 1 to {LABEL_NAME_BYTES_MAX} characters `a-z0-9._/-`");
             problems.push(Problem::new("labels", format!("the name {}", quoted(name)), expected));
         }

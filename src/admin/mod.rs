@@ -13,7 +13,7 @@ mod record;
 mod secrets;
 mod sessions;
 
-pub use keys::{Import, ImportFormat, Issued, KeyError, Keys, LineProblems, NewKey, parse_network};
+pub use keys::{Import, ImportFormat, Issued, KeyError, Keys, LineProblems, NewKey};
 pub use organizations::{NewMember, NewOrganization, NewProject, OrganizationError, Organizations};
 pub use problem::Problem;
 pub use secrets::{IssuedSecret, NewSecret, Resealed, RevealedSecret, SecretError, Secrets};

@@ -7,7 +7,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use crate::config::{Config, Fragments, find, fragment_schema, schema};
+use crate::config::{
+    Config, Documents, Fragments, StoreLocation, document_schema, find, fragment_schema, schema,
+};
 
 use super::{ConfigFile, Exit, Failure, Output, print, to_json, unwritable};
 
@@ -21,11 +23,15 @@ pub(super) enum ConfigCommand {
 Examples: have an editor complete and check the files
   doorward config schema > doorward.schema.json
   doorward config schema --fragment > fragment.schema.json
+  doorward config schema --document > document.schema.json
   sed -i '1i # yaml-language-server: $schema=doorward.schema.json' doorward.yaml")]
     Schema {
         /// Print that of a fragment, one team's file
-        #[arg(long)]
+        #[arg(long, conflicts_with = "document")]
         fragment: bool,
+        /// Print that of a document of the store `files:DIRECTORY`
+        #[arg(long)]
+        document: bool,
     },
     /// Print what is in force, defaults and overrides included, as YAML.
     #[command(after_help = "\
@@ -47,8 +53,9 @@ Examples:
   DOORWARD_BUDGET=1s doorward config check
 
 Every error is told with its line (or the environment's variable), its place, what was
-found and what was expected, those of fragments too. The exit code is 64 if there is one. A
-warning tells of a risk in a configuration that is good otherwise, and changes no exit code.")]
+found and what was expected, those of fragments and of a store's documents too. The exit
+code is 64 if there is one. A warning tells of a risk in a configuration that is good
+otherwise, and changes no exit code.")]
 pub(super) struct CheckCommand {
     /// The file to check [default: the one that --config or the usual places name]
     #[arg(conflicts_with = "config")]
@@ -68,8 +75,12 @@ pub(super) struct CheckCommand {
 pub(super) fn run(command: &ConfigCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check(command) => check(command, env),
-        ConfigCommand::Schema { fragment } => {
-            let schema = if *fragment { fragment_schema() } else { schema() };
+        ConfigCommand::Schema { fragment, document } => {
+            let schema = match (fragment, document) {
+                (true, _) => fragment_schema(),
+                (_, true) => document_schema(),
+                _ => schema(),
+            };
             print(&to_json(&schema)?).map(|()| Exit::Success)
         }
         ConfigCommand::Show(config) => {
@@ -86,7 +97,13 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
         None => command.config.path(env)?,
     };
     let loaded = Config::load(&path, env, &Fragments::default());
-    let checked = loaded.and_then(|loaded| loaded.errors().map_or(Ok(loaded), Err));
+    let loaded = loaded.and_then(|loaded| loaded.errors().map_or(Ok(loaded), Err));
+    let documents = match &loaded {
+        Ok(loaded) => documents(&loaded.config.store)?,
+        Err(_) => None,
+    };
+    let of_documents = documents.as_ref().and_then(Documents::errors);
+    let checked = loaded.and_then(|loaded| of_documents.map_or(Ok(loaded), Err));
     match (checked, command.output) {
         (Ok(loaded), Output::Table) => {
             let routes: usize = loaded.config.apis.iter().map(|api| api.routes.len()).sum();
@@ -103,7 +120,9 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
                 // Whoever cannot see them is told their number.
                 let _ = writeln!(io::stderr(), "{warning}");
             }
-            let counts = format!("APIs: {apis}, routes: {routes}{fragments}{warnings}");
+            let documents =
+                documents.map_or_else(String::new, |documents| format!(", documents: {}", documents.count()));
+            let counts = format!("APIs: {apis}, routes: {routes}{fragments}{documents}{warnings}");
             print(&format!("{}: good; {counts}", path.display()))?;
             Ok(Exit::Success)
         }
@@ -111,4 +130,19 @@ fn check(command: &CheckCommand, env: &[(String, String)]) -> Result<Exit, Failu
         (Err(errors), Output::Table) => Err(errors.into()),
         (Err(errors), Output::Json) => print(&to_json(&errors)?).map(|()| Exit::Usage),
     }
+}
+
+/// The documents of the store, if it is a folder of these.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+fn documents(store: &StoreLocation) -> Result<Option<Documents>, Failure> {
+    let StoreLocation::Files(folder) = store else { return Ok(None) };
+    let mut documents = Documents::new(folder);
+    documents.look().map_err(|error| {
+        let message = format!("the documents in {} cannot be read: {error}", folder.display());
+        Failure::new(Exit::Unreachable, message)
+    })?;
+    Ok(Some(documents))
 }

@@ -22,7 +22,7 @@ use super::{
     place::Place,
     plans,
     problem::{Problem, Report},
-    schema, shape,
+    regular_file, schema, shape,
     sound::Sound,
     yaml,
 };
@@ -103,12 +103,20 @@ impl Loaded {
     /// It cannot be written as YAML: a mistake of ours.
     pub fn to_yaml(&self) -> Result<String, String> {
         let merged = RawConfig { include: None, grants: Grants::new(), ..self.in_force.clone() };
-        let json = serde_json::to_value(&merged).map_err(|error| error.to_string())?;
-        let mut text = String::new();
-        let emitted = YamlEmitter::new(&mut text).dump(&to_yaml(&json));
-        emitted.map_err(|error| error.to_string())?;
-        Ok(text.trim_start_matches("---\n").to_owned() + "\n")
+        to_yaml_text(&serde_json::to_value(&merged).map_err(|error| error.to_string())?)
     }
+}
+
+/// A JSON value as YAML.
+///
+/// # Errors
+///
+/// It cannot be written: a mistake of ours.
+pub(super) fn to_yaml_text(json: &Value) -> Result<String, String> {
+    let mut text = String::new();
+    let emitted = YamlEmitter::new(&mut text).dump(&to_yaml(json));
+    emitted.map_err(|error| error.to_string())?;
+    Ok(text.trim_start_matches("---\n").to_owned() + "\n")
 }
 
 fn to_yaml(json: &Value) -> Yaml<'_> {
@@ -145,6 +153,20 @@ pub(super) fn read_text(file: File) -> Result<String, String> {
         let before = error.utf8_error().valid_up_to();
         format!("found a byte that is not UTF-8 after {before} bytes, expected YAML in UTF-8")
     })
+}
+
+/// The text of a file that somebody else than the operator wrote. Errors quote what a file holds, so it must not lead out
+/// of its folder.
+pub(super) fn read_within_folder(file: &Path) -> Result<String, String> {
+    let unreadable = |error| format!("cannot be read: {error}");
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(unreadable)?;
+    let resolved = regular_file::resolve(file)?;
+    if !resolved.starts_with(&folder) {
+        let (leads_to, folder) = (resolved.display(), folder.display());
+        return Err(format!("leads to {leads_to}, expected a file within {folder}"));
+    }
+    read_text(regular_file::open(&resolved)?)
 }
 
 fn check(

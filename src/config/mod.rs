@@ -17,6 +17,7 @@ mod counters;
 mod credential;
 mod credential_place;
 mod denials;
+mod document;
 mod duration;
 mod expiry_warning;
 mod find;
@@ -79,6 +80,7 @@ pub use credential::{
 };
 pub use credential_place::CredentialPlace;
 pub use denials::Denials;
+pub use document::{Declared, Documents, RefusedDocument, Unread, declare_key, declare_secret};
 pub use expiry_warning::ExpiryWarning;
 pub use find::{NotFound, find};
 pub use fingerprint::Fingerprint;
@@ -91,7 +93,7 @@ pub use plans::Plans;
 pub use principal_headers::PrincipalHeaders;
 pub use problem::{ConfigErrors, ConfigWarnings};
 pub use route::{Access, Route};
-pub use schema::{fragment_schema, schema};
+pub use schema::{document_schema, fragment_schema, schema};
 pub use scope_preset::ScopePreset;
 pub use sealing::Sealing;
 pub use secret_source::{SecretOrigin, SecretSource};
@@ -172,8 +174,8 @@ struct RawConfig {
     /// Where Doorward can be reached.
     #[serde(default)]
     listen: RawListen,
-    /// Where keys, organizations, sessions and secrets are kept: `sqlite:PATH`, a file that is made if it is not there, or
-    /// a PostgreSQL database that many servers share.
+    /// Where keys, organizations, sessions and secrets are kept: `sqlite:PATH`, a file that is made if it is not there,
+    /// a PostgreSQL database that many servers share, or `files:DIRECTORY`, a folder of documents that are only read.
     #[serde(default)]
     store: RawStore,
     /// How much of the store is remembered, and for how long.

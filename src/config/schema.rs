@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     RawConfig,
+    document::RawDocument,
     fragment::RawFragment,
     text::{self, Rule},
     tree::{Content, Node},
@@ -22,6 +23,12 @@ pub fn schema() -> Value {
 #[must_use]
 pub fn fragment_schema() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawFragment>().to_value()
+}
+
+/// The JSON Schema (draft 2020-12) of a document of the store `files:DIRECTORY`.
+#[must_use]
+pub fn document_schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawDocument>().to_value()
 }
 
 /// Whether a shape is for values of this type.

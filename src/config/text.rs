@@ -2,13 +2,15 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
+use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Value, json};
 
 use crate::domain::{
-    ApiName, CredentialHash, Entitlement, Environment, HeaderName, KeyPrefix, OrganizationId, PlanName,
-    PrincipalKind, Quota, RoutePattern, Scope, SealingKeyId,
+    ApiName, CredentialHash, Entitlement, Environment, HeaderName, KeyHint, KeyId, KeyPrefix, OrganizationId,
+    PlanName, PrincipalKind, ProjectId, Quota, RoutePattern, Scope, SealingKeyId, SecretId, UserId,
+    parse_network,
 };
 
 use super::{
@@ -22,6 +24,7 @@ use super::{
     },
     credential_place::{AuthScheme, CookieName, QueryName},
     denials::{ContentType, ReasonCode},
+    document::{LabelName, LabelValue, Name, RevokedKey, Sealed},
     duration::Span,
     fragment::FragmentName,
     grants::GrantedSecret,
@@ -128,7 +131,7 @@ const fn rule<T: Format>() -> Rule {
     Rule { name: T::NAME, what: T::WHAT, is_secret: T::IS_SECRET, fault: |text| T::read(text).err() }
 }
 
-const RULES: [Rule; 41] = [
+const RULES: [Rule; 52] = [
     rule::<AdministratorName>(),
     rule::<ApiName>(),
     rule::<AuthScheme>(),
@@ -147,20 +150,30 @@ const RULES: [Rule; 41] = [
     rule::<HeaderName>(),
     rule::<Host>(),
     rule::<HttpsUrl>(),
+    rule::<IpNet>(),
+    rule::<KeyHint>(),
+    rule::<KeyId>(),
     rule::<KeyPrefix>(),
+    rule::<LabelName>(),
+    rule::<LabelValue>(),
     rule::<ListenAddress>(),
     rule::<MacPrefix>(),
     rule::<Moment>(),
+    rule::<Name>(),
     rule::<OrganizationId>(),
     rule::<PathBuf>(),
     rule::<PlanName>(),
     rule::<PrincipalKind>(),
+    rule::<ProjectId>(),
     rule::<QueryName>(),
     rule::<Quota>(),
     rule::<ReasonCode>(),
+    rule::<RevokedKey>(),
     rule::<RoutePattern>(),
     rule::<Scope>(),
+    rule::<Sealed>(),
     rule::<SealingKeyId>(),
+    rule::<SecretId>(),
     rule::<SegmentName>(),
     rule::<SignedText>(),
     rule::<Span>(),
@@ -168,6 +181,7 @@ const RULES: [Rule; 41] = [
     rule::<TelemetryAddress>(),
     rule::<TextTemplate>(),
     rule::<TokenName>(),
+    rule::<UserId>(),
     rule::<VariableName>(),
     rule::<WebOrigin>(),
 ];
@@ -200,12 +214,17 @@ domain_formats! {
     Entitlement, "entitlement", "an entitlement such as `sso`";
     Environment, "environment", "an environment such as `live`";
     HeaderName, "header-name", "a header name";
+    KeyHint, "key-hint", "what lists show of a key, such as `shop_live_abc1...`";
+    KeyId, "key-id", "the id of a key such as `key_4fXq0TzLm2Ab9RkVw1Yc`";
     OrganizationId, "organization-id", "the id of an organization such as `acme`";
     PlanName, "plan-name", "the name of a plan such as `developer`";
+    ProjectId, "project-id", "the id of a project such as `apollo`";
     Quota, "quota", "a quota such as `100/minute`";
     RoutePattern, "route-pattern", "a pattern such as `GET /v1/scans/**`";
     Scope, "scope", "a scope such as `read`";
     SealingKeyId, "sealing-key-id", "the name of a key such as `k1`";
+    SecretId, "secret-id", "the id of a secret such as `secret_4fXq0TzLm2Ab9RkVw1Yc`";
+    UserId, "user-id", "the id of a person, as tokens name them";
 }
 
 impl Format for KeyPrefix {
@@ -232,6 +251,15 @@ impl Format for PrincipalKind {
     }
 }
 
+impl Format for IpNet {
+    const NAME: &'static str = "network";
+    const WHAT: &'static str = "a network such as `203.0.113.0/24`";
+
+    fn read(text: &str) -> Result<Self, String> {
+        parse_network(text).map_err(str::to_owned)
+    }
+}
+
 impl Format for PathBuf {
     const NAME: &'static str = "file-path";
     const WHAT: &'static str = "the path of a file";
@@ -246,7 +274,7 @@ impl Format for PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::schema;
+    use crate::config::{document_schema, schema};
 
     use super::*;
 
@@ -269,6 +297,7 @@ mod tests {
         }
         let mut found = Vec::new();
         formats(&schema(), &mut found);
+        formats(&document_schema(), &mut found);
         found.sort_unstable();
         found.dedup();
         let mut known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();

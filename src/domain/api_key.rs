@@ -209,6 +209,12 @@ impl KeyHint {
         Self(format!("{}...", prefix.0))
     }
 
+    /// The hint of a key of which nothing is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("...".to_owned())
+    }
+
     /// The hint as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

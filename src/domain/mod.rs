@@ -12,6 +12,8 @@ mod header_name;
 mod id;
 mod key_record;
 mod key_usage;
+mod naming;
+mod network;
 mod organization;
 mod principal_kind;
 mod project_secret;
@@ -37,7 +39,12 @@ pub use id::{
 };
 pub use key_record::{KeyKind, KeyRecord, KnownKey};
 pub use key_usage::KeyUsage;
-pub use organization::{Entitlement, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
+pub use naming::{
+    LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, is_label_name, is_label_value,
+    is_name,
+};
+pub use network::parse_network;
+pub use organization::{Entitlement, Member, MemberRecord, Membership, OrganizationRecord, ProjectRecord};
 pub use principal_kind::PrincipalKind;
 pub use project_secret::{PlainSecret, PlainSecretError, ProjectSecrets, SecretRecord};
 pub use quota::{Period, QUOTA_LIMIT_MAX, Quota, QuotaError, WindowKind};

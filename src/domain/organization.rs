@@ -64,6 +64,19 @@ pub struct ProjectRecord {
     pub created: Timestamp,
 }
 
+/// That somebody belongs to an organization, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The APIs for which this holds; to every other API they are no member.
+    pub apis: Vec<ApiName>,
+    /// What they may do there, beside what they may do everywhere.
+    pub scopes: ScopeSet,
+}
+
 /// That somebody belongs to an organization, and what they may do there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {

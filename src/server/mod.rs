@@ -7,6 +7,7 @@ mod behind;
 mod chore;
 mod connection;
 mod counting;
+mod documents;
 mod health;
 mod inline;
 mod key_hygiene;
@@ -112,6 +113,7 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     let metrics = telemetry::install_metrics()?;
     reload::begin(&loaded);
     let store = SqlStore::open(&config.store, SqlStore::PATIENCE).await?;
+    documents::begin(&store);
     let cached = CachedStore::new(store.clone(), config.cache, config.budget);
     let clock = Arc::new(SystemClock);
     let name = format!("{:016x}", rng.random::<u64>());
@@ -143,6 +145,9 @@ pub async fn serve(source: ConfigSource, rng: &mut impl CryptoRng) -> Result<(),
     }
     beside.spawn(async move { cached.follow(CHANGES_POLL).await });
     beside.spawn(attendance.keep());
+    if store.documents_read().is_some() {
+        beside.spawn(documents::follow(store.clone()));
+    }
     behind::begin(&mut beside, &checker);
     beside.spawn(chore::keep_at(hygiene));
     let check = service::serve(Arc::clone(&checker), health.clone(), connections, ended.clone());

@@ -22,8 +22,8 @@ use super::{
 /// How often the files are looked at. Kubernetes swaps symbolic links, which no file watcher sees reliably.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Counts reloads by what (`config`, `fragment`, `certificates`) and result (`ok`, `refused`).
-const RELOADS: &str = "doorward_reloads_total";
+/// Counts reloads by what (`config`, `fragment`, `document`, `certificates`) and result (`ok`, `refused`).
+pub(super) const RELOADS: &str = "doorward_reloads_total";
 /// Tells how many fragments are refused.
 const FRAGMENTS_REFUSED: &str = "doorward_fragments_refused";
 

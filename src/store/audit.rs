@@ -6,11 +6,11 @@
 use serde_json::{Value, json};
 
 use crate::domain::{
-    ApiName, AuditRecord, Author, KeyRecord, OrganizationId, OrganizationRecord, ProjectRecord, SecretRecord,
-    SessionRecord, Timestamp,
+    ApiName, AuditRecord, Author, KeyRecord, Member, OrganizationId, OrganizationRecord, ProjectRecord,
+    SecretRecord, SessionRecord, Timestamp,
 };
 
-use super::{Member, Page, PageRequest, RecordKind, StoreError};
+use super::{Page, PageRequest, RecordKind, StoreError};
 
 /// Which records of the audit log a list shows.
 #[derive(Debug, Clone, Default)]

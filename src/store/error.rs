@@ -1,6 +1,6 @@
 //! What a store could not do, in sentences for whoever asked.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use super::RecordKind;
 
@@ -34,6 +34,15 @@ pub enum StoreError {
     /// Another request had this id less than a day ago.
     #[error("another request had this id within the last day: give each request an id of its own")]
     RequestReused,
+    /// It is a folder of documents: only whoever writes these changes anything.
+    #[error(
+        "the store is a folder of documents, which are only read: change them, or add one that `doorward keys create --declare` \
+         or `doorward secrets create --declare` prints"
+    )]
+    ReadOnly,
+    /// What a refused document may declare: nothing is known about it.
+    #[error("{}: this document is refused, and may declare it", .0.display())]
+    Unread(PathBuf),
     /// The place belongs to another kind of list.
     #[error("this is no place in this list: expected the token that came with the page before")]
     Misplaced,

@@ -30,14 +30,14 @@ pub use error::{StoreError, UniqueField};
 pub use kept::{Kept, Mark, MarkError, RecordKind};
 pub use keys::{KeyEdit, KeyFilter, KeyStore};
 pub use organizations::{
-    Member, MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore,
-    ProjectFilter, ProjectStore,
+    MemberFilter, MemberStore, OrganizationEdit, OrganizationFilter, OrganizationStore, ProjectFilter,
+    ProjectStore,
 };
 pub use page::{Cursor, CursorError, Page, PageRequest, every_page};
 pub use replicas::{ReplicaStore, Spread};
 pub use secrets::{ACTIVE_SECRETS_MAX, SecretFilter, SecretStore};
 pub use sessions::{SessionFilter, SessionStore};
-pub use sql::{CopyError, CopyProgress, CopyStage, SqlStore};
+pub use sql::{CopyError, CopyProgress, CopyStage, DocumentsRead, SqlStore};
 pub use sqlite::{BackupError, Contents, Sqlite};
 pub use usage::UsageStore;
 

@@ -4,8 +4,8 @@
 //! the change table and its records into the audit log within its own transaction. What stays as it was is no change.
 
 use crate::domain::{
-    ApiName, Author, Entitlement, MemberRecord, OrganizationId, OrganizationRecord, PlanName, ProjectId,
-    ProjectRecord, ScopeSet, Timestamp, UserId,
+    ApiName, Author, Entitlement, Member, MemberRecord, OrganizationId, OrganizationRecord, PlanName,
+    ProjectId, ProjectRecord, Timestamp, UserId,
 };
 
 use super::{Changes, Finds, Page, PageRequest, StoreError};
@@ -21,19 +21,6 @@ pub enum OrganizationEdit {
     Plan(Option<PlanName>),
     /// What it has bought.
     Entitlements(Vec<Entitlement>),
-}
-
-/// That somebody belongs to an organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Who.
-    pub user: UserId,
-    /// The organization.
-    pub organization: OrganizationId,
-    /// The APIs for which this holds; to every other API they are no member.
-    pub apis: Vec<ApiName>,
-    /// What they may do there, beside what they may do everywhere.
-    pub scopes: ScopeSet,
 }
 
 /// Which organizations a list shows.

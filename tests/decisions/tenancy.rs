@@ -1,9 +1,11 @@
 //! For whom a principal acts: organizations, projects, memberships, entitlements.
 
 use doorward::{
-    domain::{Author, KeyRecord, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp},
+    domain::{
+        Author, KeyRecord, Member, Membership, OrganizationRecord, ProjectRecord, SessionRecord, Timestamp,
+    },
     store::{
-        Member, MemberStore, OrganizationEdit, OrganizationStore, PageRequest, ProjectStore, SessionFilter,
+        MemberStore, OrganizationEdit, OrganizationStore, PageRequest, ProjectStore, SessionFilter,
         SessionStore,
     },
 };

@@ -22,6 +22,7 @@ mod redis_servers;
 mod bad_input;
 mod bytes;
 mod denials;
+mod documents;
 mod fragments;
 mod jwks;
 mod lifecycle;

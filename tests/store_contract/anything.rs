@@ -4,13 +4,13 @@ use std::{fmt::Debug, slice, str::FromStr, time::Duration};
 
 use doorward::{
     domain::{
-        ApiName, CredentialHash, KeyKind, KeyRecord, MemberRecord, Membership, OrganizationId,
+        ApiName, CredentialHash, KeyKind, KeyRecord, Member, MemberRecord, Membership, OrganizationId,
         OrganizationRecord, ProjectRecord, ProjectSecrets, ScopeSet, SealedSecret, SecretRecord,
         SessionRecord, Timestamp,
     },
     store::{
-        KeyStore, Member, MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter,
-        ProjectStore, SecretStore, SessionFilter, SessionStore,
+        KeyStore, MemberFilter, MemberStore, OrganizationStore, PageRequest, ProjectFilter, ProjectStore,
+        SecretStore, SessionFilter, SessionStore,
     },
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -23,6 +23,7 @@ mod usage;
 use std::{collections::BTreeMap, time::Duration};
 
 use doorward::{
+    config::{StoreLocation, declare_key},
     domain::{
         ApiName, Author, CredentialHash, KeyId, KeyKind, KeyRecord, Membership, OrganizationId,
         OrganizationRecord, ProjectRecord, ScopeSet, SealedSecret, SecretRecord, SessionRecord, Timestamp,
@@ -74,6 +75,16 @@ trait Place {
     /// One more handle to the store at this place, as another process would have it.
     async fn open(&self) -> Self::Store;
 
+    /// Puts keys there that were not there before.
+    async fn put(&self, store: &Self::Store, keys: &[KeyRecord]) {
+        store.insert(keys, &by()).await.expect("inserted");
+    }
+
+    /// Revokes a key.
+    async fn revoke(&self, store: &Self::Store, key: &KeyId) {
+        store.revoke(key, at(5), &by()).await.expect("revoked");
+    }
+
     /// Gives a handle back, as a process does at its end.
     async fn close(&self, store: Self::Store);
 }
@@ -108,6 +119,52 @@ impl Place for Postgres {
 
     async fn open(&self) -> SqlStore {
         SqlStore::open(&self.0.location(), SqlStore::PATIENCE).await.expect("it opens")
+    }
+
+    async fn close(&self, store: SqlStore) {
+        store.close().await;
+    }
+}
+
+/// A folder of documents. Who puts something there writes another one.
+struct Documents(tempfile::TempDir);
+
+impl Documents {
+    async fn write(&self, store: &SqlStore, text: &str) {
+        let count = std::fs::read_dir(self.0.path()).expect("a folder").count();
+        let new = self.0.path().join(".new");
+        std::fs::write(&new, text).expect("written");
+        std::fs::rename(&new, self.0.path().join(format!("{count:03}.yaml"))).expect("renamed");
+        let read = store.look_at_documents().await.expect("they can be read").expect("they have changed");
+        assert!(read.refused.is_empty(), "{read:?}");
+    }
+}
+
+impl Place for Documents {
+    type Store = SqlStore;
+
+    async fn fresh() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    async fn open(&self) -> SqlStore {
+        let folder = StoreLocation::Files(self.0.path().to_owned());
+        SqlStore::open(&folder, SqlStore::PATIENCE).await.expect("it opens")
+    }
+
+    async fn put(&self, store: &SqlStore, keys: &[KeyRecord]) {
+        for some in keys.chunks(2000) {
+            let documents = some.iter().map(|key| declare_key(key).expect("a document"));
+            let entries = documents.map(|text| text.strip_prefix("keys:\n").expect("keys").to_owned());
+            self.write(store, &format!("keys:\n{}", entries.collect::<String>())).await;
+        }
+        for key in keys.iter().filter(|key| key.revoked.is_some()) {
+            self.revoke(store, &key.id).await;
+        }
+    }
+
+    async fn revoke(&self, store: &SqlStore, key: &KeyId) {
+        self.write(store, &format!("revoked: {{ keys: [{key}] }}")).await;
     }
 
     async fn close(&self, store: SqlStore) {
@@ -203,6 +260,16 @@ macro_rules! contract {
 
 contract!(in_sqlite: super::Sqlite);
 contract!(in_postgres: super::Postgres);
+contract!(in_documents: super::Documents;
+    reading::a_key_is_found_by_its_hash_and_its_id
+    reading::an_unknown_hash_tells_the_version
+    reading::a_list_is_in_order_and_filtered
+    reading::changes_tell_every_change_in_order
+    reading::many_changes_come_in_parts
+    paging::keys_are_filtered_by_what_they_are_and_when
+    usage::uses_are_added_up_and_the_last_of_them_is_kept
+    usage::keys_that_nobody_uses_are_found
+);
 
 fn record(number: u32) -> KeyRecord {
     KeyRecord {

@@ -1,9 +1,9 @@
 //! Members: who belongs to which organizations, for which APIs.
 
 use doorward::{
-    domain::{ApiName, MemberRecord, Membership, UserId},
+    domain::{ApiName, Member, MemberRecord, Membership, UserId},
     store::{
-        Changes, Kept, Mark, Member, MemberFilter, MemberStore, OrganizationStore, PageRequest, RecordKind,
+        Changes, Kept, Mark, MemberFilter, MemberStore, OrganizationStore, PageRequest, RecordKind,
         StoreError,
     },
 };

@@ -101,7 +101,7 @@ pub(super) async fn keys_are_filtered_by_what_they_are_and_when(place: impl Plac
         },
         KeyRecord { apis: apis(&["contox", "odin"]), ..record(4) },
     ];
-    store.insert(&keys, &by()).await.expect("inserted");
+    place.put(&store, &keys).await;
     let all = KeyFilter::default;
     let status = |status, second| KeyFilter { status: Some((status, at(second))), ..all() };
     for (filter, expected) in [

@@ -5,11 +5,11 @@ use doorward::{
     store::{Change, Changes, KeyFilter, KeyStore, Mark, PageRequest, RecordKind, StoreError, Version},
 };
 
-use super::{Place, all, at, by, find, id, mark_of, record};
+use super::{Place, all, find, id, mark_of, record};
 
 pub(super) async fn a_key_is_found_by_its_hash_and_its_id(place: impl Place) {
     let store = place.open().await;
-    store.insert(&[record(1), record(2)], &by()).await.expect("inserted");
+    place.put(&store, &[record(1), record(2)]).await;
     let found = find::<KeyRecord>(&store, &record(1).hash).await;
     assert_eq!(found.record, Some(record(1)));
     assert_eq!(found.version, store.version().await.expect("a version"));
@@ -22,7 +22,7 @@ pub(super) async fn an_unknown_hash_tells_the_version(place: impl Place) {
     let store = place.open().await;
     let before = find::<KeyRecord>(&store, &record(9).hash).await;
     assert_eq!((before.record, before.version), (None, Version(0)));
-    store.insert(&[record(1), record(2)], &by()).await.expect("inserted");
+    place.put(&store, &[record(1), record(2)]).await;
     let after = find::<KeyRecord>(&store, &record(9).hash).await;
     assert_eq!(after.record, None);
     assert_eq!(after.version, store.version().await.expect("a version"));
@@ -38,7 +38,7 @@ pub(super) async fn a_list_is_in_order_and_filtered(place: impl Place) {
     let newest = serving(3, &["odin"]);
     let oldest = serving(1, &["contox", "odin"]);
     let other = serving(2, &["odin-2"]);
-    store.insert(&[newest.clone(), oldest.clone(), other.clone()], &by()).await.expect("inserted");
+    place.put(&store, &[newest.clone(), oldest.clone(), other.clone()]).await;
     assert_eq!(all(&store).await, [oldest.clone(), other, newest.clone()]);
     let filter = |api: &str| KeyFilter { apis: Some(super::apis(&[api])), ..KeyFilter::default() };
     assert_eq!(
@@ -50,8 +50,8 @@ pub(super) async fn a_list_is_in_order_and_filtered(place: impl Place) {
 
 pub(super) async fn changes_tell_every_change_in_order(place: impl Place) {
     let store = place.open().await;
-    store.insert(&[record(1), record(2)], &by()).await.expect("inserted");
-    store.revoke(&record(1).id, at(5), &by()).await.expect("revoked");
+    place.put(&store, &[record(1), record(2)]).await;
+    place.revoke(&store, &record(1).id).await;
     let changes = store.changes(Version(0)).await.expect("changes");
     let marks: Vec<Mark> = changes.iter().map(|change| change.mark).collect();
     assert_eq!(marks, [1, 2, 1].map(|number| mark_of(&record(number))));
@@ -69,7 +69,7 @@ pub(super) async fn changes_tell_every_change_in_order(place: impl Place) {
 pub(super) async fn many_changes_come_in_parts(place: impl Place) {
     let store = place.open().await;
     let records: Vec<KeyRecord> = (0..10_000).map(record).collect();
-    store.insert(&records, &by()).await.expect("inserted");
+    place.put(&store, &records).await;
     let mut read: Vec<Change> = Vec::new();
     loop {
         let since = read.last().map_or(Version(0), |change| change.version);

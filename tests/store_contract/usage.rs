@@ -7,11 +7,11 @@ use doorward::{
     store::{AuditFilter, AuditStore, Changes, KeyFilter, KeyStore, PageRequest, UsageStore},
 };
 
-use super::{Place, at, by, find, id, record};
+use super::{Place, at, find, id, record};
 
 async fn with_keys<P: Place>(place: &P) -> P::Store {
     let store = place.open().await;
-    store.insert(&[record(1), record(2), record(3)], &by()).await.expect("inserted");
+    place.put(&store, &[record(1), record(2), record(3)]).await;
     store
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn uses_of_what_is_no_key_are_left_out(place: impl Place) {
     store.add_uses(&[used(9, 1, at(50)), used(1, 1, at(50))]).await.expect("whoever is gone is no error");
     assert_eq!(usage(&store, &[9, 1]).await, HashMap::from([used(1, 1, at(50))]));
     // A key that is made later does not begin with them.
-    store.insert(&[record(9)], &by()).await.expect("inserted");
+    place.put(&store, &[record(9)]).await;
     assert_eq!(usage(&store, &[9]).await, HashMap::new());
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn keys_that_nobody_uses_are_found(place: impl Place) {
         KeyRecord { expires: Some(at(30)), ..record(4) },
         KeyRecord { created: at(50), ..record(5) },
     ];
-    store.insert(&keys, &by()).await.expect("inserted");
+    place.put(&store, &keys).await;
     store.add_uses(&[used(1, 1, at(49)), used(2, 7, at(51)), used(3, 1, at(50))]).await.expect("added");
     let unused = |second| KeyFilter { unused_since: Some(at(second)), ..KeyFilter::default() };
     let active = Some((CredentialStatus::Active, at(60)));

@@ -102,6 +102,8 @@ impl From<StoreError> for Fault {
         let message = error.to_string();
         match error {
             StoreError::Unavailable(_) => Self::new(Code::Unavailable, "store_unavailable", message),
+            StoreError::Unread(_) => Self::new(Code::Unavailable, "document_refused", message),
+            StoreError::ReadOnly => Self::precondition("store_read_only", message),
             StoreError::Corrupt(_) => Self::new(Code::Internal, "store_corrupt", message),
             StoreError::Exists(..) => Self::new(Code::AlreadyExists, "exists", message),
             StoreError::NotFound(_) => Self::new(Code::NotFound, "not_found", message),

@@ -252,7 +252,7 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
     };
     let organization = reading.one("organization", &key.organization);
     let sources = key.sources.iter().enumerate().filter_map(|(at, text)| {
-        crate::admin::parse_network(text)
+        crate::domain::parse_network(text)
             .map_err(|what| reading.problem(&format!("sources[{at}]"), what))
             .ok()
     });

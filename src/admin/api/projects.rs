@@ -9,8 +9,8 @@ use crate::{
             Project, PutMemberRequest,
         },
     },
-    domain::{Administrator, OrganizationId, ProjectId, ProjectRecord, UserId},
-    store::{self, MemberFilter, PageRequest, ProjectFilter, RecordKind, StoreError},
+    domain::{self, Administrator, OrganizationId, ProjectId, ProjectRecord, UserId},
+    store::{MemberFilter, PageRequest, ProjectFilter, RecordKind, StoreError},
 };
 
 use super::{
@@ -139,7 +139,7 @@ impl<S: Stores, I> Desk<S, I> {
         &self,
         user: &UserId,
         organization: &OrganizationId,
-    ) -> Result<Option<store::Member>, Fault> {
+    ) -> Result<Option<domain::Member>, Fault> {
         let (user, organization) = (Some(user.clone()), Some(organization.clone()));
         let filter = MemberFilter { user, organization, apis: None };
         Ok(self.store.members(&filter, &PageRequest::default()).await?.records.into_iter().next())

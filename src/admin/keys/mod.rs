@@ -24,7 +24,7 @@ pub use error::KeyError;
 pub use import::{Import, ImportFormat, LineProblems};
 
 use self::edit::edit_problems;
-pub use new_key::{NewKey, parse_network};
+pub use new_key::NewKey;
 
 /// Manages the keys of the configured APIs in one store.
 #[derive(Debug, Clone, Copy)]

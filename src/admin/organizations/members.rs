@@ -2,8 +2,8 @@
 
 use crate::{
     admin::{field, record::changed},
-    domain::{ApiName, Author, OrganizationId, Scope, UserId},
-    store::{Member, MemberFilter, MemberStore, OrganizationStore, Page, PageRequest},
+    domain::{ApiName, Author, Member, OrganizationId, Scope, UserId},
+    store::{MemberFilter, MemberStore, OrganizationStore, Page, PageRequest},
 };
 
 use super::{OrganizationError, Organizations, refuse};

@@ -5,8 +5,8 @@ use crate::{
         json::wire,
         proto::{Member, Organization, Project, organization::Status},
     },
+    domain,
     domain::{OrganizationRecord, ProjectRecord},
-    store,
 };
 
 impl Organization {
@@ -44,7 +44,7 @@ impl Project {
 impl Member {
     /// The message about a membership.
     #[must_use]
-    pub fn of(member: &store::Member) -> Self {
+    pub fn of(member: &domain::Member) -> Self {
         Self {
             user: member.user.to_string(),
             organization: member.organization.to_string(),

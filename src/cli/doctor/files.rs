@@ -43,6 +43,8 @@ fn secret_files(config: &Config) -> BTreeSet<&Path> {
     let (file, server) = match &config.store {
         StoreLocation::Sqlite(file) => (Some(file.as_path()), None),
         StoreLocation::Postgres(server) => (None, Some(server)),
+        // Hashes and sealed secrets, which whoever reads them can do little with.
+        StoreLocation::Files(_) => (None, None),
     };
     let check = config.listen.check.iter().map(|listener| &listener.transport);
     let transports = check.chain(config.listen.admin.as_ref().map(|listener| &listener.transport));

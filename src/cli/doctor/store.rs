@@ -6,8 +6,8 @@ use crate::{
     config::{Config, Sealing, StoreLocation},
     domain::{ApiName, CredentialStatus, KeyRecord, SecretRecord, Timestamp},
     store::{
-        KeyFilter, KeyStore, OrganizationFilter, OrganizationStore, SecretFilter, SecretStore, SqlStore,
-        StoreError, every_page,
+        DocumentsRead, KeyFilter, KeyStore, OrganizationFilter, OrganizationStore, SecretFilter, SecretStore,
+        SqlStore, StoreError, every_page,
     },
 };
 
@@ -46,6 +46,9 @@ fn failed(place: &str, error: &StoreError) -> Finding {
 }
 
 async fn look(store: &SqlStore, place: &str, config: &Config, now: Timestamp) -> Vec<Finding> {
+    if let Some(read) = store.documents_read() {
+        return [documents(place, &read), contents(store, place, config, now).await].concat();
+    }
     let can_write = match store.try_to_write().await {
         Ok(()) => {
             let found = format!("schema {}, can be read and written to", store.schema_version());
@@ -53,7 +56,24 @@ async fn look(store: &SqlStore, place: &str, config: &Config, now: Timestamp) ->
         }
         Err(error) => failed(place, &error),
     };
-    let mut findings = vec![can_write];
+    [vec![can_write], contents(store, place, config, now).await].concat()
+}
+
+/// Whether the documents are good.
+fn documents(place: &str, read: &DocumentsRead) -> Vec<Finding> {
+    let refused = read.refused.iter().map(|document| {
+        let found = document.errors.to_string();
+        let advice =
+            if document.is_kept { "its last good version stays" } else { "what it declares is unavailable" };
+        Finding::new(Level::Refused, "documents", document.file.display().to_string(), found).advise(advice)
+    });
+    let good = format!("{} documents are good", read.count - read.refused.len());
+    std::iter::once(Finding::ok(CHECK, place, good)).chain(refused).collect()
+}
+
+/// What the store holds.
+async fn contents(store: &SqlStore, place: &str, config: &Config, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
     match every_page(async |page| store.list(&KeyFilter::default(), page).await).await {
         Ok(mut keys) => {
             findings.extend(examine_keys(&keys, config, now));

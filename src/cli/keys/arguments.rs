@@ -6,12 +6,14 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::{
-    admin::{json::Coded, parse_network, proto::key::Status},
+    admin::{json::Coded, proto::key::Status},
     cli::{
         moments::{Expiry, parse_duration, parse_expiry},
         office::OfficeArguments,
     },
-    domain::{ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope},
+    domain::{
+        ApiName, Environment, KeyId, KeyKind, OrganizationId, PlanName, ProjectId, Scope, parse_network,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -29,7 +31,10 @@ Examples:
   doorward keys create --api payments --name 'CI of the shop' --organization acme \\
       --environment live --scope scans:read --scope scans:write --expires 90d
   doorward keys create --api payments --name Backup --organization acme --environment live \\
-      --kind service_key --source 203.0.113.0/24 --expires 2030-12-31 --output json";
+      --kind service_key --source 203.0.113.0/24 --expires 2030-12-31 --output json
+
+With --declare the document is on standard output, and the key on standard error:
+  doorward keys create --declare --api payments --name CI --organization acme >keys.d/ci.yaml";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -250,6 +255,9 @@ pub(super) struct Create {
     /// Something to find it by; can be given several times.
     #[arg(long = "label", value_parser = parse_label, value_name = "NAME=VALUE")]
     pub(super) labels: Vec<(String, String)>,
+    /// Keep it nowhere, but print a document that declares it, for a store `files:DIRECTORY`.
+    #[arg(long, conflicts_with = "admin")]
+    pub(super) declare: bool,
 }
 
 fn parse_label(text: &str) -> Result<(String, String), &'static str> {

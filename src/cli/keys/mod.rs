@@ -21,14 +21,16 @@ use crate::{
             RotateKeyRequest, UpdateKeyRequest, import_keys_request::Format, key::Kind,
         },
     },
-    domain::KeyKind,
+    config::declare_key,
+    domain::{KeyId, KeyKind},
+    store::KeyStore,
 };
 
 use super::{
     Exit, Failure, Output, mask,
     moments::span,
-    office::{self, Office},
-    print, render, texts,
+    office::{self, Office, tell_once},
+    print, render, texts, unwritable,
 };
 
 use self::arguments::{Action, Create, Form, Import, List, Update};
@@ -42,6 +44,10 @@ pub(super) use arguments::KeysCommand;
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: KeysCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let KeysCommand { office, action } = command;
+    if let Action::Create(arguments @ Create { declare: true, .. }) = action {
+        let work = async |at: &Office| declare(arguments, office.output, at).await;
+        return print(&office::work_in_memory(&office, env, work)?).map(|()| Exit::Success);
+    }
     let work = async |at: &Office| execute(action, office.output, at).await;
     print(&office::work(&office, env, work)?).map(|()| Exit::Success)
 }
@@ -83,6 +89,20 @@ async fn execute(action: Action, output: Output, office: &Office) -> Result<Stri
         }
         Action::Import(arguments) => import(arguments, output, office).await,
     }
+}
+
+/// Makes a key, and gives a document that declares it.
+async fn declare(arguments: Create, output: Output, office: &Office) -> Result<String, Failure> {
+    let issued = office.ask::<CreateKey>(wanted(arguments, office)?).await?;
+    let id: KeyId = issued.id.parse().map_err(unwritable)?;
+    let record = office.here("declares keys")?.store().get(&id).await?;
+    let document = declare_key(&record).map_err(unwritable)?;
+    if output == Output::Table {
+        tell_once("key", &issued.key)?;
+    }
+    render(output, &json!({ "id": issued.id, "key": issued.key, "document": document }), || {
+        vec![document.clone()]
+    })
 }
 
 fn wanted(arguments: Create, office: &Office) -> Result<CreateKeyRequest, Failure> {

@@ -69,12 +69,17 @@ impl Office {
     /// It cannot be reached.
     async fn on_the_store(config: Config, clock: Arc<dyn Clock>, random: StdRng) -> Result<Self, Failure> {
         let store = SqlStore::open(&config.store, SqlStore::PATIENCE).await?;
+        Ok(Self::at(store, config, clock, random))
+    }
+
+    /// A desk on this store, for whoever may open it.
+    fn at(store: SqlStore, config: Config, clock: Arc<dyn Clock>, random: StdRng) -> Self {
         let Author { name, role, from, .. } = author();
         let by = Administrator { name, role, reach: Reach::default(), from };
         let inspector = Inspector::new(store.clone(), config.clone(), Arc::clone(&clock));
         let in_force = Arc::new(ArcSwap::from_pointee(config));
         let desk = Box::new(Desk::new(store, inspector, in_force, Arc::clone(&clock), random));
-        Ok(Self { place: Place::Here { desk, by }, clock, reached: Cell::default() })
+        Self { place: Place::Here { desk, by }, clock, reached: Cell::default() }
     }
 
     /// What is answered.
@@ -148,6 +153,30 @@ pub(super) fn work<T>(
     work: impl AsyncFnOnce(&Office) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     block_on(async { Office::open(arguments, env).await?.work(work).await })
+}
+
+/// Does something in an office on an empty store, which is gone after that: what is made there is declared elsewhere.
+///
+/// # Errors
+///
+/// There is no configuration or it is wrong, or it failed.
+pub(super) fn work_in_memory<T>(
+    arguments: &OfficeArguments,
+    env: &[(String, String)],
+    work: impl AsyncFnOnce(&Office) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let config = arguments.config.load(env)?.config;
+    block_on(async {
+        let store = SqlStore::in_memory().await?;
+        Office::at(store, config, Arc::new(SystemClock), randomness()?).work(work).await
+    })
+}
+
+/// Tells whoever makes a document what does not stand in it: on standard error, since the document goes into a file.
+pub(super) fn tell_once(what: &str, credential: &str) -> Result<(), Failure> {
+    let told =
+        writeln!(io::stderr(), "{credential}\nThis is the only time that the {what} is shown: keep it now.");
+    told.map_err(|error| Failure::new(Exit::Failure, format!("the {what} cannot be shown: {error}")))
 }
 
 /// How far a change has come, in words; nothing, if there is no server.

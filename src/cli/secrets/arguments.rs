@@ -32,7 +32,11 @@ Examples:
   doorward secrets create --api ingest --project apollo --organization acme
   doorward secrets create --api ingest --project apollo --organization acme --expires 90d
   ./old-secret apollo | doorward secrets create --api ingest --project apollo \\
-      --organization acme --secret-file -";
+      --organization acme --secret-file -
+
+With --declare the document is on standard output, and the secret on standard error:
+  doorward secrets create --declare --api ingest --project apollo --organization acme \\
+      >keys.d/apollo.yaml";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -134,4 +138,7 @@ pub(super) struct Create {
     /// When it expires: after a duration such as `90d`, or at a date or time in UTC.
     #[arg(long, value_parser = parse_expiry, value_name = "DURATION|DATE")]
     pub(super) expires: Option<Expiry>,
+    /// Keep it nowhere, but print a document that declares it, sealed, for a store `files:DIRECTORY`.
+    #[arg(long, conflicts_with = "admin")]
+    pub(super) declare: bool,
 }

@@ -21,14 +21,16 @@ use crate::{
             RevokeSecretRequest, RotateSecretRequest, Secret,
         },
     },
-    domain::PlainSecret,
+    config::declare_secret,
+    domain::{PlainSecret, SecretId},
+    store::SecretStore,
 };
 
 use super::{
     Exit, Failure, Output, hidden,
     moments::span,
-    office::{self, Office, author},
-    print, render,
+    office::{self, Office, author, tell_once},
+    print, render, unwritable,
 };
 
 use self::arguments::{Action, Create};
@@ -57,6 +59,10 @@ impl From<SecretError> for Failure {
 /// It could not be carried out, or nobody could be asked.
 pub(super) fn run(command: SecretsCommand, env: &[(String, String)]) -> Result<Exit, Failure> {
     let SecretsCommand { office, action } = command;
+    if let Action::Create(arguments @ Create { declare: true, .. }) = action {
+        let work = async |at: &Office| declare(arguments, office.output, at).await;
+        return print(&office::work_in_memory(&office, env, work)?).map(|()| Exit::Success);
+    }
     let work = async |at: &Office| execute(action, office.output, at).await;
     let (exit, answer) = office::work(&office, env, work)?;
     print(&answer).map(|()| exit)
@@ -105,6 +111,31 @@ async fn execute(action: Action, output: Output, office: &Office) -> Result<(Exi
 }
 
 async fn create(arguments: Create, output: Output, office: &Office) -> Result<String, Failure> {
+    let is_from_elsewhere = arguments.secret_file.is_some();
+    let issued = office.ask::<CreateSecret>(wanted(arguments, office)?).await?;
+    match &issued.record {
+        Some(record) if is_from_elsewhere => render(output, record, || answer::taken_over(record)),
+        _ => render(output, &issued, || answer::issued(&issued)),
+    }
+}
+
+/// Makes a secret or takes one over, and gives a document that declares it.
+async fn declare(arguments: Create, output: Output, office: &Office) -> Result<String, Failure> {
+    let is_from_elsewhere = arguments.secret_file.is_some();
+    let issued = office.ask::<CreateSecret>(wanted(arguments, office)?).await?;
+    let id: SecretId = issued.id.parse().map_err(unwritable)?;
+    let record = office.here("declares secrets")?.store().secret(&id).await?;
+    let document = declare_secret(&record).map_err(unwritable)?;
+    // Whoever brought it knows it.
+    let secret = (!is_from_elsewhere).then_some(&issued.secret);
+    if let (Output::Table, Some(secret)) = (output, secret) {
+        tell_once("secret", secret)?;
+    }
+    let facts = json!({ "id": issued.id, "secret": secret, "document": document });
+    render(output, &facts, || vec![document.clone()])
+}
+
+fn wanted(arguments: Create, office: &Office) -> Result<CreateSecretRequest, Failure> {
     let plain = arguments.secret_file.map(|file| from_elsewhere(&file)).transpose()?;
     let expires = arguments.expires.map(|expiry| expiry.moment(office.now())).transpose()?;
     let secret = Secret {
@@ -114,14 +145,8 @@ async fn create(arguments: Create, output: Output, office: &Office) -> Result<St
         expires,
         ..Secret::default()
     };
-    let is_from_elsewhere = plain.is_some();
     let plain = plain.map(|plain| plain.expose().to_owned());
-    let request = CreateSecretRequest { secret: Some(secret), plain, request_id: String::new() };
-    let issued = office.ask::<CreateSecret>(request).await?;
-    match &issued.record {
-        Some(record) if is_from_elsewhere => render(output, record, || answer::taken_over(record)),
-        _ => render(output, &issued, || answer::issued(&issued)),
-    }
+    Ok(CreateSecretRequest { secret: Some(secret), plain, request_id: String::new() })
 }
 
 async fn reseal(output: Output, office: &Office) -> Result<(Exit, String), Failure> {

@@ -30,6 +30,13 @@ configuration names it.
 Example:
   doorward store copy --config doorward.yaml --into with-postgres.yaml";
 
+const MIGRATE_EXAMPLES: &str = "\
+Servers do the same when they start. Where they may not change the schema of a database, run
+this before them, as somebody who may: what is up to date already is left alone.
+
+Example:
+  DOORWARD_STORE=postgres://owner@db.example.com/doorward doorward store migrate";
+
 /// Back up the store of the configuration, put a backup back, and move to another store.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StoreCommand {
@@ -57,6 +64,9 @@ pub(super) enum Action {
         #[arg(long, value_name = "FILE")]
         into: PathBuf,
     },
+    /// Bring the schema of the store up to date, or make the store if it is not there yet.
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate,
     /// Put a backup in the place of the store, which nobody uses.
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore {

@@ -64,6 +64,14 @@ async fn execute(
                 vec![format!("{} holds {}.", file.display(), sentence(contents))]
             })
         }
+        Action::Migrate => {
+            let store = SqlStore::open(&config.store, SqlStore::PATIENCE).await?;
+            let (place, schema) = (config.store.to_string(), store.schema_version());
+            store.close().await;
+            render(output, &json!({ "store": place, "schema": schema }), || {
+                vec![format!("{place} has the schema {schema}, which is that of this version.")]
+            })
+        }
         Action::Copy { into } => copying::copy(&config.store, into, env, output).await,
         Action::Restore { file } => {
             let contents = Sqlite::restore(file, path(config)?).await?;
@@ -88,6 +96,10 @@ fn path(config: &Config) -> Result<&Path, Failure> {
         StoreLocation::Sqlite(path) => Ok(path),
         StoreLocation::Postgres(_) => {
             let message = format!("{} is backed up by `pg_dump`, and put back by `pg_restore`", config.store);
+            Err(Failure::new(Exit::Usage, message))
+        }
+        StoreLocation::Files(_) => {
+            let message = format!("{} is backed up where its documents are written", config.store);
             Err(Failure::new(Exit::Usage, message))
         }
     }

@@ -22,7 +22,6 @@ use super::{
     place::Place,
     plans::{self, Plans},
     problem::{Problem, Report},
-    regular_file,
     schema::fragment_schema,
     sealing, shape,
     sound::Sound,
@@ -215,7 +214,9 @@ impl Judge<'_> {
     }
 
     fn read(&self, file: &Path, problems: &mut Vec<Problem>) -> Option<Written> {
-        let text = read(file).map_err(|message| problems.push(Problem::of_file(message))).ok()?;
+        let text = load::read_within_folder(file)
+            .map_err(|message| problems.push(Problem::of_file(message)))
+            .ok()?;
         let root = yaml::read(&text, None, problems)?;
         problems.extend(shape::check(&root, &self.schema));
         let apis = Sound::new(&root, problems).apis();
@@ -271,17 +272,4 @@ impl Judge<'_> {
             self.judged.last_good.0.insert(file.to_owned(), last_good.to_owned());
         }
     }
-}
-
-/// The text of the fragment in `file`. Errors quote what a file holds, so it must not lead to one that is no fragment.
-fn read(file: &Path) -> Result<String, String> {
-    let unreadable = |error| format!("cannot be read: {error}");
-    let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(unreadable)?;
-    let resolved = regular_file::resolve(file)?;
-    if !resolved.starts_with(&folder) {
-        let (leads_to, folder) = (resolved.display(), folder.display());
-        return Err(format!("leads to {leads_to}, expected a file within {folder}"));
-    }
-    load::read_text(regular_file::open(&resolved)?)
 }

@@ -26,6 +26,8 @@ pub enum StoreLocation {
     Sqlite(PathBuf),
     /// A PostgreSQL database, which many servers share: `postgres://USER@HOST:PORT/DATABASE`.
     Postgres(Box<PostgresLocation>),
+    /// A folder of documents, which are only read: `files:DIRECTORY`.
+    Files(PathBuf),
 }
 
 impl Default for StoreLocation {
@@ -40,6 +42,7 @@ impl fmt::Display for StoreLocation {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(server) => server.fmt(f),
+            Self::Files(folder) => write!(f, "files:{}", folder.display()),
         }
     }
 }
@@ -47,7 +50,7 @@ impl fmt::Display for StoreLocation {
 impl Format for StoreLocation {
     const NAME: &'static str = "store";
     const WHAT: &'static str =
-        "a store such as `sqlite:doorward.db` or `postgres://doorward@localhost/doorward`";
+        "a store such as `sqlite:doorward.db`, `postgres://doorward@localhost/doorward` or `files:keys.d`";
     // A password may stand in it.
     const IS_SECRET: bool = true;
 
@@ -55,15 +58,17 @@ impl Format for StoreLocation {
         if postgres::is_meant(text) {
             return postgres::read(text).map(Box::new).map(Self::Postgres);
         }
-        match text.strip_prefix("sqlite:") {
-            // `sqlite://file` would mean `/file`, which nobody expects.
-            Some(path) if !path.is_empty() && !path.starts_with("//") && !path.contains('\0') => {
-                Ok(Self::Sqlite(PathBuf::from(path)))
-            }
-            _ => Err("expected `sqlite:PATH`, such as `sqlite:doorward.db` or \
-                      `sqlite:/var/lib/doorward/doorward.db`, or `postgres://USER@HOST:PORT/DATABASE`"
-                .to_owned()),
+        // `sqlite://file` would mean `/file`, which nobody expects.
+        let is_path = |path: &&str| !path.is_empty() && !path.starts_with("//") && !path.contains('\0');
+        if let Some(path) = text.strip_prefix("sqlite:").filter(is_path) {
+            return Ok(Self::Sqlite(PathBuf::from(path)));
         }
+        let folder = text.strip_prefix("files:").filter(is_path).map(|folder| Self::Files(folder.into()));
+        folder.ok_or_else(|| {
+            "expected `sqlite:PATH`, such as `sqlite:doorward.db` or `sqlite:/var/lib/doorward/doorward.db`, \
+             `postgres://USER@HOST:PORT/DATABASE`, or `files:DIRECTORY`"
+                .to_owned()
+        })
     }
 
     fn shown(written: &str) -> Cow<'_, str> {
@@ -76,8 +81,8 @@ impl Format for StoreLocation {
 #[serde(untagged)]
 #[schemars(rename = "Store")]
 pub(super) enum RawStore {
-    /// `sqlite:PATH`, a file for one server, or the address of a PostgreSQL database that many share:
-    /// `postgres://USER@HOST:PORT/DATABASE`.
+    /// `sqlite:PATH`, a file for one server; the address of a PostgreSQL database that many share:
+    /// `postgres://USER@HOST:PORT/DATABASE`; or `files:DIRECTORY`, a folder of documents that are only read.
     Location(Text<StoreLocation>),
     /// A PostgreSQL database, and how it is spoken to.
     Postgres(Box<RawPostgres>),
@@ -104,6 +109,14 @@ impl RawStore {
                     report.add(&location_at, message);
                 }
                 StoreLocation::Sqlite(folder.join(path))
+            }
+            StoreLocation::Files(path) => {
+                if raw.is_some() {
+                    let message =
+                        "found a folder, expected `postgres://…`, or `store: files:DIRECTORY` alone";
+                    report.add(&location_at, message);
+                }
+                StoreLocation::Files(folder.join(path))
             }
             StoreLocation::Postgres(server) => {
                 let server =

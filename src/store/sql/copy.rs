@@ -69,7 +69,11 @@ impl SqlStore {
         target: &Self,
         mut progress: impl FnMut(CopyProgress),
     ) -> Result<u64, CopyError> {
-        let held = self.engine.begin_long().await?;
+        // Documents are changed by nobody here.
+        let held = match self.may_change() {
+            Ok(()) => Some(self.engine.begin_long().await?),
+            Err(_) => None,
+        };
         target.mark_unfinished(&self.state().await?).await?;
         let mut all = 0;
         for table in TABLES {

@@ -140,13 +140,8 @@ impl SqlStore {
         by: &Author,
         change: &mut Change,
     ) -> Result<(), StoreError> {
+        self.put_keys(records, change).await?;
         for part in records.chunks(ROWS) {
-            let insertion = "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, \
-                             plan, sources, created, expires, revoked, rotated_from)";
-            self.run(Statement::of_rows(insertion, part.iter().map(row).collect()), change).await?;
-            self.put_rows("INSERT INTO lineages (id, lineage)", lineage_rows(part), change).await?;
-            let labels = part.iter().flat_map(|record| label_rows(&record.id, &record.labels)).collect();
-            self.put_rows(LABELS, labels, change).await?;
             let turns = part.iter().map(|record| Turn {
                 verb,
                 at: record.created,
@@ -155,6 +150,23 @@ impl SqlStore {
             });
             let turns: Vec<_> = turns.collect();
             self.audit_turns(&turns, by, change).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the rows of keys, and marks them as changed.
+    pub(super) async fn put_keys(
+        &self,
+        records: &[KeyRecord],
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        for part in records.chunks(ROWS) {
+            let insertion = "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, \
+                             plan, sources, created, expires, revoked, rotated_from)";
+            self.run(Statement::of_rows(insertion, part.iter().map(row).collect()), change).await?;
+            self.put_rows("INSERT INTO lineages (id, lineage)", lineage_rows(part), change).await?;
+            let labels = part.iter().flat_map(|record| label_rows(&record.id, &record.labels)).collect();
+            self.put_rows(LABELS, labels, change).await?;
             let marks: Vec<Mark> = part.iter().map(|record| Mark::of_hash(&record.hash)).collect();
             self.note_all(&marks, change).await?;
         }
@@ -228,6 +240,9 @@ impl Finds<KeyRecord> for SqlStore {
             Statement::new(snapshot!("keys", "keys.hash = $1", concat!(lineage!(), ", '{}' AS labels")))
                 .bind(hash.as_bytes().as_slice());
         let (records, version) = self.look_up(snapshot).await?;
+        if records.is_empty() {
+            self.no_key(hash)?;
+        }
         Ok(Found { record: records.into_iter().next(), version })
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    domain::{ApiName, Author, MemberRecord, Membership, OrganizationId, Timestamp, UserId},
-    store::{Finds, Found, Member, MemberFilter, MemberStore, Page, PageRequest, RecordKind, StoreError},
+    domain::{ApiName, Author, Member, MemberRecord, Membership, OrganizationId, Timestamp, UserId},
+    store::{Finds, Found, MemberFilter, MemberStore, Page, PageRequest, RecordKind, StoreError},
 };
 
 use super::{
@@ -29,7 +29,7 @@ impl Stored for Member {
 }
 
 /// Puts a member into the place of the one there is, if there is one.
-fn replacement(member: &Member) -> Statement {
+pub(super) fn replacement(member: &Member) -> Statement {
     Statement::new(
         "INSERT INTO members (user_id, organization, apis, scopes) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (user_id, organization) DO UPDATE SET apis = excluded.apis, scopes = excluded.scopes",

@@ -10,6 +10,7 @@ mod audit;
 mod change;
 mod columns;
 mod copy;
+mod declared;
 mod engine;
 mod keys;
 mod members;
@@ -39,6 +40,7 @@ use super::{
 use self::{
     change::Change,
     columns::Stored,
+    declared::Declaring,
     engine::Engine,
     row::Row,
     selection::{Order, Selection},
@@ -48,6 +50,7 @@ use self::{
 pub(super) use engine::Lane;
 
 pub use copy::{CopyError, CopyProgress, CopyStage};
+pub use declared::DocumentsRead;
 
 /// The most changes that are read at once.
 const CHANGES_MAX: i64 = 4096;
@@ -75,6 +78,8 @@ pub struct SqlStore {
     engine: Engine,
     /// Woken by each change that is made here.
     changed: Arc<Notify>,
+    /// Where everything comes from, if it is documents.
+    documents: Option<Arc<Declaring>>,
 }
 
 /// What answers statements: a store by itself, or a change within it.
@@ -122,7 +127,17 @@ impl SqlStore {
         Ok(Self::of(match location {
             StoreLocation::Sqlite(path) => Engine::Sqlite(Sqlite::open(path, patience).await?),
             StoreLocation::Postgres(server) => Engine::Postgres(Postgres::open(server, patience).await?),
+            StoreLocation::Files(folder) => return Self::of_documents(folder).await,
         }))
+    }
+
+    /// An empty store in the memory of this process, which ends with it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`]: there is no memory for it.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        Ok(Self::of(Engine::Sqlite(Sqlite::in_memory(Path::new("memory")).await?)))
     }
 
     /// Opens the store without changing anything: it has to be there, and its schema to be that of this program.
@@ -137,6 +152,7 @@ impl SqlStore {
             StoreLocation::Postgres(server) => {
                 Engine::Postgres(Postgres::open_as_it_is(server, patience).await?)
             }
+            StoreLocation::Files(folder) => return Self::of_documents(folder).await,
         });
         store.whole().await
     }
@@ -153,7 +169,7 @@ impl SqlStore {
     }
 
     fn of(engine: Engine) -> Self {
-        Self { engine, changed: Arc::new(Notify::new()) }
+        Self { engine, changed: Arc::new(Notify::new()), documents: None }
     }
 
     /// The number of the schema that this program reads and writes there.
@@ -166,8 +182,10 @@ impl SqlStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`], naming the place: it is read-only, or locked for too long.
+    /// [`StoreError::Unavailable`], naming the place: it is read-only, or locked for too long. [`StoreError::ReadOnly`] for
+    /// documents.
     pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        self.may_change()?;
         self.engine.try_to_write().await
     }
 
@@ -178,6 +196,7 @@ impl SqlStore {
 
     /// Begins a change.
     async fn begin(&self) -> Result<Change, StoreError> {
+        self.may_change()?;
         self.engine.begin().await
     }
 

@@ -32,7 +32,7 @@ impl Stored for OrganizationRecord {
     }
 }
 
-fn insertion(record: &OrganizationRecord) -> Statement {
+pub(super) fn insertion(record: &OrganizationRecord) -> Statement {
     Statement::new(
         "INSERT INTO organizations (id, name, apis, plan, entitlements, suspended, created) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

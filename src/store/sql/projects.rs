@@ -27,7 +27,7 @@ impl Stored for ProjectRecord {
     }
 }
 
-fn insertion(record: &ProjectRecord) -> Statement {
+pub(super) fn insertion(record: &ProjectRecord) -> Statement {
     Statement::new("INSERT INTO projects (id, name, apis, organization, created) VALUES ($1, $2, $3, $4, $5)")
         .bind(record.id.as_str())
         .bind(&record.name)

@@ -37,7 +37,7 @@ impl Stored for SecretRecord {
     }
 }
 
-fn insertion(record: &SecretRecord) -> Statement {
+pub(super) fn insertion(record: &SecretRecord) -> Statement {
     Statement::new(
         "INSERT INTO secrets (id, api, organization, project, sealing_key, sealed, created, expires, revoked, \
          rotated_from) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -88,13 +88,17 @@ impl SqlStore {
 }
 
 impl Finds<ProjectSecrets> for SqlStore {
-    async fn find(&self, (api, project): &(ApiName, ProjectId)) -> Result<Found<ProjectSecrets>, StoreError> {
+    async fn find(&self, owner: &(ApiName, ProjectId)) -> Result<Found<ProjectSecrets>, StoreError> {
+        let (api, project) = owner;
         let snapshot = Statement::new(concat!(
             snapshot!("secrets", "secrets.project = $1 AND secrets.api = $2"),
             " ORDER BY secrets.created DESC, secrets.number DESC"
         ));
         let snapshot = snapshot.bind(project.as_str()).bind(api.as_str());
         let (secrets, version) = self.look_up::<SecretRecord>(snapshot).await?;
+        if secrets.is_empty() {
+            self.no_secret(owner)?;
+        }
         let record = (!secrets.is_empty()).then(|| ProjectSecrets { secrets: secrets.into() });
         Ok(Found { record, version })
     }

@@ -13,7 +13,8 @@ mod open;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use sqlx::{SqlitePool, Transaction};
+use sqlx::{SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::Mutex;
 
 use super::{StoreError, sql::Lane};
 
@@ -26,6 +27,9 @@ pub struct Sqlite {
     /// A connection for the change table alone, so that revocations do not queue behind look-ups.
     changes: SqlitePool,
     path: Arc<Path>,
+    /// What is in memory only is there as long as a connection to it is: this one, which nobody uses.
+    #[expect(dead_code, reason = "it is held")]
+    anchor: Option<Arc<Mutex<SqliteConnection>>>,
 }
 
 impl Sqlite {
@@ -47,9 +51,23 @@ impl Sqlite {
 
     fn opened(path: &Path, opened: Result<open::Pools, failure::Failure>) -> Result<Self, StoreError> {
         match opened {
-            Ok(open::Pools { all: pool, changes }) => Ok(Self { pool, changes, path: path.into() }),
+            Ok(open::Pools { all: pool, changes }) => {
+                Ok(Self { pool, changes, path: path.into(), anchor: None })
+            }
             Err(failure) => Err(failure.of(path)),
         }
+    }
+
+    /// A fresh one in the memory of this process, which stands for the place `path`.
+    pub(super) async fn in_memory(path: &Path) -> Result<Self, StoreError> {
+        let opened = open::in_memory().await.map_err(|failure| failure.of(path))?;
+        let open::InMemory { pool, anchor } = opened;
+        Ok(Self {
+            changes: pool.clone(),
+            pool,
+            path: path.into(),
+            anchor: Some(Arc::new(Mutex::new(anchor))),
+        })
     }
 
     /// The number of the schema that this program reads and writes.

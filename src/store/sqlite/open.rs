@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, SqliteConnection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -27,6 +27,30 @@ pub(super) struct Pools {
     pub(super) all: SqlitePool,
     /// For the change table alone.
     pub(super) changes: SqlitePool,
+}
+
+/// A database in the memory of this process.
+pub(super) struct InMemory {
+    /// One connection for everything: several would lock one another's tables.
+    pub(super) pool: SqlitePool,
+    /// Keeps the database, whatever becomes of the pool's.
+    pub(super) anchor: SqliteConnection,
+}
+
+/// Makes a database in memory.
+pub(super) async fn in_memory() -> Result<InMemory, Failure> {
+    let memory = "sqlite::memory:".parse::<SqliteConnectOptions>()?;
+    let memory = memory.foreign_keys(true).disable_statement_logging();
+    let anchor = memory.connect().await?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
+        .connect_with(memory)
+        .await?;
+    migrate(&pool).await?;
+    Ok(InMemory { pool, anchor })
 }
 
 pub(super) async fn open(path: &Path, patience: Duration) -> Result<Pools, Failure> {

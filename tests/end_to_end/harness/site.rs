@@ -124,6 +124,14 @@ impl Site {
         self.key(&self.json(&[&fixed, environment, words].concat()))
     }
 
+    /// Makes a key of the organization `acme` for the environment `live`, and a document that declares it.
+    pub(crate) fn declare(&self, words: &[&str]) -> (Key, String) {
+        let fixed = ["keys", "create", "--declare", "--organization", "acme", "--name", "a test's"];
+        let environment: &[&str] = &["--environment", "live"];
+        let answer = self.json(&[&fixed, environment, words].concat());
+        (self.key(&answer), answer["document"].as_str().expect("a document").to_owned())
+    }
+
     /// Rotates a key.
     pub(crate) fn rotate(&self, id: &str, overlap: &str) -> Key {
         self.key(&self.json(&["keys", "rotate", id, "--overlap", overlap]))

@@ -17,7 +17,7 @@ use crate::{
     domain::{ApiName, CredentialHash, HashError, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
 };
 
-use super::super::new_key::{self, NewKey, parse_network};
+use super::super::new_key::{self, NewKey};
 
 const FIELDS: &str = "expected hash, api, apis, name, organization, hint, kind, project, environment, scopes, plan, \
                       expires, sources, labels and id";
@@ -76,7 +76,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
     let scopes = fields.list("scopes", str::parse);
     let plan = fields.parsed("plan");
     let expires = fields.read_with("expires", parse_moment);
-    let sources = fields.list("sources", parse_network);
+    let sources = fields.list("sources", crate::domain::parse_network);
     let labels = fields.labels();
     fields.nothing_else();
     match (hash, name, organization) {

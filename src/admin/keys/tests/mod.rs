@@ -8,7 +8,10 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     admin::fixture,
-    domain::{Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment},
+    domain::{
+        Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment,
+        parse_network,
+    },
     store::{Finds, KeyEdit, PageRequest, SqlStore},
 };
 
