@@ -188,20 +188,23 @@ impl Documents {
 
     /// The documents as their files are now, not judged yet; `None` if nothing has changed.
     fn read(&self, files: BTreeMap<String, PathBuf>) -> Option<BTreeMap<String, Held>> {
-        let mut has_changed = files.len() != self.held.len();
+        let as_before = |name: &String, file: &Path| {
+            self.held.get(name).filter(|before| before.seen == Fingerprint::of([file]))
+        };
+        let is_as_before = |(name, file): (&String, &PathBuf)| as_before(name, file).is_some();
+        if files.len() == self.held.len() && files.iter().all(is_as_before) {
+            return None;
+        }
         let read = files.into_iter().map(|(name, file)| {
-            let seen = Fingerprint::of([file.as_path()]);
-            let before = self.held.get(&name);
-            if let Some(same) = before.filter(|before| before.seen == seen) {
+            if let Some(same) = as_before(&name, &file) {
                 return (name, same.clone());
             }
-            has_changed = true;
+            let seen = Fingerprint::of([file.as_path()]);
             let reading = Reading::of(&file, written(&file));
-            let good = before.and_then(|before| before.good.clone());
+            let good = self.held.get(&name).and_then(|before| before.good.clone());
             (name, Held { file, seen, reading, quarrels: Vec::new(), good })
         });
-        let read = read.collect();
-        has_changed.then_some(read)
+        Some(read.collect())
     }
 }
 
