@@ -32,7 +32,7 @@ doorward-secret-{{ . | replace "." "-" | trunc 47 | trimSuffix "-" }}
   projected:
     defaultMode: 0440
     sources:
-      {{- include "doorward.sources" . | nindent 6 }}
+      {{- include "doorward.sources" . | trim | nindent 6 }}
 {{- end }}
 {{- if or .Values.documents.sources .Values.documents.inline }}
 - name: doorward-documents
@@ -40,7 +40,7 @@ doorward-secret-{{ . | replace "." "-" | trunc 47 | trimSuffix "-" }}
     defaultMode: 0440
     sources:
       {{- with .Values.documents.sources }}
-      {{- include "doorward.sources" . | nindent 6 }}
+      {{- include "doorward.sources" . | trim | nindent 6 }}
       {{- end }}
       {{- if .Values.documents.inline }}
       - configMap:
