@@ -35,6 +35,7 @@ The configuration file without `listen`. A sidecar ends after everybody who asks
 */}}
 {{- define "doorward.configWithoutListen" -}}
 {{- $config := deepCopy .Values.config -}}
+{{- $_ := set $config "store" (default (include "doorward.defaultStore" .) $config.store) -}}
 {{- if .Values.fragments -}}
 {{- $_ := set $config "include" (default "/etc/doorward/apis.d/*.yaml" $config.include) -}}
 {{- end -}}
@@ -58,11 +59,16 @@ Of what a change needs a restart. Everything else is reloaded by Doorward itself
 {{- omit $config "apis" "plans" "administrators" "sign_in" "sealing" "outage" "include" "grants" | toJson | sha256sum -}}
 {{- end -}}
 
+{{/* Not among the values, where Helm would warn of whoever puts a mapping in its place. */}}
+{{- define "doorward.defaultStore" -}}
+sqlite:/var/lib/doorward/doorward.db
+{{- end -}}
+
 {{/* `sqlite`, `files` or `postgres`. */}}
 {{- define "doorward.storeKind" -}}
-{{- $store := .Values.config.store -}}
+{{- $store := default (include "doorward.defaultStore" .) .Values.config.store -}}
 {{- if kindIs "map" $store -}}{{- $store = $store.url -}}{{- end -}}
-{{- regexReplaceAll "^postgresql$" (splitList ":" (default "sqlite:doorward.db" $store) | first) "postgres" -}}
+{{- regexReplaceAll "^postgresql$" (splitList ":" $store | first) "postgres" -}}
 {{- end -}}
 
 {{/* Whether replicas count each by itself. */}}

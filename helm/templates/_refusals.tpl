@@ -30,7 +30,7 @@
 {{- if and .Values.migration.enabled (ne $kind "postgres") -}}
 {{- fail (printf "migration.enabled is for PostgreSQL, and config.store is %s: switch it off." $kind) -}}
 {{- end -}}
-{{- if and (eq $kind "sqlite") (eq .Values.mode "service") (not .Values.extraVolumes) (not (hasPrefix "sqlite:/var/lib/doorward/" (toString .Values.config.store))) -}}
+{{- if and (eq $kind "sqlite") (eq .Values.mode "service") (not .Values.extraVolumes) (not (hasPrefix "sqlite:/var/lib/doorward/" (default (include "doorward.defaultStore" .) .Values.config.store))) -}}
 {{- fail "config.store is a file outside of /var/lib/doorward, and nothing else can be written to: set config.store to sqlite:/var/lib/doorward/doorward.db." -}}
 {{- end -}}
 {{- end -}}
