@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{RENDERED, part, root, yaml};
 
-/// The texts of this name in the ConfigMaps of these manifests.
+/// The texts of this name in each `ConfigMap` of these manifests.
 fn texts(manifests: &str, file: &str) -> Vec<String> {
     let documents = yaml::documents(manifests).into_iter().filter(|document| document["kind"] == "ConfigMap");
     documents.filter_map(|document| document["data"][file].as_str().map(str::to_owned)).collect()

@@ -3,7 +3,7 @@
 //!
 //! `released/VERSION` has values as they were with that version, and `state.txt`, which is written once, when it is not there.
 
-use std::{fs, path::Path};
+use std::{fmt::Write, fs, path::Path};
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ fn state_of_all(folder: &Path, version: &str) -> String {
         if values.extension().is_some_and(|extension| extension == "yaml") {
             let manifests = NEWEST.render(&values, &root().join("helm"));
             for line in state(&manifests) {
-                text += &format!("{}: {line}\n", name(&values));
+                writeln!(text, "{}: {line}", name(&values)).expect("text");
             }
         }
     }
