@@ -20,7 +20,7 @@ Installs a real part unless it is there already, and prints the path of its bina
   tests/parts.sh postgres        PostgreSQL, from Debian; no service is left running
   tests/parts.sh buildah         what makes images without a daemon, from Debian
   tests/parts.sh podman          what runs them, from Debian, with buildah, runc and skopeo
-  tests/parts.sh curl            a command from Debian: cc, curl, openssl
+  tests/parts.sh curl            a command from Debian: cc, curl, dnsmasq, ip, openssl, readelf
 
 Parts from PyPI are kept in target/parts, or in the folder that DOORWARD_PARTS names.
 Calls may overlap: one waits for the other. Progress goes to stderr, the path alone to stdout.
@@ -168,7 +168,10 @@ case $* in
   buildah | podman) containers "$1" ;;
   cc) command_of cc build-essential ;;
   curl) command_of curl curl ;;
+  dnsmasq) command_of dnsmasq dnsmasq-base ;;
+  ip) command_of ip iproute2 ;;
   openssl) command_of openssl openssl ;;
+  readelf) command_of readelf binutils ;;
   redis) redis ;;
   postgres) postgres ;;
   *) say "unknown part: $*"; usage >&2; exit 64 ;;
