@@ -1,6 +1,12 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 # For tests/image.sh and tests/pods.sh, which read this file: buildah and podman, without a daemon, on storage of their own.
 # They set `work`, an empty folder that is theirs alone. Nothing of the machine's own containers is seen or changed.
+
+# apart NAMESPACE [ARGUMENT...]: runs the script again with mounts, processes and NAMESPACE of its own: what it starts ends with it.
+apart() {
+  [[ ! ${DOORWARD_APART:-} ]] || return 0
+  DOORWARD_APART=yes exec unshare --mount --pid --fork --kill-child=TERM --mount-proc "$1" "$0" "${@:2}"
+}
 
 containers_begin() {
   ((EUID == 0)) || { echo "containers.sh: containers are run as root here" >&2; exit 1; }

@@ -26,6 +26,7 @@ END
 fi
 
 source tests/containers.sh
+apart --mount "$@"
 say() { printf '\n== %s\n' "$*"; }
 fail() { echo "image.sh: $*" >&2; exit 1; }
 

@@ -23,13 +23,8 @@ END
   exit
 fi
 
-# A network and mounts of its own, so that nothing is left behind.
-if [[ ! ${DOORWARD_APART:-} ]]; then
-  command -v ip >/dev/null || tests/parts.sh ip >/dev/null
-  DOORWARD_APART=yes exec unshare --net --mount "$0" "$@"
-fi
-
 source tests/containers.sh
+apart --net "$@"
 say() { printf '\n== %s\n' "$*"; }
 
 work=$(mktemp -d)
@@ -48,7 +43,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 containers_begin
-for part in curl dnsmasq postgres; do tests/parts.sh "$part" >/dev/null; done
+for part in curl dnsmasq ip postgres; do tests/parts.sh "$part" >/dev/null; done
 helm=$(tests/parts.sh helm 4.3.1)
 python=$(tests/parts.sh kubernetes-validate 1.37.0)
 envoy=$(tests/parts.sh envoy 1.40.0)

@@ -158,7 +158,8 @@ class Pod:
         if "httpGet" in probe:
             port = probe["httpGet"]["port"]
             url = f"http://{address}:{ports.get(port, port)}{probe['httpGet']['path']}"
-            return run(*self.curl("--max-time", seconds, "--output", "/dev/null", "--write-out", "%{http_code}"), url, wanted=False) == b"200"
+            status = ("--output", "/dev/null", "--write-out", "%{http_code}")
+            return run(*self.curl("--max-time", seconds, *status), url, wanted=False) == b"200"
         service = probe["grpc"].get("service", "").encode()
         message = b"\x0a" + bytes([len(service)]) + service
         url = f"http://{address}:{probe['grpc']['port']}/grpc.health.v1.Health/Check"

@@ -73,7 +73,7 @@ class Load:
                 self.answered += 1
                 self.slowest = max(self.slowest, took)
                 if found != expected:
-                    self.wrong.append(f"{time.strftime('%T')} after {took:.3f} s: {found} in the place of {expected}: {body[:200]}")
+                    self.wrong.append(f"{time.strftime('%T')}, {took:.3f} s: {found}, not {expected}: {body[:200]}")
 
     def end(self):
         self.going = False
