@@ -43,11 +43,12 @@ binary_stage() {
   echo "$work/binary"
 }
 
-# No base image is fetched: the build stage has this machine's Rust, C compiler and Debian, in the places of the official image.
+# No base image is fetched: the build stage has this machine's Rust, C compiler and Debian, in the places of the official image. What
+# it compiles stays in target/image.
 rust_stage() {
   local rust
   rust=$(rustc --print sysroot)
-  mkdir -p "$work/rust/"{usr,etc,tmp,root,proc,sys,dev,cargo,rust} target/image
+  mkdir -p "$work/rust/"{usr,etc,tmp,root,proc,sys,dev,cargo,rust} target/image/{target,tools}
   ln -s usr/bin usr/sbin usr/lib usr/lib64 "$work/rust"
   cat >"$work/rust/Dockerfile" <<'END'
 FROM scratch
@@ -56,7 +57,8 @@ ENV PATH=/rust/bin:/usr/local/bin:/usr/bin:/bin CARGO_HOME=/cargo
 END
   build rust "$work/rust"
   rust_options=(--build-arg RUST=localhost/rust --volume "$rust:/rust:ro" --volume /usr:/usr:ro --volume /etc:/etc:ro
-    --volume "${CARGO_HOME:-$HOME/.cargo}/registry:/cargo/registry" --volume "$PWD/target/image:/doorward/target")
+    --volume "${CARGO_HOME:-$HOME/.cargo}/registry:/cargo/registry"
+    --volume "$PWD/target/image/target:/doorward/target" --volume "$PWD/target/image/tools:/tools")
 }
 
 # program_image IMAGE BINARY [FOLDER...]: an image that holds a program of this machine, the libraries that it loads, and folders.

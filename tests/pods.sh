@@ -12,9 +12,9 @@ if [[ $1 == --help ]]; then
   cat <<'END'
 Usage: tests/pods.sh BINARY
 
-Renders the chart, and runs its pods in podman, as root, with an image of BINARY, which is linked statically (tests/image.sh leaves
-one in target/image). What a kubelet does beside podman is done by tests/pods/kubelet.py: the order of sidecars, probes, hooks,
-grace periods.
+Renders the chart, and runs its pods in podman, as root, with an image of BINARY, which is linked statically: tests/image.sh
+leaves one at target/image/target/TARGET/release/doorward. What a kubelet does beside podman is done by tests/pods/kubelet.py: the
+order of sidecars, probes, hooks, grace periods.
 
 Two replicas with PostgreSQL behind an Envoy are replaced one after the other under load: no request fails. Then a pod with
 Doorward and Envoy as sidecars of an application, for each of the four products in `examples`: allowed with a key, refused
