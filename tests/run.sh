@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The Envoys that are tested against: the oldest and the newest that is supported.
 envoys=(1.36.4 1.40.0)
+# The same of Helm.
+helms=(3.18.0 4.3.1)
 
 case $* in
   "") ;;
@@ -14,10 +16,12 @@ case $* in
     cat <<END
 Usage: tests/run.sh
 
-Installs what is missing (a C compiler, Redis, PostgreSQL, the Envoys ${envoys[*]}), then checks the formatting and the
-definitions of the admin API, runs the lints, and runs all tests: units, properties, the store's contract, counters in real Redis servers, the
-command line, Doorward behind real Envoys, and for a moment each all that the bench \`serving\` measures.
-Only loopback and temporary folders. The first build takes some minutes.
+Installs what is missing (a C compiler, Redis, PostgreSQL, the Envoys ${envoys[*]}, the Helms ${helms[*]}, what judges the
+documents of Kubernetes), then checks the formatting and the definitions of the admin API, runs the lints, and runs all tests: units,
+properties, the store's contract, counters in real Redis servers, the command line, Doorward behind real Envoys, what the chart renders,
+and for a moment each all that the bench \`serving\` measures. Only loopback and temporary folders. The first build takes some minutes.
+
+tests/image.sh and tests/pods.sh, which run the image and the chart's pods, take longer: by hand.
 
 The vectors of Project Wycheproof are no part of the project: DOORWARD_VECTORS names a folder with them
 (json_web_signature_test.json, json_web_key_test.json, hmac_sha256_test.json). Where it is not set,
@@ -37,6 +41,8 @@ command -v cc >/dev/null || tests/parts.sh cc
 tests/parts.sh redis
 tests/parts.sh postgres
 for version in "${envoys[@]}"; do tests/parts.sh envoy "$version"; done
+for version in "${helms[@]}"; do tests/parts.sh helm "$version"; done
+tests/parts.sh kubernetes-validate 1.37.0
 
 say "formatting"
 cargo fmt --check

@@ -13,6 +13,15 @@ fn texts(manifests: &str, file: &str) -> Vec<String> {
     documents.filter_map(|document| document["data"][file].as_str().map(str::to_owned)).collect()
 }
 
+/// The documents of a store that stand in these manifests, by the names of their files.
+fn documents(manifests: &str) -> Vec<(String, String)> {
+    let maps = yaml::documents(manifests).into_iter().filter(|document| document["kind"] == "ConfigMap");
+    let maps =
+        maps.filter(|map| map["metadata"]["name"].as_str().is_some_and(|name| name.ends_with("-documents")));
+    let files = maps.flat_map(|map| map["data"].as_object().cloned().unwrap_or_default());
+    files.map(|(name, text)| (name, text.as_str().unwrap_or_default().to_owned())).collect()
+}
+
 /// Everything that is rendered, and the example without Helm.
 fn manifests() -> Vec<(String, String)> {
     let example = fs::read_to_string(root().join("examples/sidecar.yaml")).expect("the example");
@@ -73,11 +82,15 @@ fn doorward_takes_its_configuration() {
             let elsewhere = folder.path().to_str().expect("UTF-8");
             let text = text.replace("/etc/doorward", elsewhere);
             make_named(&yaml::documents(&text)[0], elsewhere);
+            for (name, document) in documents(&manifests) {
+                fs::write(folder.path().join("documents").join(name), document).expect("it can be written");
+            }
             let file = folder.path().join("doorward.yaml");
             fs::write(&file, text).expect("it can be written");
             let said = Command::new(env!("CARGO_BIN_EXE_doorward"))
                 .args(["config", "check"])
                 .arg(file)
+                .env_clear()
                 .output()
                 .expect("doorward runs");
             assert!(said.status.success(), "{case}: {}", String::from_utf8_lossy(&said.stderr));

@@ -144,7 +144,7 @@ fn the_sidecar_without_helm_is_good_too() {
 }
 
 #[test]
-fn chart_and_binary_are_in_step() {
+fn chart_image_and_binary_are_in_step() {
     let folder = tempfile::tempdir().expect("a folder");
     for helm in [OLDEST, NEWEST] {
         let destination = folder.path().to_str().expect("UTF-8");
@@ -156,4 +156,7 @@ fn chart_and_binary_are_in_step() {
     let chart = &yaml::documents(&chart)[0];
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+    let image = fs::read_to_string(root().join("Dockerfile")).expect("the Dockerfile");
+    let label = concat!("org.opencontainers.image.version=\"", env!("CARGO_PKG_VERSION"), "\"");
+    assert!(image.contains(label), "the image has the version of the binary");
 }
