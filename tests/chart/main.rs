@@ -2,7 +2,12 @@
 //! Kubernetes and of the meshes; its configurations given to Doorward and to real Envoys. `UPDATE_GOLDEN=1` writes `golden`,
 //! the schema of `config` and the table of values anew.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test says what went wrong by ending")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what went wrong by ending"
+)]
 
 mod configurations;
 mod helm;
