@@ -26,6 +26,9 @@ use tracing_subscriber::{
 #[derive(Debug)]
 pub struct JsonLine;
 
+/// What a line has room for before its memory grows, in bytes: most lines of refusals are shorter.
+const LINE_BYTES: usize = 512;
+
 impl<S, N> FormatEvent<S, N> for JsonLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -37,103 +40,121 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        writer.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut writer)?;
-        write!(writer, "\",\"level\":\"{}\"", event.metadata().level())?;
-        let mut members = Members { out: &mut writer, outcome: Ok(()) };
-        event.record(&mut members);
-        members.add("target", |out| string(out, event.metadata().target()));
-        members.outcome?;
-        writer.write_str("}\n")
+        // Put together here, since each call of `writer` goes by a table: a line has a hundred pieces.
+        let mut line = Line(String::with_capacity(LINE_BYTES));
+        line.0.push_str("{\"timestamp\":\"");
+        SystemTime.format_time(&mut Writer::new(&mut line.0))?;
+        line.0.push_str("\",\"level\":\"");
+        line.0.push_str(event.metadata().level().as_str());
+        line.0.push('"');
+        event.record(&mut line);
+        line.name("target");
+        line.string(event.metadata().target());
+        line.0.push_str("}\n");
+        writer.write_str(&line.0)
     }
 }
 
-/// The members of an object that is begun already, one for each field.
-struct Members<'a> {
-    out: &'a mut dyn Write,
-    outcome: fmt::Result,
-}
+/// An object that is begun already: each field is added as a member.
+struct Line(String);
 
-impl Members<'_> {
-    fn add(&mut self, name: &str, value: impl FnOnce(&mut dyn Write) -> fmt::Result) {
-        let write = |out: &mut dyn Write| {
-            out.write_char(',')?;
-            string(out, name)?;
-            out.write_char(':')?;
-            value(out)
-        };
-        if self.outcome.is_ok() {
-            self.outcome = write(self.out);
-        }
-    }
-}
-
-impl Visit for Members<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field.name(), |out| string(out, value));
+impl Line {
+    fn name(&mut self, name: &str) {
+        self.0.push(',');
+        self.string(name);
+        self.0.push(':');
     }
 
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field.name(), |out| write!(out, "{value}"));
+    fn string(&mut self, text: &str) {
+        self.0.push('"');
+        self.escaped(text);
+        self.0.push('"');
     }
 
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field.name(), |out| write!(out, "{value}"));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field.name(), |out| write!(out, "{value}"));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no infinity, and nothing that is no number.
-        self.add(field.name(), |out| {
-            if value.is_finite() { write!(out, "{value}") } else { out.write_str("null") }
-        });
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.add(field.name(), |out| quoted(out, format_args!("{value}")));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.add(field.name(), |out| quoted(out, format_args!("{value:?}")));
-    }
-}
-
-fn string(out: &mut dyn Write, text: &str) -> fmt::Result {
-    out.write_char('"')?;
-    Escaped(out).write_str(text)?;
-    out.write_char('"')
-}
-
-fn quoted(out: &mut dyn Write, value: fmt::Arguments<'_>) -> fmt::Result {
-    out.write_char('"')?;
-    Escaped(out).write_fmt(value)?;
-    out.write_char('"')
-}
-
-/// Writes text as it stands in a string.
-struct Escaped<'a>(&'a mut dyn Write);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+    /// A text as it stands in a string.
+    fn escaped(&mut self, text: &str) {
         let mut rest = text;
-        let needs_escape = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-        while let Some((plain, special, after)) = rest.bytes().position(needs_escape).and_then(|at| {
-            let (plain, from) = rest.split_at_checked(at)?;
-            Some((plain, from.bytes().next()?, from.get(1..)?))
-        }) {
-            self.0.write_str(plain)?;
+        while let Some((plain, special, after)) = split_at_special(rest) {
+            self.0.push_str(plain);
             match special {
-                b'"' => self.0.write_str("\\\"")?,
-                b'\\' => self.0.write_str("\\\\")?,
-                b'\n' => self.0.write_str("\\n")?,
-                other => write!(self.0, "\\u{other:04x}")?,
+                b'"' => self.0.push_str("\\\""),
+                b'\\' => self.0.push_str("\\\\"),
+                b'\n' => self.0.push_str("\\n"),
+                other => self.unquoted(format_args!("\\u{other:04x}")),
             }
             rest = after;
         }
-        self.0.write_str(rest)
+        self.0.push_str(rest);
+    }
+
+    fn quoted(&mut self, value: fmt::Arguments<'_>) {
+        self.0.push('"');
+        // Memory takes whatever comes; what cannot show itself is shown as far as it goes.
+        let _ = Escaped(self).write_fmt(value);
+        self.0.push('"');
+    }
+
+    fn unquoted(&mut self, value: fmt::Arguments<'_>) {
+        let _ = self.0.write_fmt(value);
+    }
+}
+
+/// What stands before the first byte that cannot stand in a string, that byte, and what comes after it.
+fn split_at_special(text: &str) -> Option<(&str, u8, &str)> {
+    let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    // Without a way out before the end, many bytes are looked at in one go; and mostly there is none.
+    if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        return None;
+    }
+    let (plain, from) = text.split_at_checked(text.bytes().position(is_special)?)?;
+    Some((plain, from.bytes().next()?, from.get(1..)?))
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.name(field.name());
+        self.string(value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.name(field.name());
+        self.0.push_str(if value { "true" } else { "false" });
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.name(field.name());
+        self.unquoted(format_args!("{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.name(field.name());
+        self.unquoted(format_args!("{value}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.name(field.name());
+        // JSON has no infinity, and nothing that is no number.
+        if value.is_finite() { self.unquoted(format_args!("{value}")) } else { self.0.push_str("null") }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.name(field.name());
+        self.quoted(format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.name(field.name());
+        self.quoted(format_args!("{value:?}"));
+    }
+}
+
+/// Writes text into a string of the line.
+struct Escaped<'a>(&'a mut Line);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.escaped(text);
+        Ok(())
     }
 }
 
