@@ -13,13 +13,11 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    fmt::{
-        FmtContext, FormatEvent, FormatFields,
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
+
+use crate::domain::{Clock, SystemClock};
 
 /// The form of the log: an event becomes an object of its time, its level, its fields in their order, and where it comes
 /// from.
@@ -43,7 +41,8 @@ where
         // Put together here, since each call of `writer` goes by a table: a line has a hundred pieces.
         let mut line = Line(String::with_capacity(LINE_BYTES));
         line.0.push_str("{\"timestamp\":\"");
-        SystemTime.format_time(&mut Writer::new(&mut line.0))?;
+        let now = SystemClock.now();
+        line.unquoted(format_args!("{now:.6}"));
         line.0.push_str("\",\"level\":\"");
         line.0.push_str(event.metadata().level().as_str());
         line.0.push('"');
