@@ -150,6 +150,7 @@ server.serve_forever()
 END
 (cd "$work" && exec nsenter --net --target "$pid" python3 login.py 2>login.log) &
 pids+=($!)
+until_true in_network bash -c 'exec 3<>/dev/tcp/127.0.0.1/443 4<>/dev/tcp/127.0.0.1/6379 5<>/dev/tcp/127.0.0.1/53'
 cat "$work/server.yaml" - >"$work/names.yaml" <<'END'
   - name: login
     hosts: [login.example.org]
