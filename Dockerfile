@@ -6,9 +6,11 @@ FROM ${RUST} AS build
 WORKDIR /doorward
 RUN cargo install --locked --root /tools cargo-cyclonedx@0.5.9
 COPY . .
+ENV SOURCE_DATE_EPOCH=0
 
-# The bytes do not depend on where they are made: neither this folder nor the registry's is named in them. A target that is
-# named keeps the flags away from the programs that run during the build, which could not load libraries otherwise.
+# The bytes depend neither on where they are made nor on when: no folder and no registry is named in them, and what has the time
+# of its compilation in it (mimalloc) has the one above. A target that is named keeps the flags away from the programs that run
+# during the build, which could not load libraries otherwise.
 RUN set -eu; \
     target=$(rustc --print host-tuple); \
     cargo fetch --locked --target "$target"; \
@@ -19,8 +21,8 @@ RUN set -eu; \
     install -D "target/$target/release/doorward" /out/doorward; \
     install -D -m 644 LICENSE /out/usr/share/doorward/LICENSE
 
-# What is linked in, crate by crate. With a date given there is no random number in it.
-RUN SOURCE_DATE_EPOCH=0 /tools/bin/cargo-cyclonedx cyclonedx --format json --no-build-deps \
+# What is linked in, crate by crate. With the time given there is no random number in it.
+RUN /tools/bin/cargo-cyclonedx cyclonedx --format json --no-build-deps \
       --target "$(rustc --print host-tuple)" --override-filename bom && \
     install -D -m 644 bom.json /out/usr/share/doorward/bom.json
 

@@ -4,8 +4,11 @@
 
 # apart NAMESPACE [ARGUMENT...]: runs the script again with mounts, processes and NAMESPACE of its own: what it starts ends with it.
 apart() {
-  [[ ! ${DOORWARD_APART:-} ]] || return 0
-  DOORWARD_APART=yes exec unshare --mount --pid --fork --kill-child=TERM --mount-proc "$1" "$0" "${@:2}"
+  if [[ ${APART:-} ]]; then
+    unset APART
+    return
+  fi
+  APART=yes exec unshare --mount --pid --fork --kill-child=TERM --mount-proc "$1" "$0" "${@:2}"
 }
 
 containers_begin() {

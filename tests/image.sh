@@ -14,7 +14,7 @@ if [[ ${1:-} == --help ]]; then
 Usage: tests/image.sh [BINARY]
 
 Builds the image by the Dockerfile, as root, without a Docker engine: the build stage on this machine's own Rust, C compiler and
-Debian in the place of the official image, since no image is fetched; the last stage as it is. Ten minutes the first time. With a
+Debian in the place of the official image, since no image is fetched; the last stage as it is. A quarter of an hour the first time. With a
 BINARY that is linked statically, the build stage is left out.
 
 Then: the same image comes out twice; the binary is static and names no folder of this machine; and in a container, as the image's
@@ -150,6 +150,7 @@ server.serve_forever()
 END
 (cd "$work" && exec nsenter --net --target "$pid" python3 login.py 2>login.log) &
 pids+=($!)
+until_true in_network bash -c 'exec 3<>/dev/tcp/127.0.0.1/443 4<>/dev/tcp/127.0.0.1/6379 5<>/dev/tcp/127.0.0.1/53'
 cat "$work/server.yaml" - >"$work/names.yaml" <<'END'
   - name: login
     hosts: [login.example.org]

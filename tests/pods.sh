@@ -17,8 +17,8 @@ leaves one at target/image/target/TARGET/release/doorward. What a kubelet does b
 order of sidecars, probes, hooks, grace periods.
 
 Two replicas with PostgreSQL behind an Envoy are replaced one after the other under load: no request fails. Then a pod with
-Doorward and Envoy as sidecars of an application, for each of the four products in `examples`: allowed with a key, refused
-without, and no forged header arrives. Three minutes.
+Doorward and Envoy as sidecars of an application, for each of the four products in `examples`, and that of examples/sidecar.yaml:
+allowed with a key, refused without, and no forged header arrives. Three minutes.
 END
   exit
 fi
@@ -58,7 +58,7 @@ program_image python /usr/bin/python3 "$(/usr/bin/python3 -c 'import sysconfig; 
 mkdir "$work/notes"
 cp examples/echo.py "$work/notes"
 printf 'FROM localhost/python\nCOPY echo.py /\nENTRYPOINT ["python3", "/echo.py"]\n' >"$work/notes/Dockerfile"
-build notes "$work/notes"
+build example.com/notes:1.0.0 "$work/notes"
 
 ip link set lo up
 ip link add cluster type bridge
@@ -85,4 +85,4 @@ say "sidecars of an application"
 cp -r tests/chart/consumer "$work/consumer"
 mkdir -p "$work/consumer/charts"
 cp -r helm "$work/consumer/charts/doorward"
-HELM=$helm "$python" tests/pods/sidecar.py
+HELM=$helm BINARY=$(realpath "$1") "$python" tests/pods/sidecar.py

@@ -106,8 +106,8 @@ def main():
     (WORK / "envoy.yaml").write_text(manifest.data("ConfigMap", f"{name}-envoy")["envoy.yaml"])
     (WORK / "resolv.conf").write_text("nameserver 127.0.0.1\n")
     podman("run", "--detach", "--name", "envoy", "--network", "host", "--volume", f"{WORK}/envoy.yaml:/etc/envoy/envoy.yaml:ro",
-           "--volume", f"{WORK}/resolv.conf:/etc/resolv.conf:ro", "envoyproxy/envoy:v1.40.0", "-c", "/etc/envoy/envoy.yaml", "--concurrency", "1",
-           "--log-level", "warning")
+           "--volume", f"{WORK}/resolv.conf:/etc/resolv.conf:ro", "envoyproxy/envoy:v1.40.0",
+           "-c", "/etc/envoy/envoy.yaml", "--concurrency", "1", "--log-level", "warning")
     healthy = ("curl", "--disable", "--silent", "--max-time", "2", "http://127.0.0.1:9901/clusters")
     until("Envoy has found both replicas well", lambda: run(*healthy, wanted=False).count(b"::health_flags::healthy") == wanted + 1)
 

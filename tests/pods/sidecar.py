@@ -1,5 +1,5 @@
-"""The pod of tests/chart/consumer, with each product's configuration in turn: Envoy asks Doorward over the socket that they share, and the
-application behind both shows what arrived."""
+"""The pod of tests/chart/consumer, with each product's configuration in turn, and that of examples/sidecar.yaml: Envoy asks Doorward
+over the socket that they share, and the application behind both shows what arrived."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def rendered(product):
         "mesh": {"maxRequestBytes": 1048576},
     }
     values = WORK / "values.yaml"
-    values.write_text(yaml.safe_dump({"image": "notes", "doorward": doorward}))
+    values.write_text(yaml.safe_dump({"doorward": doorward}))
     return run(os.environ["HELM"], "template", product, str(WORK / "consumer"), "--values", str(values)).decode()
 
 
@@ -47,39 +47,57 @@ def ask(pod, host, path, *headers):
     return int(status), body
 
 
-def tried(product):
+def tried(pod, host, path, key, good):
+    """What holds for each pod, once it is ready: `key` as it was made, and `good`, the header that presents it."""
+    # The application has no probe: it is there when nothing answers in its place any more.
+    until("the application answers", lambda: ask(pod, host, path, good)[0] != 503, lambda: pod.logs("notes"))
+    status, body = ask(pod, host, path, good, *FORGED)
+    if status != 200:
+        raise Failed(f"{pod.name}: a good key is answered {status}: {body}")
+    arrived = [(re.sub("[_.]", "-", name.lower()), value) for name, value in json.loads(body)["headers"]]
+    told = {name: value for name, value in arrived if name.startswith("x-principal")}
+    if told.get("x-principal-credential") != key["id"] or told.get("x-principal-organization") != "acme":
+        raise Failed(f"{pod.name}: the application is not told who asks: {arrived}")
+    if "root" in body or key["key"] in body or len(told) != sum(name.startswith("x-principal") for name, _ in arrived):
+        raise Failed(f"{pod.name}: what is forged or secret arrives: {body}")
+    for refused in ([], FORGED, [good[:-1]]):
+        status, body = ask(pod, host, path, *refused)
+        if status != 401 or '"headers"' in body:
+            raise Failed(f"{pod.name}: {status} in the place of 401: {body}")
+
+    codes = pod.end()
+    if codes["doorward"] != "0" or codes["envoy"] != "0" or pod.unwell:
+        raise Failed(f"{pod.name}: it did not end in good order: {codes} {pod.unwell}")
+    print(f"{pod.name}: allowed as {told['x-principal-id']}, refused without a key and with a wrong one, nothing forged arrived")
+
+
+def of_product(product):
+    """The consumer of the chart, with a key that is made in the pod itself."""
     host, words, presented, path = PRODUCTS[product]
     pod = Pod(product, Manifest(rendered(product)), product, bridged=True)
     pod.start()
     made = ("keys", "create", "--api", product, "--name", "first", "--organization", "acme", "--output", "json")
     key = json.loads(pod.exec("doorward", "/doorward", *made, *words))
+    tried(pod, host, path, key, presented.format(key["key"]))
 
-    # The application has no probe: it is there when something answers in its place no more.
-    good = presented.format(key["key"])
-    until("the application answers", lambda: ask(pod, host, path, good)[0] != 503, lambda: pod.logs("notes"))
-    status, body = ask(pod, host, path, good, *FORGED)
-    if status != 200:
-        raise Failed(f"{product}: a good key is answered {status}: {body}")
-    arrived = [(re.sub("[_.]", "-", name.lower()), value) for name, value in json.loads(body)["headers"]]
-    told = {name: value for name, value in arrived if name.startswith("x-principal")}
-    if told.get("x-principal-credential") != key["id"] or told.get("x-principal-organization") != "acme":
-        raise Failed(f"{product}: the application is not told who asks: {arrived}")
-    if "root" in body or key["key"] in body or len(told) != sum(name.startswith("x-principal") for name, _ in arrived):
-        raise Failed(f"{product}: what is forged or secret arrives: {body}")
-    for refused in ([], FORGED, [good[:-1]]):
-        status, body = ask(pod, host, path, *refused)
-        if status != 401 or '"headers"' in body:
-            raise Failed(f"{product}: {status} in the place of 401: {body}")
 
-    codes = pod.end()
-    if codes["doorward"] != "0" or codes["envoy"] != "0" or pod.unwell:
-        raise Failed(f"{product}: it did not end in good order: {codes} {pod.unwell}")
-    print(f"{product}: allowed as {told['x-principal-id']}, refused without a key and with a wrong one, nothing forged arrived")
+def without_helm():
+    """The plain manifest, with a key that is declared in a Secret."""
+    text = pathlib.Path("examples/sidecar.yaml").read_text()
+    config = WORK / "notes.yaml"
+    config.write_text(Manifest(text).data("ConfigMap", "notes-doorward")["doorward.yaml"])
+    made = ("keys", "create", "--declare", "--api", "notes", "--name", "first", "--organization", "acme", "--scope", "read")
+    key = json.loads(run(os.environ["BINARY"], *made, "--config", str(config), "--output", "json"))
+    secret = {"kind": "Secret", "metadata": {"name": "notes-keys"}, "stringData": {"first.yaml": key["document"]}}
+    pod = Pod("notes", Manifest(f"{text}---\n{yaml.safe_dump(secret)}"), "notes", bridged=True)
+    pod.start()
+    tried(pod, "notes.example.com", "/v1/notes/today", key, f"Authorization: Bearer {key['key']}")
 
 
 if __name__ == "__main__":
     try:
         for name in PRODUCTS:
-            tried(name)
+            of_product(name)
+        without_helm()
     except Failed as error:
         sys.exit(f"sidecar.py: {error}")
