@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    Change, SqlStore, Statement,
+    Change, SqlStore,
     columns::{Columns, Stored, spaced},
     selection::{Order, Selection},
     statement::Value,
@@ -100,11 +100,8 @@ impl SqlStore {
     }
 
     async fn audit_rows(&self, rows: Vec<Vec<Value>>, change: &mut Change) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         let insertion = "INSERT INTO audit (at, actor, role, origin, action, kind, id, organization, apis, before, after)";
-        self.run(Statement::of_rows(insertion, rows), change).await.map(drop)
+        self.put_rows(insertion, rows, change).await
     }
 }
 

@@ -95,7 +95,7 @@ impl SqlStore {
                 let Some(last) = rows.last() else { break };
                 after = Some(table.place_of(last)?);
                 let mut change = target.begin_note().await?;
-                change.run(table.insertion(&rows)?).await?;
+                target.put_rows(&table.insertion(), table.values(&rows)?, &mut change).await?;
                 change.commit().await?;
                 done += rows.len() as u64;
             }

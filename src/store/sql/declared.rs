@@ -124,9 +124,7 @@ impl SqlStore {
         let of_secrets = gone.iter().chain(&new).map(|secret| (secret.api.clone(), secret.project.clone()));
         marks.extend(self::marks::<ProjectSecrets>(of_secrets.collect::<BTreeSet<_>>()));
         marks.extend(self.replace_organizations(before, after, &mut change).await?);
-        if !marks.is_empty() {
-            self.note_all(&marks, &mut change).await?;
-        }
+        self.note_all(&marks, &mut change).await?;
         self.commit(change).await
     }
 

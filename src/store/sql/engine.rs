@@ -129,6 +129,17 @@ impl Engine {
         }
     }
 
+    /// How many rows of so many values are put by one statement. SQLite looks for the place of each value by its name, among
+    /// all names one after the other, so that a statement costs the square of its values.
+    pub(super) fn rows_at_once(&self, values: usize) -> usize {
+        let most = match self {
+            Self::Sqlite(_) => 256,
+            // It takes 65 535.
+            Self::Postgres(_) => 16_384,
+        };
+        (most / values.max(1)).max(1)
+    }
+
     /// Begins to keep others from changing anything, for as long as it takes.
     pub(super) async fn begin_long(&self) -> Result<Change, StoreError> {
         let open = match self {

@@ -48,8 +48,8 @@ impl Stored for KeyRecord {
     }
 }
 
-/// How many rows are put at once: SQLite has 32 766 places for values in a statement.
-const ROWS: usize = 1000;
+/// How many keys are made ready at once.
+const PART: usize = 1000;
 const LABELS: &str = "INSERT INTO labels (id, name, value)";
 
 /// The row of a key.
@@ -141,7 +141,7 @@ impl SqlStore {
         change: &mut Change,
     ) -> Result<(), StoreError> {
         self.put_keys(records, change).await?;
-        for part in records.chunks(ROWS) {
+        for part in records.chunks(PART) {
             let turns = part.iter().map(|record| Turn {
                 verb,
                 at: record.created,
@@ -160,30 +160,15 @@ impl SqlStore {
         records: &[KeyRecord],
         change: &mut Change,
     ) -> Result<(), StoreError> {
-        for part in records.chunks(ROWS) {
+        for part in records.chunks(PART) {
             let insertion = "INSERT INTO keys (id, hash, hint, name, kind, apis, organization, project, environment, scopes, \
                              plan, sources, created, expires, revoked, rotated_from)";
-            self.run(Statement::of_rows(insertion, part.iter().map(row).collect()), change).await?;
+            self.put_rows(insertion, part.iter().map(row).collect(), change).await?;
             self.put_rows("INSERT INTO lineages (id, lineage)", lineage_rows(part), change).await?;
             let labels = part.iter().flat_map(|record| label_rows(&record.id, &record.labels)).collect();
             self.put_rows(LABELS, labels, change).await?;
             let marks: Vec<Mark> = part.iter().map(|record| Mark::of_hash(&record.hash)).collect();
             self.note_all(&marks, change).await?;
-        }
-        Ok(())
-    }
-
-    /// Puts rows beside those of keys, if there are any.
-    async fn put_rows(
-        &self,
-        insertion: &str,
-        mut rows: Vec<Vec<Value>>,
-        change: &mut Change,
-    ) -> Result<(), StoreError> {
-        while !rows.is_empty() {
-            let rest = rows.split_off(rows.len().min(ROWS));
-            self.run(Statement::of_rows(insertion, rows), change).await?;
-            rows = rest;
         }
         Ok(())
     }

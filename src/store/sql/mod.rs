@@ -44,7 +44,7 @@ use self::{
     engine::Engine,
     row::Row,
     selection::{Order, Selection},
-    statement::Statement,
+    statement::{Statement, Value},
 };
 
 pub(super) use engine::Lane;
@@ -262,15 +262,45 @@ impl SqlStore {
         change.run(statement).await
     }
 
+    /// Puts rows into the columns that `insertion` names, which ends before its values.
+    async fn put_rows(
+        &self,
+        insertion: &str,
+        rows: Vec<Vec<Value>>,
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        for statement in self.insertions(insertion, rows) {
+            self.run(statement, change).await?;
+        }
+        Ok(())
+    }
+
+    /// The statements that put rows, each as many as the engine takes well.
+    fn insertions(&self, insertion: &str, rows: Vec<Vec<Value>>) -> Vec<Statement> {
+        let at_once = self.engine.rows_at_once(rows.first().map_or(1, Vec::len));
+        let mut rows = rows.into_iter();
+        let mut statements = Vec::new();
+        loop {
+            let part: Vec<_> = rows.by_ref().take(at_once).collect();
+            if part.is_empty() {
+                return statements;
+            }
+            statements.push(Statement::of_rows(insertion, part));
+        }
+    }
+
     /// Writes down that the record with this name has changed.
     async fn note<R: Kept>(&self, name: &R::Name, change: &mut Change) -> Result<(), StoreError> {
         self.note_all(&[R::mark(name)], change).await
     }
 
-    /// Writes down that the records with these marks, of which there is one at least, have changed.
+    /// Writes down that the records with these marks have changed.
     async fn note_all(&self, marks: &[Mark], change: &mut Change) -> Result<(), StoreError> {
         let rows = marks.iter().map(|mark| vec![mark.as_bytes()[..].into()]).collect();
-        change.note(Statement::of_rows("INSERT INTO changes (hash)", rows)).await
+        for statement in self.insertions("INSERT INTO changes (hash)", rows) {
+            change.note(statement).await?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,9 @@ use sqlx::{
     AssertSqlSafe, Database, Encode, SqlSafeStr, SqlStr, Type, database::HasStatementCache, query::Query,
 };
 
+/// The most values of a statement that connections keep ready.
+const KEPT_VALUES_MAX: usize = 256;
+
 /// A statement, and the values of its places `$1`, `$2` and so on.
 #[derive(Debug)]
 pub(in crate::store) struct Statement {
@@ -36,7 +39,7 @@ impl Statement {
     /// a long statement that is not kept ready.
     pub(super) fn of_rows(insertion: &str, rows: Vec<Vec<Value>>) -> Self {
         let mut sql = format!("{insertion} VALUES ");
-        let (mut values, is_kept) = (Vec::new(), rows.len() == 1);
+        let mut values = Vec::new();
         for row in rows {
             sql.push_str(if values.is_empty() { "(" } else { "), (" });
             let first = values.len() + 1;
@@ -44,6 +47,7 @@ impl Statement {
             sql.push_str(&places(first, values.len()));
         }
         sql.push(')');
+        let is_kept = values.len() <= KEPT_VALUES_MAX;
         Self { is_kept, ..Self::built(sql, values) }
     }
 

@@ -204,10 +204,14 @@ impl Table {
         self.columns.iter().take(self.place).map(|(name, kind)| kind.of(row, name)).collect()
     }
 
-    /// Puts these rows into it.
-    pub(super) fn insertion(&self, rows: &[Row]) -> Result<Statement, StoreError> {
+    /// What begins a statement that puts rows into it.
+    pub(super) fn insertion(&self) -> String {
+        format!("INSERT INTO {} ({})", self.name, self.names())
+    }
+
+    /// The values of these rows, as they are put.
+    pub(super) fn values(&self, rows: &[Row]) -> Result<Vec<Vec<Value>>, StoreError> {
         let values = |row| self.columns.iter().map(|(column, kind)| kind.of(row, column)).collect();
-        let rows: Result<Vec<Vec<Value>>, _> = rows.iter().map(values).collect();
-        Ok(Statement::of_rows(&format!("INSERT INTO {} ({})", self.name, self.names()), rows?))
+        rows.iter().map(values).collect()
     }
 }
