@@ -73,15 +73,18 @@ impl Line {
     /// A text as it stands in a string.
     fn escaped(&mut self, text: &str) {
         let mut rest = text;
-        while let Some((plain, special, after)) = split_at_special(rest) {
-            self.0.push_str(plain);
-            match special {
-                b'"' => self.0.push_str("\\\""),
-                b'\\' => self.0.push_str("\\\\"),
-                b'\n' => self.0.push_str("\\n"),
-                other => self.unquoted(format_args!("\\u{other:04x}")),
+        // Without a way out before the end, many bytes are looked at in one go; and mostly none is special.
+        if text.bytes().fold(false, |found, byte| found | is_special(byte)) {
+            while let Some((plain, special, after)) = split_at_special(rest) {
+                self.0.push_str(plain);
+                match special {
+                    b'"' => self.0.push_str("\\\""),
+                    b'\\' => self.0.push_str("\\\\"),
+                    b'\n' => self.0.push_str("\\n"),
+                    other => self.unquoted(format_args!("\\u{other:04x}")),
+                }
+                rest = after;
             }
-            rest = after;
         }
         self.0.push_str(rest);
     }
@@ -98,13 +101,13 @@ impl Line {
     }
 }
 
+/// Whether a byte cannot stand in a string as it is.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f)
+}
+
 /// What stands before the first byte that cannot stand in a string, that byte, and what comes after it.
 fn split_at_special(text: &str) -> Option<(&str, u8, &str)> {
-    let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    // Without a way out before the end, many bytes are looked at in one go; and mostly there is none.
-    if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
-        return None;
-    }
     let (plain, from) = text.split_at_checked(text.bytes().position(is_special)?)?;
     Some((plain, from.bytes().next()?, from.get(1..)?))
 }
