@@ -20,7 +20,9 @@ use crate::{
             key::{Kind, Status},
         },
     },
-    domain::{Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, KeyUsage, Timestamp},
+    domain::{
+        Administrator, CredentialStatus, KeyId, KeyKind, KeyRecord, KeyUsage, Timestamp, parse_network,
+    },
     store::{KeyEdit, KeyFilter},
 };
 
@@ -252,9 +254,7 @@ fn wanted(key: Key, preset: Option<String>) -> Result<NewKey, Fault> {
     };
     let organization = reading.one("organization", &key.organization);
     let sources = key.sources.iter().enumerate().filter_map(|(at, text)| {
-        crate::domain::parse_network(text)
-            .map_err(|what| reading.problem(&format!("sources[{at}]"), what))
-            .ok()
+        parse_network(text).map_err(|what| reading.problem(&format!("sources[{at}]"), what)).ok()
     });
     let sources = sources.collect();
     let wanted = (|| {

@@ -5,8 +5,7 @@ use crate::{
         json::wire,
         proto::{Member, Organization, Project, organization::Status},
     },
-    domain,
-    domain::{OrganizationRecord, ProjectRecord},
+    domain::{self, OrganizationRecord, ProjectRecord},
 };
 
 impl Organization {

@@ -101,21 +101,19 @@ impl RawStore {
             Self::Location(location) => (location, *at, None),
             Self::Postgres(raw) => (&raw.url, at.field("url"), Some(raw)),
         };
+        let mut alone = |found: &str, scheme: &str| {
+            if raw.is_some() {
+                let message = format!("found {found}, expected `postgres://…`, or `store: {scheme}` alone");
+                report.add(&location_at, message);
+            }
+        };
         match location.value.clone() {
             StoreLocation::Sqlite(path) => {
-                if raw.is_some() {
-                    let message =
-                        "found an SQLite file, expected `postgres://…`, or `store: sqlite:PATH` alone";
-                    report.add(&location_at, message);
-                }
+                alone("an SQLite file", "sqlite:PATH");
                 StoreLocation::Sqlite(folder.join(path))
             }
             StoreLocation::Files(path) => {
-                if raw.is_some() {
-                    let message =
-                        "found a folder, expected `postgres://…`, or `store: files:DIRECTORY` alone";
-                    report.add(&location_at, message);
-                }
+                alone("a folder", "files:DIRECTORY");
                 StoreLocation::Files(folder.join(path))
             }
             StoreLocation::Postgres(server) => {

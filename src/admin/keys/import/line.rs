@@ -14,7 +14,9 @@ use crate::{
         problem::{Problem, quoted},
     },
     config::Api,
-    domain::{ApiName, CredentialHash, HashError, KeyHint, KeyId, KeyKind, ProjectId, parse_moment},
+    domain::{
+        ApiName, CredentialHash, HashError, KeyHint, KeyId, KeyKind, ProjectId, parse_moment, parse_network,
+    },
 };
 
 use super::super::new_key::{self, NewKey};
@@ -76,7 +78,7 @@ pub(super) fn read(text: &[u8]) -> Result<Imported, Vec<Problem>> {
     let scopes = fields.list("scopes", str::parse);
     let plan = fields.parsed("plan");
     let expires = fields.read_with("expires", parse_moment);
-    let sources = fields.list("sources", crate::domain::parse_network);
+    let sources = fields.list("sources", parse_network);
     let labels = fields.labels();
     fields.nothing_else();
     match (hash, name, organization) {
