@@ -92,6 +92,14 @@ pub fn is_well_formed_key(key: &str, prefix: &KeyPrefix) -> bool {
     is_well_formed(key, &prefix.0)
 }
 
+/// Whether `text` could be a key of any prefix, or a session's token: it ends with a checksum of all before that. Of
+/// other texts one in 62⁶ does.
+#[must_use]
+pub fn is_credential_in_clear(text: &str) -> bool {
+    let prefix = text.len().checked_sub(RANDOM_LEN + CHECKSUM_LEN).and_then(|at| text.get(..at));
+    prefix.is_some_and(|prefix| is_well_formed(text, prefix))
+}
+
 /// A new credential of this form.
 pub(super) fn generate(prefix: &str, rng: &mut impl CryptoRng) -> SecretString {
     let mut text = String::with_capacity(prefix.len() + RANDOM_LEN + CHECKSUM_LEN);

@@ -26,7 +26,8 @@ mod session_token;
 
 pub use administrator::{Administrator, Reach, Role};
 pub use api_key::{
-    CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_plausible_key, is_well_formed_key,
+    CredentialHash, HashError, KeyHint, KeyPrefix, PlainKey, is_credential_in_clear, is_plausible_key,
+    is_well_formed_key,
 };
 pub use author::{AuditRecord, Author, Request, RequestIdError};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, parse_moment, to_the_millisecond};

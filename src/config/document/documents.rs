@@ -21,7 +21,7 @@ use crate::{
 use super::{Document, Named, Reading, Revoked, claims::Claims};
 
 /// The most documents of a folder.
-const DOCUMENTS_MAX: usize = 4096;
+const DOCUMENTS_MAX: usize = 1024;
 /// The link that Kubernetes swaps when it brings a new state of a mounted volume.
 const KUBERNETES_DATA: &str = "..data";
 /// How often a folder is read anew that is swapped while it is read.

@@ -20,13 +20,14 @@ use serde_json::Value;
 
 use crate::domain::{
     ApiName, CredentialHash, KeyHint, KeyId, KeyRecord, Member, OrganizationRecord, ProjectId, ProjectRecord,
-    Scope, ScopeSet, SealedSecret, SecretId, SecretRecord, Timestamp, to_the_millisecond,
+    Scope, ScopeSet, SealedSecret, SecretId, SecretRecord, Timestamp, is_credential_in_clear,
+    to_the_millisecond,
 };
 
 use super::{
     ConfigErrors, document_schema, load,
     place::Place,
-    problem::{Problem, Report},
+    problem::{Origin, Problem, Report, note},
     shadow::Moment,
     shape,
     text::{Format, Text},
@@ -84,21 +85,61 @@ impl Reading {
     /// Reads a document. What it takes back is taken back since `written`.
     fn of(file: &Path, written: Timestamp) -> Self {
         let mut problems = Vec::new();
-        let text = load::read_within_folder(file).map_err(|message| problems.push(Problem::of_file(message)));
-        let root = text.ok().and_then(|text| yaml::read(&text, None, &mut problems));
+        let written = to_the_millisecond(written);
+        let text = load::read_within_folder(file).unwrap_or_else(|message| {
+            problems.push(Problem::of_file(message));
+            String::new()
+        });
+        let root = if problems.is_empty() { yaml::read(&text, None, &mut problems) } else { None };
         let Some(root) = root else {
             let document = Err(ConfigErrors::new(file, problems));
-            return Self { document, revoked: Revoked::default(), named: Named::Any };
+            return Self { document, revoked: Revoked::scan(&text, written), named: Named::Any };
         };
-        problems.extend(shape::check(&root, &SCHEMA));
+        let mut in_clear = Vec::new();
+        find_in_clear(&root, &Place::Root, &mut in_clear);
+        if in_clear.is_empty() {
+            problems.extend(shape::check(&root, &SCHEMA));
+        } else {
+            // What is said of other mistakes could repeat what stands there in clear.
+            problems = in_clear;
+        }
         let document = if problems.is_empty() { understand(&root, &mut problems) } else { None };
         Self {
             document: document
                 .filter(|_| problems.is_empty())
                 .ok_or_else(|| ConfigErrors::new(file, problems)),
-            revoked: Revoked::of(&root, to_the_millisecond(written)),
+            revoked: Revoked::of(&root, written),
             named: Named::of(&root),
         }
+    }
+}
+
+/// Finds keys and tokens that stand in a document by mistake. They are not repeated.
+fn find_in_clear(node: &Node, at: &Place<'_>, problems: &mut Vec<Problem>) {
+    let found = |text: &str, origin: &Origin, problems: &mut Vec<Problem>| {
+        if is_credential_in_clear(text) {
+            let message =
+                "found a key or a token in clear, expected no secret: a key is declared by its hash";
+            note(problems, || Problem::new(origin, at, message));
+        }
+    };
+    match &node.content {
+        Content::Text(text) => found(text, &node.origin, problems),
+        Content::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                find_in_clear(item, &at.item(index), problems);
+            }
+        }
+        Content::Mapping(members) => {
+            for member in members {
+                found(&member.key, &member.origin, problems);
+                // The place of what stands below would repeat it.
+                if !is_credential_in_clear(&member.key) {
+                    find_in_clear(&member.node, &at.field(&member.key), problems);
+                }
+            }
+        }
+        Content::Null | Content::Boolean(_) | Content::Integer(_) | Content::Float(_) => {}
     }
 }
 
@@ -250,14 +291,37 @@ impl Revoked {
         let mut revoked = Self::default();
         let section = root.member("revoked");
         for key in readable(section.and_then(|section| section.member("keys"))) {
-            match key {
-                RevokedKey::Id(id) => revoked.keys.insert(id, at),
-                RevokedKey::Hash(hash) => revoked.hashes.insert(hash, at),
-            };
+            revoked.add_key(key, at);
         }
         let secrets = readable(section.and_then(|section| section.member("secrets")));
         revoked.secrets.extend(secrets.map(|id| (id, at)));
         revoked
+    }
+
+    /// What a text takes back that is not even YAML: each word from a line that begins with `revoked` on, up to the next
+    /// line that begins with something else than a space, a dash or a bracket. What is no id of anything does no harm.
+    fn scan(text: &str, at: Timestamp) -> Self {
+        let mut revoked = Self::default();
+        let mut is_inside = false;
+        for line in text.lines() {
+            let goes_on = line.is_empty() || line.starts_with([' ', '\t', '-', ']', '}', '#']);
+            is_inside = (is_inside && goes_on) || line.trim_start_matches(['"', '\'']).starts_with("revoked");
+            let words = line.split(|char: char| char.is_whitespace() || "[]{},\"'".contains(char));
+            for word in words.filter(|word| is_inside && !word.is_empty()) {
+                if let Ok(key) = RevokedKey::read(word) {
+                    revoked.add_key(key, at);
+                }
+                revoked.secrets.extend(SecretId::read(word).map(|id| (id, at)));
+            }
+        }
+        revoked
+    }
+
+    fn add_key(&mut self, key: RevokedKey, at: Timestamp) {
+        match key {
+            RevokedKey::Id(id) => self.keys.insert(id, at),
+            RevokedKey::Hash(hash) => self.hashes.insert(hash, at),
+        };
     }
 
     /// Adds what another takes back.

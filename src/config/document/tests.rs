@@ -1,8 +1,10 @@
 use std::{fs, path::Path};
 
+use rand::{SeedableRng, rngs::StdRng};
+
 use crate::{
     config::{Documents, declare_key, declare_secret},
-    domain::{CredentialHash, KeyRecord, ScopeSet, SealedSecret, SecretRecord},
+    domain::{CredentialHash, KeyRecord, PlainKey, ScopeSet, SealedSecret, SecretRecord},
 };
 
 /// A folder of documents.
@@ -191,7 +193,7 @@ fn what_is_taken_back_counts_wherever_it_stands_and_whatever_else_is_wrong() {
     assert_eq!(revoked(&documents), ["a", "b", "c"], "with what the last good version took back");
     folder.write("revoked.yaml", "revoked: {");
     look(&mut documents);
-    assert_eq!(revoked(&documents), ["a", "b"], "of what cannot be read nothing is known");
+    assert_eq!(revoked(&documents), ["a", "b"], "with what the last good version took back");
     folder.write("a.yaml", &format!("{}\nrevoked: {{ keys: [d] }}\nkey: []", keys(&["a", "b", "c", "d"])));
     look(&mut documents);
     assert_eq!(revoked(&documents), ["a", "b", "d"]);
@@ -299,4 +301,40 @@ fn a_link_out_of_the_folder_is_no_document() {
     std::os::unix::fs::symlink(outside.path().join("secret.yaml"), link).expect("a link");
     let found = errors(&folder, &documents(&folder));
     assert!(found.contains("leads to") && !found.contains("hunter2"), "{found}");
+}
+
+#[test]
+fn what_is_taken_back_counts_even_where_it_is_no_yaml() {
+    for (text, expected) in [
+        ("revoked: { keys: [a, b]", &["a", "b"][..]),
+        ("revoked:\n  keys:\n  - a\n  - 'b'\n\tc\norganizations: [\n  d", &["a", "b", "c"]),
+        ("\"revoked\": {\n  \"keys\": [\"c\",\n]\nkeys: [d", &["c"]),
+        ("keys: [a\n# b\nrevoke: c", &[]),
+    ] {
+        // It is so from the start: there is no version before it.
+        let folder = Folder::new(&[("a.yaml", &keys(&["a", "b", "c", "d"])), ("z.yaml", text)]);
+        let documents = documents(&folder);
+        assert!(errors(&folder, &documents).contains("not YAML"), "{text}");
+        assert_eq!(revoked(&documents), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_key_in_clear_is_refused_wherever_it_stands_and_not_repeated() {
+    let key = PlainKey::generate(&"shop_live_".parse().expect("a prefix"), &mut StdRng::seed_from_u64(1));
+    let clear = key.expose();
+    for (text, place) in [
+        (keys(&["a"]).replace("id: a", &format!("id: {clear}")), "keys[0].id"),
+        (keys(&["a"]).replace("CI", clear), "keys[0].name"),
+        (format!("{}\n{clear}: 1", keys(&["a"])), "found a key"),
+        (format!("{clear}: 1\n{clear}: 2"), "found a key"),
+        (format!("keys: [{{ plan: {clear}, hash: {clear} }}]"), "keys[0].plan"),
+        (format!("revoked: {{ keys: [{clear}] }}"), "revoked.keys[0]"),
+    ] {
+        let folder = Folder::new(&[("a.yaml", &text)]);
+        let documents = documents(&folder);
+        let found = errors(&folder, &documents);
+        assert!(found.contains(place) && found.contains("in clear") && !found.contains(clear), "{found}");
+        assert_eq!(declared(&documents), [""; 0]);
+    }
 }
