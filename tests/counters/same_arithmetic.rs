@@ -138,15 +138,16 @@ fn run(redis: &mut Redis, case: u64, steps: Vec<Step>) -> Result<(), TestCaseErr
     let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
     let memory = Memory::new(Arc::clone(&clock) as _);
     let (mut time_us, mut leases) = (START_US, Vec::new());
-    // What writes nothing makes memory forget, but not Redis. A clock that stepped back behind it would show that:
-    // Redis would count what memory does not.
-    let mut not_before_us = 0;
+    // What writes nothing makes memory forget, but not Redis; and of a lease that has ended memory takes nothing back, but
+    // Redis does. A clock that stepped back behind either would show that: what was forgotten would count once more.
+    let (mut latest_us, mut not_before_us) = (0, 0);
     for (number, Step { pause_us, behind_us, act }) in steps.into_iter().enumerate() {
         time_us += pause_us;
         if pause_us < 0 {
-            not_before_us = 0;
+            (latest_us, not_before_us) = (0, 0);
         }
         let now_us = (time_us - behind_us).max(not_before_us);
+        latest_us = now_us.max(latest_us);
         clock.set(Timestamp::from_microsecond(now_us).expect("a moment"));
         redis.set_time(now_us);
         match act {
@@ -169,11 +170,17 @@ fn run(redis: &mut Redis, case: u64, steps: Vec<Step>) -> Result<(), TestCaseErr
                 if amount == 0 {
                     not_before_us = now_us;
                 }
-                leases.push(Return { name: order.name, bounds: order.bounds, buckets, lease, left: 0 });
+                let lives = order.bounds.iter().map(|bound| bound.window.memory().as_micros());
+                let end_us = now_us + i64::try_from(lives.max().expect("a window")).expect("a short time");
+                let given = Return { name: order.name, bounds: order.bounds, buckets, lease, left: 0 };
+                leases.push((given, end_us));
             }
             Act::GiveBack { lease, left } => {
                 // The last ones are the most likely to count still.
-                if let Some(given) = leases.iter().rev().nth(lease) {
+                if let Some((given, end_us)) = leases.iter().rev().nth(lease) {
+                    if *end_us <= latest_us {
+                        not_before_us = latest_us;
+                    }
                     let given = Return { left, ..given.clone() };
                     memory.give_back_one(&given);
                     redis.give_back(&given);
@@ -212,4 +219,31 @@ async fn a_leap_back_is_one_bucket_longer_than_the_window_for_both() {
             run(&mut redis, case * 10 + number, steps.into()).unwrap_or_else(|error| panic!("{error}"));
         }
     }
+}
+
+#[tokio::test]
+async fn what_an_ended_lease_gives_back_shows_only_if_the_clock_steps_back() {
+    let server = Server::start(&[]).await;
+    let mut redis = Redis::on(&server);
+    let step = |pause_us, behind_us, act| Step { pause_us, behind_us, act };
+    let take = |window, cost, more, has_lease| Act::Take {
+        windows: vec![window],
+        limits: vec![9],
+        cost,
+        more,
+        share: 1,
+        has_lease,
+    };
+    let (seconds, kind) = WINDOWS[3];
+    let life = Window::new(Duration::from_secs(seconds), kind).memory();
+    let life_us = i64::try_from(life.as_micros()).expect("a short time");
+    let steps = vec![
+        step(0, 0, take(3, 1, 5, true)),
+        step(12_000_000, 0, take(3, 3, 0, false)),
+        // Memory forgets the lease as it writes something else.
+        step(life_us - 12_000_000, 0, take(4, 1, 0, false)),
+        step(0, 0, Act::GiveBack { lease: 2, left: 1 }),
+        step(0, 2_000_000, take(3, 0, 0, false)),
+    ];
+    run(&mut redis, 1, steps).unwrap_or_else(|error| panic!("{error}"));
 }

@@ -41,6 +41,8 @@ pub(crate) struct Server {
     programs: PathBuf,
     settings: Vec<String>,
     databases: AtomicU32,
+    /// Processes that were killed. As long as one of them is there, the memory that they share is in use.
+    killed: Vec<Pid>,
 }
 
 impl Drop for Server {
@@ -103,7 +105,7 @@ impl Server {
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let child = Command::new("true").spawn().expect("a process");
         let databases = AtomicU32::new(0);
-        let mut server = Self { child, port, folder, programs, settings, databases };
+        let mut server = Self { child, port, folder, programs, settings, databases, killed: Vec::new() };
         server.again().await;
         server
     }
@@ -111,6 +113,13 @@ impl Server {
     /// Starts it again after it was ended, with what it kept.
     pub(crate) async fn again(&mut self) {
         let _ = self.child.wait();
+        let end = Instant::now() + PATIENCE;
+        for pid in self.killed.drain(..) {
+            while is_alive(pid) {
+                assert!(Instant::now() < end, "the process {pid:?} does not end");
+                sleep(Duration::from_millis(5)).await;
+            }
+        }
         let mut command = as_user(&self.programs.join("postgres"));
         command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
@@ -131,7 +140,12 @@ impl Server {
 
     /// Ends it as a crash would: with all of its processes, at once.
     pub(crate) fn kill(&mut self) {
-        let _ = self.signal(Signal::KILL);
+        // Whoever stands still starts no more of them.
+        let _ = self.signal(Signal::STOP);
+        self.killed = self.processes();
+        for pid in &self.killed {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 
@@ -239,6 +253,13 @@ impl Database {
     pub(crate) async fn connect(&self) -> PgConnection {
         self.server.connect(&self.name).await.expect("a connection")
     }
+}
+
+/// Whether a process still has what it had: not one that has ended and waits to be forgotten.
+fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // The name of the program stands in parentheses before its state.
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 /// The folder with the programs of the newest server that is installed.
