@@ -115,7 +115,7 @@ impl Server {
         let _ = self.child.wait();
         let end = Instant::now() + PATIENCE;
         for pid in self.killed.drain(..) {
-            while is_alive(pid) {
+            while !matches!(state(pid), None | Some('Z')) {
                 assert!(Instant::now() < end, "the process {pid:?} does not end");
                 sleep(Duration::from_millis(5)).await;
             }
@@ -140,12 +140,18 @@ impl Server {
 
     /// Ends it as a crash would: with all of its processes, at once.
     pub(crate) fn kill(&mut self) {
-        // Whoever stands still starts no more of them.
+        // Whoever stands still starts no more of them and forgets none: what is listed in the end are all.
         let _ = self.signal(Signal::STOP);
-        self.killed = self.processes();
-        for pid in &self.killed {
-            let _ = kill_process(*pid, Signal::KILL);
+        while matches!(state(Pid::from_child(&self.child)), Some(state) if !"TZ".contains(state)) {
+            std::thread::yield_now();
         }
+        while self.killed.len() < self.processes().len() {
+            self.killed = self.processes();
+            for pid in self.killed.iter().skip(1) {
+                let _ = kill_process(*pid, Signal::KILL);
+            }
+        }
+        let _ = self.signal(Signal::KILL);
         let _ = self.child.wait();
     }
 
@@ -255,11 +261,12 @@ impl Database {
     }
 }
 
-/// Whether a process still has what it had: not one that has ended and waits to be forgotten.
-fn is_alive(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+/// What a process is doing, as proc(5) says it: `T` if it was stopped, `Z` if it has ended and waits to be forgotten. None
+/// if there is no such process.
+fn state(pid: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     // The name of the program stands in parentheses before its state.
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    stat.rsplit(") ").next()?.chars().next()
 }
 
 /// The folder with the programs of the newest server that is installed.
