@@ -132,13 +132,15 @@ pub(crate) fn signed(site: &Site) -> Requests {
         key: site.secret.clone(),
         time: "7".repeat(10),
         mac: "ab".repeat(32),
-        body: "8".repeat(1024),
+        number: "8".repeat(20),
+        body: "x".repeat(1004),
     };
+    let body = signing.body.clone() + &signing.number;
     let headers = [
         ("x-project", PROJECT.to_owned()),
         ("x-timestamp", signing.time.clone()),
         ("x-signature", format!("sha256={}", signing.mac)),
     ];
-    let message = encoded(LimitedBy::Credential.host(), EVENTS, CLIENT, &headers, &signing.body);
+    let message = encoded(LimitedBy::Credential.host(), EVENTS, CLIENT, &headers, &body);
     Requests::checks(&message, Vec::new()).signed(signing)
 }

@@ -75,6 +75,7 @@ pub(crate) fn run(
     load: &Load,
     watched: &[u32],
 ) -> io::Result<Outcome> {
+    requests.sign_ahead(load.warmup + load.measured);
     let mut run = Run::open(address, requests, load)?;
     run.until(Duration::ZERO, load.warmup)?;
     run.is_measuring = true;

@@ -1,11 +1,17 @@
 //! What is sent: one message, encoded once, in which a credential and the like are replaced for each request.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use aws_lc_rs::hmac;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use super::frames::{self, flag, kind};
+
+/// How many requests are signed beforehand for each millisecond of a run: more than any server answers.
+const SIGNED_A_MILLISECOND: u128 = 150;
 
 /// What an answer has to be to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,23 +99,35 @@ impl Order {
     }
 }
 
-/// Signs each request anew, as no signature is accepted twice: over `{time}.{body}`, where the body is a number.
+/// Signs each request anew, as no signature is accepted twice: over `{time}.{body}`, where the body ends in a number.
 #[derive(Debug, Clone)]
 pub(crate) struct Signing {
     pub(crate) key: hmac::Key,
-    /// What stands in the message for the time in seconds, for the hexadecimal MAC and for the body.
+    /// What stands in the message for the time in seconds, for the hexadecimal MAC and for the number.
     pub(crate) time: String,
     pub(crate) mac: String,
+    pub(crate) number: String,
+    /// What stands in the body before the number.
     pub(crate) body: String,
 }
 
-/// Where the parts of a signed request stand.
+/// Where the parts of a signed request stand, and what was signed beforehand.
 #[derive(Debug, Clone)]
 struct Signed {
     signing: Signing,
     time: Vec<usize>,
     mac: Vec<usize>,
-    body: Vec<usize>,
+    number: Vec<usize>,
+    next: u64,
+    ready: VecDeque<Signature>,
+}
+
+/// What differs from one signed request to the next.
+#[derive(Debug, Clone)]
+struct Signature {
+    time: String,
+    mac: [u8; 64],
+    number: String,
 }
 
 /// An endless row of requests.
@@ -170,11 +188,22 @@ impl Requests {
 
     /// The same, each signed.
     pub(crate) fn signed(self, signing: Signing) -> Self {
-        let [time, mac, body] =
-            [&signing.time, &signing.mac, &signing.body].map(|text| places(&self.message, text));
+        let [time, mac, number] =
+            [&signing.time, &signing.mac, &signing.number].map(|text| places(&self.message, text));
         // No number comes twice, whatever was sent before this program began.
-        let next = usize::try_from(unix_time().as_nanos()).unwrap_or_default();
-        Self { signed: Some(Signed { signing, time, mac, body }), next, ..self }
+        let next = u64::try_from(unix_time().as_nanos()).unwrap_or_default();
+        let ready = VecDeque::new();
+        Self { signed: Some(Signed { signing, time, mac, number, next, ready }), ..self }
+    }
+
+    /// Signs what will be sent within such a time, so that signing keeps nobody busy meanwhile.
+    pub(crate) fn sign_ahead(&mut self, time: Duration) {
+        if let Some(signed) = &mut self.signed {
+            // What is left over may be too old.
+            signed.ready.clear();
+            let count = time.as_millis() * SIGNED_A_MILLISECOND;
+            signed.ready = (0..count).map(|_| signed.sign()).collect();
+        }
     }
 
     /// How many different requests there are.
@@ -214,24 +243,31 @@ impl Requests {
         for (values, places) in &self.values {
             put(message, places, values.get(number));
         }
-        if let Some(signed) = &self.signed {
-            signed.put(message, number);
+        if let Some(signed) = &mut self.signed {
+            signed.put_next(message);
         }
     }
 }
 
 impl Signed {
-    fn put(&self, message: &mut [u8], number: usize) {
+    fn sign(&mut self) -> Signature {
         let time = unix_time().as_secs().to_string();
-        let body = format!("{number:0>width$}", width = self.signing.body.len());
+        let number = format!("{:0>width$}", self.next, width = self.signing.number.len());
+        self.next += 1;
         let mut context = hmac::Context::with_key(&self.signing.key);
-        context.update(time.as_bytes());
-        context.update(b".");
-        context.update(body.as_bytes());
-        let mac = hex::encode(context.sign());
-        put(message, &self.time, time.as_bytes());
-        put(message, &self.mac, mac.as_bytes());
-        put(message, &self.body, body.as_bytes());
+        for piece in [&time, ".", &self.signing.body, &number] {
+            context.update(piece.as_bytes());
+        }
+        let mut mac = [0; 64];
+        hex::encode_to_slice(context.sign(), &mut mac).expect("64 digits");
+        Signature { time, mac, number }
+    }
+
+    fn put_next(&mut self, message: &mut [u8]) {
+        let signature = self.ready.pop_front().unwrap_or_else(|| self.sign());
+        put(message, &self.time, signature.time.as_bytes());
+        put(message, &self.mac, &signature.mac);
+        put(message, &self.number, signature.number.as_bytes());
     }
 }
 
@@ -250,6 +286,6 @@ fn places(message: &[u8], text: &str) -> Vec<usize> {
 }
 
 /// The time since 1970.
-pub(crate) fn unix_time() -> std::time::Duration {
+pub(crate) fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970")
 }
