@@ -4,6 +4,7 @@
 //! value before it is written; here values are escaped on their way into the line.
 
 use std::{
+    cell::Cell,
     error::Error,
     fmt::{self, Debug, Write},
 };
@@ -12,93 +13,133 @@ use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
-use tracing_subscriber::{
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
-    registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, layer::Context};
 
-use crate::domain::{Clock, SystemClock};
+use crate::domain::{Clock, SystemClock, Timestamp};
+
+/// What a thread keeps for its next line, in bytes: most lines of refusals are shorter.
+const KEPT_BYTES_MAX: usize = 4096;
+
+thread_local! {
+    /// The memory of this thread's last line, for its next.
+    static LINE: Cell<Line> = Cell::default();
+}
 
 /// The form of the log: an event becomes an object of its time, its level, its fields in their order, and where it comes
-/// from.
+/// from. Each goes whole, and with the end of its line, to what is given.
 #[derive(Debug)]
-pub struct JsonLine;
+pub struct JsonLines<P>(P);
 
-/// What a line has room for before its memory grows, in bytes: most lines of refusals are shorter.
-const LINE_BYTES: usize = 512;
+impl<P: Fn(&str)> JsonLines<P> {
+    /// Lines that are put somewhere.
+    pub fn put_by(put: P) -> Self {
+        Self(put)
+    }
+}
 
-impl<S, N> FormatEvent<S, N> for JsonLine
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        // Put together here, since each call of `writer` goes by a table: a line has a hundred pieces.
-        let mut line = Line(String::with_capacity(LINE_BYTES));
-        line.0.push_str("{\"timestamp\":\"");
-        let now = SystemClock.now();
-        line.unquoted(format_args!("{now:.6}"));
-        line.0.push_str("\",\"level\":\"");
-        line.0.push_str(event.metadata().level().as_str());
-        line.0.push('"');
+impl<S: Subscriber, P: Fn(&str) + 'static> Layer<S> for JsonLines<P> {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        // Whoever logs while a line is put together, or while its thread ends, has a line of its own.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+        line.text.push_str("{\"timestamp\":\"");
+        line.time(SystemClock.now());
+        line.text.push_str("\",\"level\":\"");
+        line.text.push_str(event.metadata().level().as_str());
+        line.text.push('"');
         event.record(&mut line);
         line.name("target");
         line.string(event.metadata().target());
-        line.0.push_str("}\n");
-        writer.write_str(&line.0)
+        line.text.push_str("}\n");
+        (self.0)(&line.text);
+        line.text.clear();
+        line.text.shrink_to(KEPT_BYTES_MAX);
+        let _ = LINE.try_with(|kept| kept.set(line));
     }
 }
 
 /// An object that is begun already: each field is added as a member.
-struct Line(String);
+#[derive(Default)]
+struct Line {
+    text: String,
+    /// The second of the last line, and how it is written without its end.
+    second: Option<i64>,
+    written_second: String,
+}
 
 impl Line {
+    /// The time to the microsecond (RFC 3339). Lines of one second share what is costly of it.
+    fn time(&mut self, now: Timestamp) {
+        let second = now.as_second();
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.written_second = format!("{now:.0}");
+            self.written_second.truncate(self.written_second.trim_end_matches('Z').len());
+        }
+        self.text.push_str(&self.written_second);
+        self.text.push('.');
+        let microseconds = now.subsec_microsecond().unsigned_abs();
+        for place in [100_000, 10_000, 1_000, 100, 10, 1] {
+            self.text.push(char::from_digit(microseconds / place % 10, 10).unwrap_or('0'));
+        }
+        self.text.push('Z');
+    }
+
+    /// The name of a member. It stands in the source of a program, where nobody names anything that has to be escaped.
     fn name(&mut self, name: &str) {
-        self.0.push(',');
-        self.string(name);
-        self.0.push(':');
+        self.text.push_str(",\"");
+        self.text.push_str(name);
+        self.text.push_str("\":");
     }
 
     fn string(&mut self, text: &str) {
-        self.0.push('"');
+        self.text.push('"');
         self.escaped(text);
-        self.0.push('"');
+        self.text.push('"');
     }
 
     /// A text as it stands in a string.
     fn escaped(&mut self, text: &str) {
         let mut rest = text;
-        // Without a way out before the end, many bytes are looked at in one go; and mostly none is special.
-        if text.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        if !is_plain(text) {
             while let Some((plain, special, after)) = split_at_special(rest) {
-                self.0.push_str(plain);
+                self.text.push_str(plain);
                 match special {
-                    b'"' => self.0.push_str("\\\""),
-                    b'\\' => self.0.push_str("\\\\"),
-                    b'\n' => self.0.push_str("\\n"),
+                    b'"' => self.text.push_str("\\\""),
+                    b'\\' => self.text.push_str("\\\\"),
+                    b'\n' => self.text.push_str("\\n"),
                     other => self.unquoted(format_args!("\\u{other:04x}")),
                 }
                 rest = after;
             }
         }
-        self.0.push_str(rest);
+        self.text.push_str(rest);
     }
 
     fn quoted(&mut self, value: fmt::Arguments<'_>) {
-        self.0.push('"');
+        self.text.push('"');
         // Memory takes whatever comes; what cannot show itself is shown as far as it goes.
         let _ = Escaped(self).write_fmt(value);
-        self.0.push('"');
+        self.text.push('"');
     }
 
     fn unquoted(&mut self, value: fmt::Arguments<'_>) {
-        let _ = self.0.write_fmt(value);
+        let _ = self.text.write_fmt(value);
     }
+}
+
+/// Whether all of a text can stand in a string as it is; mostly it can. Eight bytes are looked at in one go, by the
+/// arithmetic of "Determine if a word has a byte less than n" (S. E. Anderson, Bit Twiddling Hacks).
+fn is_plain(text: &str) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let has_less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGHS;
+    let (words, rest) = text.as_bytes().as_chunks();
+    let special = words.iter().fold(0, |special, word| {
+        let word = u64::from_ne_bytes(*word);
+        let [quote, backslash] = [b'"', b'\\'].map(|byte| has_less(word ^ (ONES * u64::from(byte)), 1));
+        special | has_less(word, 0x20) | quote | backslash
+    });
+    special == 0 && !rest.iter().copied().any(is_special)
 }
 
 /// Whether a byte cannot stand in a string as it is.
@@ -120,7 +161,7 @@ impl Visit for Line {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.name(field.name());
-        self.0.push_str(if value { "true" } else { "false" });
+        self.text.push_str(if value { "true" } else { "false" });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -136,7 +177,7 @@ impl Visit for Line {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.name(field.name());
         // JSON has no infinity, and nothing that is no number.
-        if value.is_finite() { self.unquoted(format_args!("{value}")) } else { self.0.push_str("null") }
+        if value.is_finite() { self.unquoted(format_args!("{value}")) } else { self.text.push_str("null") }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
@@ -162,9 +203,11 @@ impl Write for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::io::{self, Write};
 
+    use proptest::prelude::*;
     use serde_json::{Value, json};
+    use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
     use crate::telemetry::written::Written;
@@ -173,8 +216,8 @@ mod tests {
     fn a_line_is_an_object_whatever_stands_in_it() {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber =
-            tracing_subscriber::fmt().event_format(JsonLine).with_writer(move || writer.clone()).finish();
+        let put = move |line: &str| writer.clone().write_all(line.as_bytes()).expect("it takes all");
+        let subscriber = tracing_subscriber::registry().with(JsonLines::put_by(put));
         let every_char: String = ('\0'..='\u{ff}').chain(['\u{2028}', '😀']).collect();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(
@@ -202,5 +245,32 @@ mod tests {
             "none": null, "yes": true, "target": "a::b",
         });
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_microsecond() {
+        let mut line = Line::default();
+        for moment in [
+            "2026-01-02T03:04:05.000006Z",
+            "2026-01-02T03:04:05.999999Z",
+            "2026-01-02T03:04:06.100000Z",
+            "1970-01-01T00:00:00.000000Z",
+            "2026-01-02T03:04:05.123456Z",
+        ] {
+            line.time(moment.parse().expect("a moment"));
+            assert_eq!(line.text, moment);
+            line.text.clear();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_plain_if_none_of_its_bytes_is_special(text in "[a\"\\\\\0-\u{100}]{0,40}") {
+            prop_assert_eq!(is_plain(&text), !text.bytes().any(is_special));
+            for at in 0..40 {
+                let text = "x".repeat(at) + &text;
+                prop_assert_eq!(is_plain(&text), !text.bytes().any(is_special));
+            }
+        }
     }
 }

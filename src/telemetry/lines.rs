@@ -4,7 +4,7 @@
 //! each, cost as much as all else that is done about a Check.
 
 use std::{
-    io::{self, ErrorKind, Write},
+    io::{ErrorKind, Write},
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -12,7 +12,6 @@ use std::{
 };
 
 use metrics::{counter, describe_counter};
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Counts lines that were dropped, since too many waited or they could not be written.
 const DROPPED: &str = "doorward_log_lines_dropped_total";
@@ -63,6 +62,19 @@ impl Lines {
             shared.changed.notify_all();
         });
         (lines.clone(), LinesGuard(lines))
+    }
+
+    /// Takes a whole line.
+    pub(super) fn put(&self, line: &str) {
+        let mut waiting = self.0.waiting();
+        if waiting.lines.len() + line.len() > WAITING_BYTES_MAX {
+            waiting.dropped += 1;
+        } else {
+            waiting.lines.extend_from_slice(line.as_bytes());
+            if mem::take(&mut waiting.is_idle) {
+                self.0.changed.notify_all();
+            }
+        }
     }
 }
 
@@ -144,34 +156,6 @@ fn pause() {
     thread::sleep(GATHERING);
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> &'a Self {
-        self
-    }
-}
-
-/// Takes whole lines.
-impl Write for &Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut waiting = self.0.waiting();
-        if waiting.lines.len() + line.len() > WAITING_BYTES_MAX {
-            waiting.dropped += 1;
-        } else {
-            waiting.lines.extend_from_slice(line);
-            if mem::take(&mut waiting.is_idle) {
-                self.0.changed.notify_all();
-            }
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Drop for LinesGuard {
     fn drop(&mut self) {
         let Shared { changed, .. } = &*self.0.0;
@@ -185,6 +169,8 @@ impl Drop for LinesGuard {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::telemetry::written::Written;
 
@@ -195,7 +181,7 @@ mod tests {
         let numbers: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
         let expected = numbers.join("\n") + "\n";
         for line in expected.split_inclusive('\n') {
-            (&lines).write_all(line.as_bytes()).expect("it takes all");
+            lines.put(line);
         }
         drop(guard);
         assert_eq!(written.bytes(), expected.as_bytes());
@@ -253,9 +239,9 @@ mod tests {
         let (go, may) = std::sync::mpsc::channel();
         let written = Written::default();
         let (lines, guard) = Lines::to(Stuck(may, written.clone()));
-        let line = vec![b'x'; 1 << 20];
+        let line = "x".repeat(1 << 20);
         for _ in 0..64 {
-            (&lines).write_all(&line).expect("it takes all");
+            lines.put(&line);
         }
         drop(go);
         drop(guard);

@@ -10,11 +10,11 @@ mod recorder;
 mod written;
 
 use metrics_exporter_prometheus::BuildError;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::{lines::Lines, recorder::Collector};
 
-pub use json_line::JsonLine;
+pub use json_line::JsonLines;
 pub use lines::LinesGuard;
 pub use recorder::Metrics;
 
@@ -27,8 +27,9 @@ pub fn install_logs() -> LinesGuard {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env_lossy();
-    let (writer, guard) = Lines::to(std::io::stderr());
-    tracing_subscriber::fmt().event_format(JsonLine).with_env_filter(filter).with_writer(writer).init();
+    let (lines, guard) = Lines::to(std::io::stderr());
+    let log = JsonLines::put_by(move |line: &str| lines.put(line));
+    tracing_subscriber::registry().with(filter).with(log).init();
     guard
 }
 

@@ -1,16 +1,13 @@
 //! What is left of a Check when it is answered: its counters, and the audit line of a refusal. No credential is
 //! in either.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
-use doorward::telemetry::JsonLine;
+use doorward::telemetry::JsonLines;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::door::{Call, Door, NOW, unknown_key};
 
@@ -19,29 +16,15 @@ const PEER: &str = "198.51.100.77";
 
 /// A log to be read again.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panicked").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+struct Log(Arc<Mutex<String>>);
 
 impl Log {
+    fn put(&self, line: &str) {
+        self.0.lock().expect("nobody panicked").push_str(line);
+    }
+
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("nobody panicked").clone()).expect("text")
+        self.0.lock().expect("nobody panicked").clone()
     }
 
     fn lines(&self) -> Vec<Value> {
@@ -57,7 +40,9 @@ fn runtime() -> Runtime {
 fn each_check_is_counted_and_each_refusal_leaves_one_line_without_a_secret() {
     let (recorder, log, runtime) = (PrometheusBuilder::new().build_recorder(), Log::default(), runtime());
     let metrics = recorder.handle();
-    let logged = tracing_subscriber::fmt().event_format(JsonLine).with_writer(log.clone()).finish();
+    let written = log.clone();
+    let lines = JsonLines::put_by(move |line: &str| written.put(line));
+    let logged = tracing_subscriber::registry().with(lines);
     // For the whole process: what is logged within one thread only is lost now and then while others log.
     tracing::subscriber::set_global_default(logged).expect("no other test logs");
     let keys = metrics::with_local_recorder(&recorder, || runtime.block_on(knock_in_every_way()));

@@ -32,18 +32,21 @@ pub(super) struct Filling<'a> {
     pub(super) of: Option<(&'a Seen<'a>, &'a Refusal)>,
 }
 
+/// Room for most bodies, so that they are written without moving.
+const BODY_BYTES_USUAL: usize = 512;
+
 /// Writes the body of a refusal as JSON.
 pub(super) fn render(filling: &Filling<'_>) -> String {
+    let mut body = Vec::with_capacity(BODY_BYTES_USUAL);
     // Nothing but text is written, to memory: this cannot fail.
-    serde_json::to_string(&filling.filled(&filling.denials.body)).unwrap_or_default()
+    let _ = serde_json::to_writer(&mut body, &filling.filled(&filling.denials.body));
+    String::from_utf8(body).unwrap_or_default()
 }
 
-/// Whether the body of such a refusal is the same for every request.
+/// Whether the body of such a refusal is the same for every request, as long as it is not over after some time.
 pub(super) fn is_fixed(denials: &Denials, kind: RefusalKind) -> bool {
     let tells_of_request = |template: &Template| {
-        holes(template)
-            .iter()
-            .any(|hole| matches!(hole, Hole::RetryAfter | Hole::RequiredScopes | Hole::ProvidedScopes))
+        holes(template).iter().any(|hole| matches!(hole, Hole::RequiredScopes | Hole::ProvidedScopes))
     };
     let fields = denials.fields(kind.code()).into_iter().flat_map(|fields| fields.values());
     !std::iter::once(&denials.body).chain(fields).any(tells_of_request)
@@ -98,16 +101,16 @@ impl<'a> Filling<'a> {
                 let seconds = self.of.and_then(|(_, refusal)| refusal.retry_after_seconds());
                 seconds.map_or(Filled::Nothing, Filled::Number)
             }
-            Hole::RequiredScopes => self.names(|seen| seen.route().map(|route| names(&route.scopes))),
-            Hole::ProvidedScopes => self.names(|seen| seen.scopes().map(names)),
+            Hole::RequiredScopes => self.scopes(|seen| Some(&seen.route()?.scopes)),
+            Hole::ProvidedScopes => self.scopes(|seen| Some(seen.scopes()?.iter().as_slice())),
             Hole::Title => self.field("title").unwrap_or_else(|| title(self.status).into()),
             Hole::Detail => self.field("detail").unwrap_or_else(|| detail(self.kind).into()),
             Hole::Field(name) => self.field(name).unwrap_or(Filled::Nothing),
         }
     }
 
-    fn names(&self, of: impl FnOnce(&'a Seen<'a>) -> Option<Vec<&'a str>>) -> Filled<'a> {
-        self.of.map_or(Filled::Nothing, |(seen, _)| Filled::Names(of(seen).unwrap_or_default()))
+    fn scopes(&self, of: impl FnOnce(&'a Seen<'a>) -> Option<&'a [Scope]>) -> Filled<'a> {
+        self.of.map_or(Filled::Nothing, |(seen, _)| Filled::Scopes(of(seen).unwrap_or_default()))
     }
 
     fn field(&'a self, name: &str) -> Option<Filled<'a>> {
@@ -122,7 +125,7 @@ enum Filled<'a> {
     Nothing,
     Text(Cow<'a, str>),
     Number(u64),
-    Names(Vec<&'a str>),
+    Scopes(&'a [Scope]),
     Scalar(&'a Value),
     Array(&'a Filling<'a>, &'a [Template]),
     Object(&'a Filling<'a>, &'a [(String, Template)]),
@@ -155,7 +158,7 @@ impl Serialize for Filled<'_> {
             Self::Nothing => serializer.serialize_unit(),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Number(number) => serializer.serialize_u64(*number),
-            Self::Names(names) => names.serialize(serializer),
+            Self::Scopes(scopes) => serializer.collect_seq(scopes.iter().map(Scope::as_str)),
             Self::Scalar(value) => value.serialize(serializer),
             Self::Array(filling, items) => {
                 let mut array = serializer.serialize_seq(None)?;
@@ -176,10 +179,6 @@ impl Serialize for Filled<'_> {
             }
         }
     }
-}
-
-fn names<'s>(scopes: impl IntoIterator<Item = &'s Scope>) -> Vec<&'s str> {
-    scopes.into_iter().map(Scope::as_str).collect()
 }
 
 /// The phrase of an HTTP status (RFC 9110, section 15; RFC 6585, section 4).

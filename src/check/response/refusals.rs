@@ -21,8 +21,8 @@ const DEFAULT_SCHEME: &str = "ApiKey";
 #[derive(Debug)]
 pub(super) struct Refusals {
     denials: Denials,
-    /// The bodies of the denial reasons, in their order, and then that of an outage. `None` where the body tells of the
-    /// request.
+    /// The bodies of the denial reasons, in their order, and then that of an outage, for refusals that are not over after
+    /// some time. `None` where the body tells of the request.
     bodies: Vec<Option<String>>,
     /// What a 401 asks for, if nothing was presented.
     challenges: String,
@@ -65,7 +65,9 @@ impl Refusals {
             RefusalKind::Denied(reason) => reason as usize,
             RefusalKind::Unavailable => DenialReason::ALL.len(),
         };
-        if let Some(Some(ready)) = self.bodies.get(place) {
+        if refusal.retry_after.is_none()
+            && let Some(Some(ready)) = self.bodies.get(place)
+        {
             return act(ready);
         }
         let filling = Filling {
