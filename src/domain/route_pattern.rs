@@ -188,17 +188,23 @@ impl RoutePattern {
     }
 }
 
-/// The pattern in its written form.
+/// The pattern in its written form. Every refusal's line in the log has it: nothing is allocated for it.
 impl fmt::Display for RoutePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let MethodSet::These(methods) = &self.methods {
-            let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-            write!(f, "{} ", names.join(","))?;
+            for (number, method) in methods.iter().enumerate() {
+                f.write_str(if number == 0 { "" } else { "," })?;
+                f.write_str(method.as_str())?;
+            }
+            f.write_str(" ")?;
         }
         for segment in &self.segments {
-            match segment {
-                Segment::Literal(text) => write!(f, "/{text}")?,
-                Segment::Capture(name) => write!(f, "/{{{name}}}")?,
+            let [begin, text, end] = match segment {
+                Segment::Literal(text) => ["/", text, ""],
+                Segment::Capture(name) => ["/{", name, "}"],
+            };
+            for piece in [begin, text, end] {
+                f.write_str(piece)?;
             }
         }
         if self.open_ended { f.write_str("/**") } else { Ok(()) }
