@@ -133,13 +133,17 @@ fn is_plain(text: &str) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
     let has_less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGHS;
-    let (words, rest) = text.as_bytes().as_chunks();
-    let special = words.iter().fold(0, |special, word| {
+    let special = |word: &[u8; 8]| {
         let word = u64::from_ne_bytes(*word);
         let [quote, backslash] = [b'"', b'\\'].map(|byte| has_less(word ^ (ONES * u64::from(byte)), 1));
-        special | has_less(word, 0x20) | quote | backslash
-    });
-    special == 0 && !rest.iter().copied().any(is_special)
+        has_less(word, 0x20) | quote | backslash
+    };
+    let (words, rest) = text.as_bytes().as_chunks();
+    match text.as_bytes().last_chunk() {
+        // What is left over stands in the last word, with some of what was looked at already.
+        Some(last) => words.iter().fold(special(last), |found, word| found | special(word)) == 0,
+        None => rest.iter().fold(true, |plain, byte| plain & !is_special(*byte)),
+    }
 }
 
 /// Whether a byte cannot stand in a string as it is.
