@@ -11,7 +11,10 @@ case $* in
     cat <<END
 Usage: tests/long.sh
 
-Three replicas of a release build behind a real Envoy, 64 clients, and Redis gone for a minute: killed, paused, and behind a
+First properties are tested ten times, on other cases than those of every run. Prints the seed of each:
+PROPTEST_RNG_SEED=SEED cargo test takes it again. Half an hour.
+
+Then three replicas of a release build behind a real Envoy, 64 clients, and Redis gone for a minute: killed, paused, and behind a
 port from which nothing arrives; then failovers of a cluster and of sentinels. No Check may fail. Prints for each how
 many were admitted within a second, and how long they took. About ten minutes, after the build.
 
@@ -20,9 +23,6 @@ Then the server is killed 200 times while keys are created, rotated and revoked:
 Then three replicas on PostgreSQL: 1 000 revocations with Redis and as many without, each in force everywhere within a
 second; database and replicas killed 20 times during changes; a million keys copied from SQLite by a command that is killed
 again and again. Another quarter of an hour.
-
-Before all that, properties are tested ten times on other cases than those of every run. Prints the seed of each:
-PROPTEST_RNG_SEED=SEED cargo test takes it again.
 END
     exit
     ;;
@@ -34,9 +34,9 @@ for part in "envoy 1.40.0" redis postgres; do
   tests/parts.sh $part >/dev/null
 done
 for _ in {1..10}; do
-  export PROPTEST_RNG_SEED=$SRANDOM
-  echo "PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED"
-  cargo test --locked --quiet --lib --test counters --test decisions --test store_contract
+  seed=$SRANDOM
+  echo "PROPTEST_RNG_SEED=$seed"
+  PROPTEST_RNG_SEED=$seed cargo test --locked --quiet --lib --test counters --test decisions --test store_contract
 done
 DOORWARD_OUTAGE_SECONDS=60 cargo test --locked --release --test end_to_end shared_limits::failures -- \
   --nocapture --test-threads 1
