@@ -1,5 +1,5 @@
 //! One decision with a cached key and a limit counted in memory, beside what no server of Envoy's can do without: decoding the request and
-//! encoding an answer.
+//! encoding an answer. Refusals make their lines of the log, which go nowhere.
 
 #![expect(clippy::expect_used, reason = "a bench says what went wrong by ending")]
 
@@ -18,10 +18,12 @@ use doorward::{
     config::LimitBy,
     domain::SystemClock,
     store::{CachedStore, SqlStore},
+    telemetry::JsonLines,
 };
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HttpResponse};
 use prost::Message;
 use tokio::runtime::Runtime;
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 use reader::reader;
 use request::call;
@@ -34,6 +36,10 @@ async fn prepare(folder: &Path) -> (Checker<SqlStore>, String) {
 }
 
 fn decide(criterion: &mut Criterion) {
+    let log = JsonLines::put_by(|line| {
+        black_box(line);
+    });
+    tracing_subscriber::registry().with(log).init();
     let runtime = Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (checker, key) = runtime.block_on(prepare(folder.path()));

@@ -116,7 +116,7 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
         reason = refusal.kind.code(),
         cause = &*seen.redact(&refusal.cause),
         api = seen.api.map(|api| api.config.name.as_str()),
-        route = seen.route().map(|route| tracing::field::display(&route.pattern)),
+        route = seen.route().map(|route| route.pattern.as_str()),
         method = seen.request.map(|request| shown(request.method)),
         host = seen.request.map(|request| shown(request.host)),
         path = seen.request.map(|request| seen.redact(request.path)).as_deref().map(shown),

@@ -115,14 +115,20 @@ impl Line {
         self.text.push_str(rest);
     }
 
+    /// A string that shows a value. Mostly it can stand as it is; only otherwise is it written a second time.
     fn quoted(&mut self, value: fmt::Arguments<'_>) {
         self.text.push('"');
-        // Memory takes whatever comes; what cannot show itself is shown as far as it goes.
-        let _ = Escaped(self).write_fmt(value);
+        let begin = self.text.len();
+        self.unquoted(value);
+        if !self.text.get(begin..).is_some_and(is_plain) {
+            let shown = self.text.split_off(begin);
+            self.escaped(&shown);
+        }
         self.text.push('"');
     }
 
     fn unquoted(&mut self, value: fmt::Arguments<'_>) {
+        // Memory takes whatever comes; what cannot show itself is shown as far as it goes.
         let _ = self.text.write_fmt(value);
     }
 }
@@ -192,16 +198,6 @@ impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.name(field.name());
         self.quoted(format_args!("{value:?}"));
-    }
-}
-
-/// Writes text into a string of the line.
-struct Escaped<'a>(&'a mut Line);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.escaped(text);
-        Ok(())
     }
 }
 
