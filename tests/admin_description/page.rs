@@ -20,8 +20,9 @@ Made from `proto/doorward/admin/v1`. Each method is there over gRPC and as REST 
 - **Errors** have the standard model of AIP-193: `error.status` is the code of gRPC, `error.details` has the stable `reason` and
   each field with what is wrong with it.
 - **Lists** come in pages (AIP-158): ask again with `page_token` until `next_page_token` is empty.
-- **Asking again**: with `request_id`, or the header `Idempotency-Key`, creating and rotating can be asked for again after a broken
-  connection. The second answer has `repeated` and no secret.
+- **Asking again**: with `request_id`, or the header `Idempotency-Key`, creating and rotating keys and secrets, and creating sessions,
+  can be asked for again after a broken connection. The second answer has `repeated` and no secret. Other methods that take a body
+  refuse the header: 400, `field_invalid`.
 
 ";
 
