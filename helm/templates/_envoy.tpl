@@ -77,7 +77,7 @@ static_resources:
         flags: "%RESPONSE_FLAGS%"
         duration_ms: "%DURATION%"
         request_id: "%REQ(X-REQUEST-ID)%"
-        {{- range list "api" "principal_kind" "principal_id" "organization" "plan" "reason" }}
+        {{- range list "api" "principal_kind" "principal_id" "organization" "plan" "reason" "shadow_reason" }}
         {{ . }}: "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:{{ . }})%"
         {{- end }}
 {{- end -}}
@@ -110,8 +110,12 @@ static_resources:
 {{- define "doorward.envoy.cluster" -}}
 {{- $sidecar := eq .Values.mode "sidecar" -}}
 - name: doorward
+  {{- if $sidecar }}
+  type: STATIC
+  {{- else }}
   # Of a headless Service Envoy sees each pod.
-  type: {{ ternary "STATIC" "STRICT_DNS" $sidecar }}
+  type: STRICT_DNS
+  {{- end }}
   connect_timeout: 0.1s
   load_assignment:
     cluster_name: doorward
