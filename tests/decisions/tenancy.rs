@@ -186,6 +186,25 @@ async fn what_names_an_organization_in_two_voices_is_malformed() {
 }
 
 #[tokio::test]
+async fn a_credential_for_a_project_of_another_organization_opens_nothing() {
+    let studio = Studio::new().await;
+    let confined = async |project: &str| {
+        studio.key(|record| record.project = Some(project.parse().expect("an id"))).await
+    };
+    for (project, path, expected) in [
+        ("gemini", "/projects/gemini/x", "project_mismatch"),
+        ("gemini", "/runs?org=acme", "project_mismatch"),
+        ("gemini", "/own", "project_mismatch"),
+        ("apollo", "/own", "allowed"),
+        ("unknown", "/projects/unknown/x", "allowed"),
+        ("unknown", "/own", "allowed"),
+    ] {
+        let key = confined(project).await;
+        assert_eq!(studio.0.verdict(call(path).bearer(&key)).await, expected, "{project} at {path}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_reaches_the_projects_of_its_organization_or_only_its_own() {
     let studio = Studio::new().await;
     let tenant_wide = studio.key(|_| ()).await;

@@ -14,10 +14,13 @@ use std::{slice, time::Duration};
 use rand::CryptoRng;
 
 use crate::{
-    admin::{Problem, field, record::changed},
+    admin::{Problem, field, problem::quoted, record::changed},
     config::{Api, Plans},
-    domain::{Author, Clock, CredentialStatus, KeyId, KeyRecord, PlainKey, Timestamp, to_the_millisecond},
-    store::{KeyEdit, KeyFilter, KeyStore, Page, PageRequest, StoreError, UniqueField},
+    domain::{
+        Author, Clock, CredentialStatus, KeyId, KeyRecord, OrganizationId, PlainKey, ProjectId, Timestamp,
+        to_the_millisecond,
+    },
+    store::{KeyEdit, KeyFilter, KeyStore, Page, PageRequest, ProjectStore, StoreError, UniqueField},
 };
 
 pub use error::KeyError;
@@ -44,7 +47,7 @@ pub struct Issued {
     pub record: KeyRecord,
 }
 
-impl<'a, S: KeyStore> Keys<'a, S> {
+impl<'a, S: KeyStore + ProjectStore> Keys<'a, S> {
     /// Manages the keys of `apis` in `store`, which have one of these plans.
     #[must_use]
     pub fn new(store: &'a S, apis: &'a [Api], plans: &'a Plans, clock: &'a dyn Clock) -> Self {
@@ -73,7 +76,8 @@ impl<'a, S: KeyStore> Keys<'a, S> {
 
     async fn make(&self, wanted: NewKey, rng: &mut impl CryptoRng, by: &Author) -> Result<Issued, KeyError> {
         let now = self.now();
-        let problems = wanted.problems(self.apis, self.plans, now);
+        let mut problems = wanted.problems(self.apis, self.plans, now);
+        problems.extend(self.project_problem(wanted.project.as_ref(), &wanted.organization).await?);
         if !problems.is_empty() {
             return Err(KeyError::Invalid(problems));
         }
@@ -85,6 +89,25 @@ impl<'a, S: KeyStore> Keys<'a, S> {
         self.store.insert(slice::from_ref(&record), by).await?;
         changed("create", &record, by);
         Ok(Issued { key: Some(key), record })
+    }
+
+    /// What is wrong with a key's project: one that the store has belongs to an organization.
+    async fn project_problem(
+        &self,
+        project: Option<&ProjectId>,
+        organization: &OrganizationId,
+    ) -> Result<Option<Problem>, KeyError> {
+        let Some(project) = project else {
+            return Ok(None);
+        };
+        match self.store.project(project).await {
+            Ok(record) if record.organization != *organization => {
+                let expected = format!("expected one of the organization {}", quoted(organization.as_str()));
+                Ok(Some(Problem::new("project", quoted(project.as_str()), expected)))
+            }
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes a key that replaces another one, with the same rights and the same end. Both work for the time

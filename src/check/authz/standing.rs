@@ -211,18 +211,16 @@ pub async fn own_organization<S: Lookups>(
 
 /// The project that a request is about.
 enum Project {
-    /// The principal is confined to it.
-    Own(ProjectId),
+    /// The principal is confined to it; the store says whose it is, if it has it.
+    Own(ProjectId, Option<Arc<ProjectRecord>>),
     /// The request names it; the store says whose it is, if it has it for this API.
     Named(ProjectId, Option<Arc<ProjectRecord>>),
 }
 
 impl Project {
     fn owner(&self) -> Option<&OrganizationId> {
-        match self {
-            Self::Named(_, Some(record)) => Some(&record.organization),
-            Self::Own(_) | Self::Named(_, None) => None,
-        }
+        let (Self::Own(_, record) | Self::Named(_, record)) = self;
+        record.as_ref().map(|record| &record.organization)
     }
 }
 
@@ -243,31 +241,39 @@ async fn find_project<S: Lookups>(
             Err(Refusal::denied(DenialReason::RequestMalformed, "the request names no project"))
         }
         (None, None) => Ok(None),
-        (None, Some(own)) => Ok(Some(Project::Own(own.clone()))),
-        (Some(named), Some(own)) if named == *own => Ok(Some(Project::Own(named))),
-        (Some(named), Some(_)) => Ok(Some(Project::Named(named, None))),
+        (Some(named), Some(own)) if named != *own => Ok(Some(Project::Named(named, None))),
+        (_, Some(own)) => Ok(Some(Project::Own(own.clone(), look_up(own, store).await?))),
         (Some(named), None) => {
-            let found = store
-                .find::<ProjectRecord>(&named)
-                .await
-                .map_err(|error| Refusal::unavailable(error.to_string()))?;
+            let found = look_up(&named, store).await?;
             let record = found.filter(|record| record.apis.contains(&api.name));
             Ok(Some(Project::Named(named, record)))
         }
     }
 }
 
-/// Lets the principal into the project, if it is its own or one of the organization that it acts for.
+async fn look_up<S: Lookups>(
+    project: &ProjectId,
+    store: Inquiry<'_, S>,
+) -> Result<Option<Arc<ProjectRecord>>, Refusal> {
+    let found = store.find::<ProjectRecord>(project).await;
+    found.map_err(|error| Refusal::unavailable(error.to_string()))
+}
+
+/// Lets the principal into the project, if it is one of the organization that it acts for. A project of its own need not
+/// be in the store; if it is there, it may have come into other hands since the credential was made.
 fn enter(project: Option<Project>, standing: &Standing) -> Result<Option<ProjectId>, Refusal> {
-    match project {
-        None => Ok(None),
-        Some(Project::Own(id)) => Ok(Some(id)),
-        Some(Project::Named(id, Some(record))) if standing.organization() == Some(&record.organization) => {
-            Ok(Some(id))
-        }
-        Some(Project::Named(id, _)) => {
-            let cause = format!("the principal has no access to the project {id:?}");
-            Err(Refusal::denied(DenialReason::ProjectMismatch, cause))
-        }
+    let Some(project) = project else {
+        return Ok(None);
+    };
+    let is_let_in = match (&project, project.owner()) {
+        (_, Some(owner)) => standing.organization() == Some(owner),
+        (Project::Own(..), None) => true,
+        (Project::Named(..), None) => false,
+    };
+    let (Project::Own(id, _) | Project::Named(id, _)) = project;
+    if is_let_in {
+        return Ok(Some(id));
     }
+    let cause = format!("the principal has no access to the project {id:?}");
+    Err(Refusal::denied(DenialReason::ProjectMismatch, cause))
 }

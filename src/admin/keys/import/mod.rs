@@ -13,7 +13,7 @@ use rand::CryptoRng;
 use crate::{
     admin::{Problem, record::changed},
     domain::{Author, KeyId, KeyRecord, Timestamp},
-    store::{KeyStore, StoreError},
+    store::{Finds, KeyStore, ProjectStore, StoreError},
 };
 
 use super::{KeyError, Keys};
@@ -67,7 +67,7 @@ impl fmt::Display for LineProblems {
     }
 }
 
-impl<S: KeyStore> Keys<'_, S> {
+impl<S: KeyStore + ProjectStore> Keys<'_, S> {
     /// Adds all keys of an import, or none of them. Returns how many there are.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl<S: KeyStore> Keys<'_, S> {
             gathered.take(number, record);
         }
         for (line, record) in gathered.lines.iter().zip(&gathered.records) {
-            for problem in self.already_there(record).await? {
+            for problem in self.clashes(record).await? {
                 gathered.problems.add(*line, problem);
             }
         }
@@ -130,10 +130,12 @@ impl<S: KeyStore> Keys<'_, S> {
         imported.wanted.into_record(id, imported.hash, hint, now, self.apis).map_err(|problem| vec![problem])
     }
 
-    /// Which parts of the record's identity the store has already.
-    async fn already_there(&self, record: &KeyRecord) -> Result<Vec<Problem>, KeyError> {
-        let mut problems = Vec::new();
-        if self.store.find(&record.hash).await?.record.is_some() {
+    /// Which parts of the record's identity the store has already, and whether it has the project under another
+    /// organization.
+    async fn clashes(&self, record: &KeyRecord) -> Result<Vec<Problem>, KeyError> {
+        let project = self.project_problem(record.project.as_ref(), &record.organization).await?;
+        let mut problems = Vec::from_iter(project);
+        if Finds::<KeyRecord>::find(self.store, &record.hash).await?.record.is_some() {
             problems.push(Problem::new(
                 "hash",
                 "the hash of another key",
