@@ -130,6 +130,24 @@ async fn no_way_leads_through_the_shadow_to_a_route_that_is_enforced_already() {
 }
 
 #[tokio::test]
+async fn what_an_application_could_take_for_a_route_in_the_shadow_has_no_part_in_it_if_the_path_is_an_enforced_ones()
+ {
+    let config = STEPWISE.replace(
+        "      - { match: /a, scopes: [read] }\n",
+        "      - { match: /reports }\n      - { match: \"/reports/**\", scopes: [admin], shadow: { until: 2026-01-01 } }\n      - { match: /open, public: true }\n      - { match: \"/open/**\", shadow: { until: 2026-01-01 } }\n",
+    );
+    let door = Door::with(&config).await;
+    for (ask, expected) in [
+        (secure("/reports"), "allowed"),
+        (secure("/reports/"), "request_malformed"),
+        (secure("/open/"), "request_malformed"),
+    ] {
+        let name = format!("{:?}", ask.0);
+        assert_eq!(door.verdict(ask).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_header_that_makes_another_request_of_it_stays_only_where_nothing_is_enforced() {
     let whole = STEPWISE.replace(", shadow: { until: 2026-01-01 }", "");
     for (config, stays) in [(STEPWISE, false), (whole.as_str(), true)] {

@@ -151,8 +151,9 @@ impl GuardedApi {
             return self.enforces(now);
         }
         let alike = self.table.find_alike(request.method, request.path, &self.config.ambiguous_paths);
-        let route = alike.and_then(|alike| self.config.routes.get(alike.index));
-        route.is_some_and(|route| self.enforces_on(route, now))
+        let exact = self.table.find(request.method, request.path);
+        let places = [alike.map(|alike| alike.index), exact].into_iter().flatten();
+        places.filter_map(|index| self.config.routes.get(index)).any(|route| self.enforces_on(route, now))
     }
 
     /// Whether refusals of this route are enforced at this time.
