@@ -144,6 +144,22 @@ async fn a_slow_server_holds_up_no_check_beyond_its_budget() {
 }
 
 #[tokio::test]
+async fn an_invented_id_makes_no_outage_of_an_issuer_that_was_well() {
+    let (server, signer, invented) = (Server::start().await, Signer::new("k"), Signer::new("invented"));
+    server.publishes(&[&signer]);
+    let config = Config::parse(&config(&server.keys("refetch: 100ms")), Path::new("doorward.yaml"), &[]);
+    let door = Door::within(&config.expect("it is good").config, Duration::from_millis(50)).await;
+    door.checker.policy().first_fetches().await;
+    server.wait();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let told = cause(&door, with(&invented)).await;
+    assert_eq!(told, "the token has no key: no key has the id that it names");
+    assert_eq!(door.verdict(with(&invented)).await, "credential_invalid");
+    assert_eq!(door.verdict(with(&signer)).await, "allowed");
+    server.go_on();
+}
+
+#[tokio::test]
 async fn what_is_no_good_set_never_replaces_a_good_one() {
     let (server, known, unknown) = (Server::start().await, Signer::new("known"), Signer::new("unknown"));
     server.publishes(&[&known]);

@@ -76,6 +76,13 @@ impl Known {
         }
     }
 
+    /// What is wrong with an id that only a fetch could tell, as long as that lasts: an issuer that was well last time
+    /// does not have it. Otherwise whoever invents ids would make an outage whenever they like.
+    pub(super) fn fault_meanwhile(&self, timing: &KeyTiming, now: Instant) -> Option<KeyFault> {
+        let was_well = matches!(self.last, Some((Ok(()), _)));
+        (was_well && self.in_force(timing, now).is_some()).then_some(KeyFault::Unknown)
+    }
+
     /// When the next fetch may begin if somebody waits for it, and when it begins anyway.
     pub(super) fn next(&self, timing: &KeyTiming, now: Instant) -> (Instant, Instant) {
         match &self.last {
@@ -152,6 +159,7 @@ mod tests {
     fn before_the_first_fetch_everything_waits_for_it() {
         let told = Told::new();
         assert_eq!(told.find(0, "a"), "fetch 1");
+        assert_eq!(told.known.fault_meanwhile(&TIMING, told.at(0)), None);
         assert_eq!(told.next(), (0, 0));
     }
 
@@ -161,6 +169,7 @@ mod tests {
         told.fetched(0, Some(&["a"]));
         assert_eq!([told.find(0, "a"), told.find(9, "b")], ["a", "Unknown"]);
         assert_eq!([told.find(10, "a"), told.find(10, "b")], ["a", "fetch 2"]);
+        assert_eq!(told.known.fault_meanwhile(&TIMING, told.at(10)), Some(KeyFault::Unknown));
         assert_eq!(told.next(), (10, 300));
         told.fetched(11, Some(&["b"]));
         assert_eq!([told.find(11, "a"), told.find(11, "b")], ["Unknown", "b"]);
@@ -175,6 +184,7 @@ mod tests {
             told.fetched(failed, None);
             let expected = if failed <= 3600 { "a" } else { "no answer" };
             assert_eq!([told.find(failed, "a"), told.find(failed + 9, "b")], [expected, "no answer"]);
+            assert_eq!(told.known.fault_meanwhile(&TIMING, told.at(failed + 10)), None);
             assert_eq!(told.next(), (failed + 10, failed + 10));
         }
         told.fetched(5000, Some(&["b"]));

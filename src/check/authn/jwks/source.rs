@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// The key with this id for this algorithm. If only a fetch can tell, it is waited for until
-    /// `deadline`.
+    /// `deadline`; then an issuer that was well last time does not have it.
     ///
     /// # Errors
     ///
@@ -90,7 +90,9 @@ impl Source {
             let mut known = self.known.clone();
             let ended = known.wait_for(|known| known.ended >= number);
             if !matches!(timeout_at(deadline, ended).await, Ok(Ok(_))) {
-                return Err(NoKey::Outage("they did not come in time".into()));
+                let fault = self.known.borrow().fault_meanwhile(&self.timing, Instant::now());
+                let outage = || NoKey::Outage("they did not come in time".into());
+                return Err(fault.map_or_else(outage, NoKey::Fault));
             }
         }
     }
