@@ -2,6 +2,8 @@
 
 use std::{pin::pin, time::Duration};
 
+use tokio::time::timeout;
+
 use crate::store::{Change, Lookups, StoreError, Version};
 
 use super::CachedStore;
@@ -33,18 +35,12 @@ impl<S: Lookups> CachedStore<S> {
                 _ = ticks.tick() => {}
                 () = &mut woken => woken.set(self.shared.store.woken()),
             }
-            let poll = async {
-                match reached {
-                    None => self.start_over().await,
-                    Some(reached) => self.catch_up(reached).await,
-                }
+            let polled = match &mut reached {
+                None => self.start_over().await.map(|now| *reached.insert(now)),
+                Some(reached) => self.catch_up(reached).await.map(|()| *reached),
             };
-            let polled = tokio::time::timeout(POLL_TIME, poll).await.unwrap_or_else(|_| {
-                Err(StoreError::Unavailable("its changes were not told in time".to_owned()))
-            });
             match polled {
                 Ok(now) => {
-                    reached = Some(now);
                     self.shared.breaker.succeeded();
                     self.shared.reached.send_replace(now.map_or(Version(0), |change| change.version));
                     if failing {
@@ -63,46 +59,49 @@ impl<S: Lookups> CachedStore<S> {
         }
     }
 
-    /// Raises the fences of all records that changed after `reached`.
-    async fn catch_up(&self, mut reached: Reached) -> Result<Reached, StoreError> {
+    /// Raises the fences of all records that changed after `reached`, and moves it on with each reading: what was read
+    /// before one that fails is not read again.
+    async fn catch_up(&self, reached: &mut Reached) -> Result<(), StoreError> {
         let begun = reached.map_or(0, |change| change.version.0);
         loop {
             // The last change known is read again: if it is not there as it was, this is another history.
             let since = reached.map_or(Version(0), |change| before(change.version));
-            let read = self.shared.store.changes(since).await?;
-            let news = match (reached, read.split_first()) {
+            let read = in_time(self.shared.store.changes(since)).await?;
+            let news = match (*reached, read.split_first()) {
                 (None, _) => read.as_slice(),
                 (Some(known), Some((first, rest))) if *first == known => rest,
                 (Some(_), _) => {
                     tracing::warn!(
                         "an older state of the store was restored: everything remembered is forgotten"
                     );
-                    return self.start_over().await;
+                    *reached = self.start_over().await?;
+                    return Ok(());
                 }
             };
             for change in news {
                 self.shared.fences.raise(change);
             }
             match news.last() {
-                None => return Ok(reached),
+                None => return Ok(()),
                 Some(last) if last.version.0.saturating_sub(begun) > BEHIND_MAX => {
                     tracing::warn!(
                         "too much has changed since it was read last: everything remembered is forgotten"
                     );
-                    return self.start_over().await;
+                    *reached = self.start_over().await?;
+                    return Ok(());
                 }
-                Some(last) => reached = Some(*last),
+                Some(last) => *reached = Some(*last),
             }
         }
     }
 
     /// Takes the store's present state as the beginning, and forgets what was read before it.
     async fn start_over(&self) -> Result<Reached, StoreError> {
-        let version = self.shared.store.version().await?;
+        let version = in_time(self.shared.store.version()).await?;
         let reached = if version == Version(0) {
             None
         } else {
-            let read = self.shared.store.changes(before(version)).await?;
+            let read = in_time(self.shared.store.changes(before(version))).await?;
             read.first().copied()
         };
         // After the version was read: whatever is loaded from here on knows all changes up to it, and those
@@ -110,6 +109,12 @@ impl<S: Lookups> CachedStore<S> {
         self.shared.fences.forget();
         Ok(reached)
     }
+}
+
+/// What the store tells, if it tells it in time.
+async fn in_time<T>(telling: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = || StoreError::Unavailable("its changes were not told in time".to_owned());
+    timeout(POLL_TIME, telling).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn before(version: Version) -> Version {

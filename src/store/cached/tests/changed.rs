@@ -59,6 +59,28 @@ async fn a_change_is_in_force_after_the_next_poll<R: Sample>() {
     following.abort();
 }
 
+/// Many changes that a slow store tells in parts: each part counts, however long all of them take together.
+#[tokio::test]
+async fn changes_that_take_long_to_tell_are_in_force_in_the_end() {
+    let store = Scripted::default();
+    store.put(KeyRecord::sample(1));
+    let cached = cached(&store);
+    let following = follow(&cached);
+    store.polled().await;
+    assert!(found::<KeyRecord>(&cached, 1).await.is_some());
+    store.tell_slowly(3, Duration::from_millis(100));
+    for number in 2..18 {
+        store.put(KeyRecord::sample(number));
+    }
+    store.put(KeyRecord::sample(1).restricted());
+    let patience = Instant::now() + Duration::from_secs(20);
+    while found::<KeyRecord>(&cached, 1).await.as_deref() != Some(&KeyRecord::sample(1).restricted().told()) {
+        assert!(Instant::now() < patience, "the change is never in force");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    following.abort();
+}
+
 async fn what_is_remembered_is_served_while_the_store_is_down<R: Sample>() {
     let store = Scripted::default();
     store.put(R::sample(1));

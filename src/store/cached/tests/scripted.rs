@@ -5,8 +5,9 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
@@ -27,6 +28,10 @@ struct Script {
     gate: Semaphore,
     loads: AtomicUsize,
     polls: AtomicUsize,
+    /// How many changes are told at once.
+    batch: AtomicUsize,
+    /// How long that takes.
+    telling_ms: AtomicU64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -43,6 +48,8 @@ impl Default for Script {
             gate: Semaphore::new(1_000_000),
             loads: AtomicUsize::new(0),
             polls: AtomicUsize::new(0),
+            batch: AtomicUsize::new(usize::MAX),
+            telling_ms: AtomicU64::new(0),
         }
     }
 }
@@ -105,8 +112,15 @@ impl Scripted {
         // The poll that is under way now may have read the changes already; the two after it have not.
         let seen = self.0.polls.load(Ordering::SeqCst) + 3;
         while self.0.polls.load(Ordering::SeqCst) < seen {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// Tells so many changes at once from now on, and takes so long for that.
+    pub(super) fn tell_slowly(&self, batch: usize, telling: Duration) {
+        self.0.batch.store(batch, Ordering::SeqCst);
+        let telling_ms = u64::try_from(telling.as_millis()).expect("a short time");
+        self.0.telling_ms.store(telling_ms, Ordering::SeqCst);
     }
 
     fn state(&self) -> Result<State, StoreError> {
@@ -136,6 +150,11 @@ impl Changes for Scripted {
         self.0.polls.fetch_add(1, Ordering::SeqCst);
         let mut changes = self.state()?.changes;
         changes.retain(|change| change.version > since);
+        changes.truncate(self.0.batch.load(Ordering::SeqCst));
+        match self.0.telling_ms.load(Ordering::SeqCst) {
+            0 => {}
+            telling_ms => tokio::time::sleep(Duration::from_millis(telling_ms)).await,
+        }
         Ok(changes)
     }
 
