@@ -128,16 +128,6 @@ impl RawHeaderPlace {
 }
 
 impl CredentialPlace {
-    /// Whether both are one and the same place.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Header { scheme: one, .. }, Self::Header { scheme: two, .. }) => {
-                self.overlaps(other) && one.is_some() == two.is_some()
-            }
-            _ => self.overlaps(other),
-        }
-    }
-
     /// Whether one request could fill both places with one and the same text.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {

@@ -200,14 +200,14 @@ fn check_places(rule: &CredentialRule, earlier: &[CredentialRule], at: &Place<'_
     let taken = |place: &CredentialPlace| {
         earlier.iter().any(|other| {
             let may_share = rule.shares_places_with(other);
-            other.places().iter().any(|other| other.overlaps(place) && !(may_share && other.is(place)))
+            other.places().iter().any(|other| other.overlaps(place) && !(may_share && other == place))
                 || other.spreads_over(place)
         })
     };
     for (index, place) in rule.places().iter().enumerate() {
         let own = rule.places().iter().take(index);
         if taken(place) || own.into_iter().any(|other| other.overlaps(place)) {
-            let message = "found a place that is listed already, expected each once (a header either with schemes or without)";
+            let message = "found a place that is listed already, expected each once, or in the same words where credentials share it (a header either with schemes or without)";
             match rule {
                 CredentialRule::Session(_) => report.add(&at.field("cookie"), message),
                 _ => report.add(&at.field("from").item(index), message),
@@ -276,6 +276,16 @@ mod tests {
         check(&credentials(&[KEY, &KEY.replace("prefix: k", "prefix: l")]), &[]);
         check(
             &credentials(&[KEY, "{ api_key: { prefix: l, from: [{ header: { name: x, scheme: B } }] } }"]),
+            &["6:40 apis[0].credentials[1].api_key.from[0]: found a place that is listed already"],
+        );
+        let in_scheme = |prefix, scheme| {
+            format!(
+                "{{ api_key: {{ prefix: {prefix}, from: [{{ header: {{ name: x, scheme: {scheme} }} }}] }} }}"
+            )
+        };
+        check(&credentials(&[&in_scheme("k", "B"), &in_scheme("l", "B")]), &[]);
+        check(
+            &credentials(&[&in_scheme("k", "B"), &in_scheme("l", "b")]),
             &["6:40 apis[0].credentials[1].api_key.from[0]: found a place that is listed already"],
         );
     }
