@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    authn::{Belonging, Credential, Principal},
+    authn::{Belonging, Credential, Noted, Principal},
     authz::{Grant, Standing},
     rate_limit::{Admission, Arrival, Counting, Gauge},
     refusal::Refusal,
@@ -94,6 +94,11 @@ impl<'r> Seen<'r> {
             let known = (principal, self.standing.as_ref());
             counting.look(api, matched, known, store, &mut self.gauge).await;
         }
+    }
+
+    /// The note that a signature was used, if nothing is let in by it.
+    pub(super) fn noted_in_vain(&self, now: Timestamp) -> Option<&Noted> {
+        self.principal.as_ref()?.noted().filter(|_| self.waiver(now).is_none())
     }
 
     /// The route that stage 2 found.

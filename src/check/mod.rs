@@ -37,7 +37,7 @@ use tonic::Status;
 use crate::{
     config::Config,
     counters::{Memory, Meter, Redis},
-    domain::{ApiName, Clock, SealingKeys},
+    domain::{ApiName, Clock, DenialReason, SealingKeys},
     store::{CachedStore, Lookups, SessionStore, StoreError, UsageStore},
 };
 
@@ -195,6 +195,23 @@ impl<S: Lookups> Checker<S> {
         response
     }
 
+    /// Answers a Check that is too large to be read: it is denied, whatever it asks for, since an error would let it pass
+    /// where Envoy fails open. A `CheckResponse` is appended to `out`.
+    ///
+    /// # Errors
+    ///
+    /// None: a denial is always an answer.
+    pub fn refuse_unread(&self, out: &mut Vec<u8>) -> Result<(), Status> {
+        let (began, policy) = (Instant::now(), self.policy.load());
+        let cause =
+            "the Check is larger than 1.25 MiB: lower `max_request_bytes` in Envoy's `with_request_body`";
+        let refusal = Refusal::denied(DenialReason::BodyIncomplete, cause);
+        let decision = decision::conclude(Seen::default(), Err(refusal), self.clock.now());
+        let response = policy.render(&decision, out);
+        policy.record(&decision, began.elapsed());
+        response
+    }
+
     /// Decides one Check. A refusal ends it at the stage that gives it.
     pub async fn decide<'r>(&self, policy: &'r Policy, call: &'r Call<'r>) -> Decision<'r> {
         let (now, store) = (self.clock.now(), self.store.inquire());
@@ -227,6 +244,9 @@ impl<S: Lookups> Checker<S> {
         .await;
         if let Err(refusal) = &judged {
             seen.look(refusal, counting, store, now).await;
+            if let Some(noted) = seen.noted_in_vain(now) {
+                self.replays.forget(noted, store.deadline()).await;
+            }
         }
         decision::conclude(seen, judged, now)
     }

@@ -147,12 +147,17 @@ async fn check<S: Lookups>(body: Incoming, checker: &Checker<S>) -> Result<Bytes
         Some(arrived) => arrived?,
         None => timeout(CALL_TIME, arriving).await.unwrap_or_else(|_| Err(too_late()))?,
     };
-    if message.len() > INLINE_BYTES_MAX {
-        yield_now().await;
-    }
     let mut answer = Vec::with_capacity(ANSWER_BYTES_USUAL);
     answer.extend_from_slice(&[0; PREFIX_BYTES]);
-    checker.check(&message, &mut answer).await?;
+    match message {
+        Some(message) => {
+            if message.len() > INLINE_BYTES_MAX {
+                yield_now().await;
+            }
+            checker.check(&message, &mut answer).await?;
+        }
+        None => checker.refuse_unread(&mut answer)?,
+    }
     let length = u32::try_from(answer.len() - PREFIX_BYTES);
     let length = length.map_err(|_| Status::internal("the answer is too large"))?;
     if let Some((_, place)) =
@@ -163,20 +168,18 @@ async fn check<S: Lookups>(body: Incoming, checker: &Checker<S>) -> Result<Bytes
     Ok(answer.into())
 }
 
-/// Reads the one message of a call (gRPC over HTTP/2, Length-Prefixed-Message).
-async fn read(body: Incoming) -> Result<Bytes, Status> {
+/// Reads the one message of a call (gRPC over HTTP/2, Length-Prefixed-Message); `None` if it is too large.
+async fn read(body: Incoming) -> Result<Option<Bytes>, Status> {
     // Nearly always a message arrives in one piece, and is not copied then.
     let arrived = match Limited::new(body, PREFIX_BYTES + MESSAGE_BYTES_MAX).collect().await {
         Ok(arrived) => arrived.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Err(Status::out_of_range("the message is larger than 1.25 MiB"));
-        }
+        Err(error) if error.is::<LengthLimitError>() => return Ok(None),
         Err(error) => return Err(Status::cancelled(format!("the message did not arrive: {error}"))),
     };
     let prefix: Option<&[u8; PREFIX_BYTES]> = arrived.first_chunk();
     match prefix {
         Some([0, length @ ..]) if u32::from_be_bytes(*length) as usize == arrived.len() - PREFIX_BYTES => {
-            Ok(arrived.slice(PREFIX_BYTES..))
+            Ok(Some(arrived.slice(PREFIX_BYTES..)))
         }
         Some([1, ..]) => Err(Status::unimplemented("compressed messages are not understood")),
         _ => Err(Status::invalid_argument("the call has no whole message, or more than one")),

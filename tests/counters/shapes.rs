@@ -45,6 +45,12 @@ async fn redis_promises(redis: &Arc<Redis>, servers: &[&Server]) {
         let noted = redis.note_once(&[used; 32], Duration::from_millis(ttl_ms)).await;
         assert_eq!(noted, Ok(is_first), "{used}");
     }
+    redis.forget_use(&[1; 32]).await.expect("an answer");
+    assert_eq!(
+        redis.note_once(&[1; 32], Duration::from_mins(1)).await,
+        Ok(true),
+        "forgotten before its time"
+    );
     until("the use is forgotten", async || {
         redis.note_once(&[2; 32], Duration::from_mins(1)).await == Ok(true)
     })

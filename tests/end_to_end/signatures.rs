@@ -190,6 +190,25 @@ fn a_body_that_is_too_long_is_refused_with_the_limit_to_raise() {
     });
 }
 
+#[test]
+fn a_check_that_is_too_large_to_be_read_is_denied_even_where_envoy_fails_open() {
+    run(async {
+        for version in [OLDEST, NEWEST] {
+            let site = site();
+            let signer = Signer::new(&site, "enormous");
+            let world = World::start(version, site, |recipe| recipe.failing_open().with_large_bodies()).await;
+            let body = vec![b'x'; 3 * SHOWN_BYTES / 2];
+            for request in [signer.post(&body), post().body(body)] {
+                let response = send(&world, &request).await;
+                assert_eq!(response.status, 413, "{response:?}");
+            }
+            assert_eq!(send(&world, &signer.post(b"small")).await.status, 200);
+            let log = world.doorward.process.log();
+            assert!(log.contains("lower `max_request_bytes`"), "{log}");
+        }
+    });
+}
+
 /// How a request is sent.
 #[derive(Clone, Copy)]
 enum Over {

@@ -27,7 +27,7 @@ pub use credential::{
 pub use jwks::Issuers;
 pub use jwt::Tokens;
 pub use principal::{Belonging, Principal, ProjectSubject, TokenSubject};
-pub use replay::Replays;
+pub use replay::{Noted, Replays};
 pub use session::Touches;
 
 /// What verification asks beside the request itself.

@@ -7,6 +7,8 @@ use crate::domain::{
     ScopeSet, SecretId, SessionRecord, UserId,
 };
 
+use super::replay::Noted;
+
 /// Who is asking, proven. Only verification makes one. Clones share what it is made of.
 #[derive(Debug, Clone)]
 pub struct Principal {
@@ -47,6 +49,8 @@ pub struct ProjectSubject {
     pub secret: SecretId,
     /// What it may do.
     pub scopes: ScopeSet,
+    /// Its signature, which was noted as used.
+    pub noted: Noted,
 }
 
 /// Where the organizations of a principal come from.
@@ -139,6 +143,14 @@ impl Principal {
             Subject::Session(record) => record.id.as_str(),
             Subject::Project(subject) => subject.secret.as_str(),
         })
+    }
+
+    /// The note that the signature was used which proved it, if one did.
+    pub(in crate::check) fn noted(&self) -> Option<&Noted> {
+        match &self.subject {
+            Subject::Project(subject) => Some(&subject.noted),
+            _ => None,
+        }
     }
 
     /// Where its organizations come from.

@@ -3,7 +3,8 @@
 //!
 //! The order matters. What is cheap and gives nothing away comes first: form and time of signing, and whether the
 //! body is there. Whether the project exists shows in nothing, not even in the time that the answer takes. Once-only
-//! comes last: only a right signature is remembered, so nobody can fill the memory or use up another's signature.
+//! comes last: only a right signature is remembered, so nobody can fill the memory or use up another's signature; and what a
+//! later stage refuses is forgotten again, so that it can be sent once more when its quota has room.
 
 use std::borrow::Cow;
 
@@ -29,7 +30,8 @@ use crate::{
 };
 
 use super::{
-    PresentedSignature, Principal, ProjectSubject, Witnesses, credential::malformed, invalid, replay::Use,
+    Noted, PresentedSignature, Principal, ProjectSubject, Witnesses, credential::malformed, invalid,
+    replay::Use,
 };
 
 /// The length of a MAC, in bytes. Shortened ones are refused.
@@ -74,6 +76,7 @@ pub(super) async fn verify<S: Lookups>(
         organization: secret.organization.clone(),
         secret: secret.id.clone(),
         scopes: rule.scopes.clone(),
+        noted: Noted { used, once: rule.once },
     }))
 }
 

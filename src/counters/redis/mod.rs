@@ -117,7 +117,7 @@ impl Redis {
     ///
     /// There is no answer: it was noted or not.
     pub async fn note_once(&self, used: &[u8; 32], ttl: Duration) -> Result<bool, CountersError> {
-        let key = format!("doorward:once:{}", hex::encode(used));
+        let key = once_key(used);
         let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut command = ::redis::cmd("SET");
         command.arg(&key).arg(1).arg("NX").arg("PX").arg(ttl_ms);
@@ -128,6 +128,24 @@ impl Redis {
             _ => Err(CountersError("the answer to a note of a use is none".to_owned())),
         }
     }
+
+    /// Forgets that something was used.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer: it was forgotten or not.
+    pub async fn forget_use(&self, used: &[u8; 32]) -> Result<(), CountersError> {
+        let key = once_key(used);
+        let mut command = ::redis::cmd("DEL");
+        command.arg(&key);
+        self.exchange.send(Kind::Once, &[Request::new(&key, command, None)]).await.map_err(CountersError)?;
+        Ok(())
+    }
+}
+
+/// The key under which a use is noted.
+fn once_key(used: &[u8; 32]) -> String {
+    format!("doorward:once:{}", hex::encode(used))
 }
 
 impl Counters for Redis {

@@ -113,6 +113,36 @@ async fn what_is_refused_for_another_reason_uses_no_signature_up() {
     scene.check(&cases).await;
 }
 
+/// A scope is missing, or there is no room under a limit.
+const LIMITED: &str = "    limits: { by: organization, quotas: [2/minute], window: fixed }\n    routes:\n      - { match: /ingest, scopes: [ingest] }";
+
+#[tokio::test]
+async fn what_a_later_stage_refuses_can_be_sent_again() {
+    let config = CONFIG.replace("    routes:\n      - { match: /ingest, scopes: [ingest] }", LIMITED);
+    let server = Server::start(&[]).await;
+    let (shared, _) = replica(&config, &server, 1).await;
+    let own = Scene::under(&config).await.and_apollo().await;
+    for scene in [own, shared] {
+        let beyond = || changed(APOLLO.sign(b"a"), |http| http.path = "/admin".into());
+        let again = "credential_invalid: project apollo";
+        scene
+            .check(&[
+                ("beyond its scopes", beyond(), "scope_missing"),
+                ("the same beyond its scopes", beyond(), "scope_missing"),
+                ("the same where it may", APOLLO.sign(b"a"), "allowed"),
+                ("another", APOLLO.sign(b"b"), "allowed"),
+                ("one too many", APOLLO.sign(b"c"), "rate_limited"),
+                ("the same once more", APOLLO.sign(b"c"), "rate_limited"),
+                ("used well", APOLLO.sign(b"a"), again),
+            ])
+            .await;
+        scene.door.clock.advance(60);
+        scene
+            .check(&[("there is room", APOLLO.sign(b"c"), "allowed"), ("once", APOLLO.sign(b"c"), again)])
+            .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_clients_that_replay_at_once_one_is_let_in() {
     let scene = Arc::new(Scene::with_apollo().await);

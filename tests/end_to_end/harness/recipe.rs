@@ -52,6 +52,11 @@ impl Recipe {
         )
     }
 
+    /// With more of a body shown than Doorward reads.
+    pub(crate) fn with_large_bodies(self) -> Self {
+        self.with("max_request_bytes: 1048576", "max_request_bytes: 2097152")
+    }
+
     /// With requests let through when Doorward cannot answer.
     pub(crate) fn failing_open(self) -> Self {
         self.with("failure_mode_allow: false", "failure_mode_allow: true")

@@ -1,9 +1,9 @@
 //! Uses that this process alone remembers.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeSet, HashMap},
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::domain::Timestamp;
@@ -12,11 +12,12 @@ use super::{CLOCK_STEP_SECONDS, Use};
 
 /// How many parts the memory has, each under a lock of its own.
 const SHARDS: usize = 16;
-/// The most uses that one part remembers; together they are a million, which occupy some 100 MB.
+/// The most uses that one part remembers; together they are a million, which occupy some 130 MB.
 const SHARD_USES_MAX: usize = 1024 * 1024 / SHARDS;
+
 /// What the memory says of a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noted {
+pub(super) enum Answer {
     /// It is the first, and is remembered from now on.
     First,
     /// It was seen before.
@@ -34,7 +35,7 @@ pub(super) struct Memory {
 /// Shows how many uses there are.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uses = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).seen.len();
+        let uses = |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).ends.len();
         write!(f, "{}", self.shards.iter().map(uses).sum::<usize>())
     }
 }
@@ -42,9 +43,10 @@ impl fmt::Debug for Memory {
 /// A part of the memory.
 #[derive(Default)]
 struct Shard {
-    seen: HashSet<Use>,
-    /// The same uses, by the second after which they are forgotten.
-    by_end: BTreeMap<i64, Vec<Use>>,
+    /// The second after which each use is forgotten.
+    ends: HashMap<Use, i64>,
+    /// The same, in the order of their ends.
+    by_end: BTreeSet<(i64, Use)>,
 }
 
 impl Default for Memory {
@@ -60,42 +62,55 @@ impl Memory {
 
     /// Notes a use that could be repeated until the end of the second `until`. Of any number of calls at once
     /// with the same use, one is told that it is the first.
-    pub(super) fn note(&self, used: Use, until: Timestamp, now: Timestamp) -> Noted {
-        let Some(shard) = self.shards.get(used.part(SHARDS)) else {
-            return Noted::Full;
+    pub(super) fn note(&self, used: Use, until: Timestamp, now: Timestamp) -> Answer {
+        let Some(mut shard) = self.shard(&used) else {
+            return Answer::Full;
         };
-        // A shard is whole between any two of its statements: a panic elsewhere leaves nothing half done.
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        shard.forget(now.as_second());
+        shard.forget_ended(now.as_second());
         shard.note(used, until.as_second().saturating_add(CLOCK_STEP_SECONDS), self.shard_uses_max)
+    }
+
+    /// Forgets a use before its time.
+    pub(super) fn forget(&self, used: &Use) {
+        if let Some(mut shard) = self.shard(used) {
+            shard.forget(used);
+        }
+    }
+
+    fn shard(&self, used: &Use) -> Option<MutexGuard<'_, Shard>> {
+        let shard = self.shards.get(used.part(SHARDS))?;
+        // A shard is whole between any two of its statements: a panic elsewhere leaves nothing half done.
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Shard {
     /// Forgets what ended before this second, and gives its memory back.
-    fn forget(&mut self, now: i64) {
-        while let Some(entry) = self.by_end.first_entry()
-            && *entry.key() < now
-        {
-            for used in entry.remove() {
-                self.seen.remove(&used);
-            }
+    fn forget_ended(&mut self, now: i64) {
+        while let Some((_, used)) = self.by_end.first().filter(|(end, _)| *end < now).copied() {
+            self.forget(&used);
         }
-        if self.seen.capacity() > 4 * self.seen.len() + SHARDS {
-            self.seen.shrink_to_fit();
+        if self.ends.capacity() > 4 * self.ends.len() + SHARDS {
+            self.ends.shrink_to_fit();
         }
     }
 
-    fn note(&mut self, used: Use, end: i64, uses_max: usize) -> Noted {
-        if self.seen.contains(&used) {
-            return Noted::Again;
+    fn forget(&mut self, used: &Use) {
+        if let Some(end) = self.ends.remove(used) {
+            self.by_end.remove(&(end, *used));
         }
-        if self.seen.len() >= uses_max {
-            return Noted::Full;
+    }
+
+    fn note(&mut self, used: Use, end: i64, uses_max: usize) -> Answer {
+        if self.ends.contains_key(&used) {
+            return Answer::Again;
         }
-        self.seen.insert(used);
-        self.by_end.entry(end).or_default().push(used);
-        Noted::First
+        if self.ends.len() >= uses_max {
+            return Answer::Full;
+        }
+        self.ends.insert(used, end);
+        self.by_end.insert((end, used));
+        Answer::First
     }
 }
 
@@ -118,7 +133,7 @@ mod tests {
         fn capacity(&self) -> usize {
             let capacity = |shard: &Mutex<Shard>| {
                 let shard = shard.lock().expect("no panic");
-                shard.seen.capacity() + shard.by_end.values().map(Vec::capacity).sum::<usize>()
+                shard.ends.capacity() + shard.by_end.len()
             };
             self.shards.iter().map(capacity).sum()
         }
@@ -128,26 +143,26 @@ mod tests {
     fn a_use_is_forgotten_when_it_could_not_be_repeated_and_not_before() {
         let replays = Memory::default();
         let note = |now| replays.note(numbered(1), second(300), second(now));
-        assert_eq!(note(0), Noted::First);
+        assert_eq!(note(0), Answer::First);
         for now in [0, 299, 300, 301, 300 + CLOCK_STEP_SECONDS] {
-            assert_eq!(note(now), Noted::Again, "{now}");
+            assert_eq!(note(now), Answer::Again, "{now}");
         }
-        assert_eq!(note(301 + CLOCK_STEP_SECONDS), Noted::First);
+        assert_eq!(note(301 + CLOCK_STEP_SECONDS), Answer::First);
     }
 
     #[test]
     fn a_clock_that_is_set_back_a_little_brings_nothing_back() {
         let replays = Memory::default();
-        assert_eq!(replays.note(numbered(1), second(300), second(300)), Noted::First);
-        assert_eq!(replays.note(numbered(2), second(700), second(300 + CLOCK_STEP_SECONDS)), Noted::First);
-        assert_eq!(replays.note(numbered(1), second(300), second(300)), Noted::Again);
+        assert_eq!(replays.note(numbered(1), second(300), second(300)), Answer::First);
+        assert_eq!(replays.note(numbered(2), second(700), second(300 + CLOCK_STEP_SECONDS)), Answer::First);
+        assert_eq!(replays.note(numbered(1), second(300), second(300)), Answer::Again);
     }
 
     #[test]
     fn what_is_forgotten_gives_its_memory_back() {
         let replays = Memory::default();
         for number in 0..10_000 {
-            assert_eq!(replays.note(numbered(number), second(300), second(0)), Noted::First);
+            assert_eq!(replays.note(numbered(number), second(300), second(0)), Answer::First);
         }
         assert!(replays.capacity() >= 20_000);
         assert_eq!(format!("{replays:?}"), "10000");
@@ -161,16 +176,28 @@ mod tests {
     #[test]
     fn without_room_nothing_is_forgotten_early_and_nothing_new_is_taken() {
         let replays = Memory::with_room_for(4);
-        let noted: Vec<Noted> =
+        let noted: Vec<Answer> =
             (0..1_000).map(|number| replays.note(numbered(number), second(300), second(0))).collect();
-        let taken = (0..1_000).filter(|number| noted[*number as usize] == Noted::First);
+        let taken = (0..1_000).filter(|number| noted[*number as usize] == Answer::First);
         assert_eq!(taken.clone().count(), 4 * SHARDS);
         for number in taken {
-            assert_eq!(replays.note(numbered(number), second(300), second(300)), Noted::Again);
+            assert_eq!(replays.note(numbered(number), second(300), second(300)), Answer::Again);
         }
-        assert!(noted.iter().all(|noted| *noted != Noted::Again));
+        assert!(noted.iter().all(|noted| *noted != Answer::Again));
         let later = second(301 + CLOCK_STEP_SECONDS);
-        assert_eq!(replays.note(numbered(2_000), second(900), later), Noted::First, "there is room again");
+        assert_eq!(replays.note(numbered(2_000), second(900), later), Answer::First, "there is room again");
+    }
+
+    #[test]
+    fn what_is_forgotten_before_its_time_can_be_noted_anew() {
+        let replays = Memory::default();
+        let note = |number| replays.note(numbered(number), second(300), second(0));
+        assert_eq!([note(1), note(2)], [Answer::First; 2]);
+        replays.forget(&numbered(1));
+        replays.forget(&numbered(3));
+        assert_eq!(format!("{replays:?}"), "1");
+        assert_eq!([note(1), note(2)], [Answer::First, Answer::Again]);
+        assert_eq!(replays.note(numbered(4), second(900), second(600)), Answer::First);
     }
 
     #[test]
@@ -180,7 +207,7 @@ mod tests {
             .map(|_| {
                 let replays = Arc::clone(&replays);
                 let note = move |number| replays.note(numbered(number), second(300), second(0));
-                thread::spawn(move || (0..1_000).filter(|number| note(*number) == Noted::First).count())
+                thread::spawn(move || (0..1_000).filter(|number| note(*number) == Answer::First).count())
             })
             .collect();
         let first: usize = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();

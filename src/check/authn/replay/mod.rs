@@ -3,7 +3,7 @@
 
 mod memory;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use tokio::time::{Instant, timeout_at};
@@ -14,15 +14,29 @@ use crate::{
     domain::{ApiName, ProjectId, Timestamp},
 };
 
-use self::memory::{Memory, Noted};
+use self::memory::{Answer, Memory};
 
 /// How much longer than needed a use is remembered, in seconds: a clock that is set back by less brings nothing
 /// back that was forgotten already.
 const CLOCK_STEP_SECONDS: i64 = 60;
 
 /// One use of a signature: the SHA-256 of API, project and MAC, each with its length.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Use([u8; 32]);
+
+/// A use that was noted where its rule says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    pub(super) used: Use,
+    pub(super) once: Once,
+}
+
+/// Shows nothing of the signature.
+impl fmt::Debug for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Noted({:?})", self.once)
+    }
+}
 
 impl Use {
     /// The use of a MAC by this project of this API.
@@ -82,10 +96,22 @@ impl Replays {
                 noted.map_err(too_late)?.map_err(|error| error.to_string())
             }
             (None, Once::Everywhere) | (_, Once::Memory) => match self.memory.note(used, until, now) {
-                Noted::First => Ok(true),
-                Noted::Again => Ok(false),
-                Noted::Full => Err("too many signatures are remembered already".to_owned()),
+                Answer::First => Ok(true),
+                Answer::Again => Ok(false),
+                Answer::Full => Err("too many signatures are remembered already".to_owned()),
             },
+        }
+    }
+
+    /// Forgets a use by which nobody was let in, so that the same request can be made again. If that cannot be done before
+    /// `deadline`, it stays noted.
+    pub(in crate::check) async fn forget(&self, noted: &Noted, deadline: Instant) {
+        match (&self.shared, noted.once) {
+            (_, Once::No) => {}
+            (Some(redis), Once::Everywhere) => {
+                let _ = timeout_at(deadline, redis.forget_use(&noted.used.0)).await;
+            }
+            (None, Once::Everywhere) | (_, Once::Memory) => self.memory.forget(&noted.used),
         }
     }
 }
