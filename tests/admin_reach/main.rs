@@ -8,6 +8,7 @@
     reason = "a test says what went wrong by ending"
 )]
 
+mod confined;
 mod members;
 mod office;
 mod over_grpc;

@@ -29,6 +29,12 @@ impl<S: Stores, I: Inspects> Answers<CreateSession> for Desk<S, I> {
         let author = author_of::<CreateSession>(by, &request.request_id, &request)?;
         let wanted = wanted(request, self.now())?;
         let config = self.config();
+        if wanted.memberships.is_empty() && by.reach.is_confined() {
+            // What the store knows of the user may change, and lie beyond what is administered here.
+            let message = "name the organizations in which the user may act: without any the session acts \
+                           wherever they belong, now and later on, which may be beyond your reach";
+            return Err(Fault::out_of_reach(message));
+        }
         let organizations = wanted.memberships.iter().map(|membership| &membership.organization);
         change(by, &wanted.apis, organizations)?;
         let within = wanted.memberships.iter().flat_map(|membership| &membership.scopes);

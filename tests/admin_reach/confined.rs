@@ -1,0 +1,51 @@
+//! Where the reach of whoever is confined ends, in what the golden file has no cell for.
+
+use doorward::domain::{Administrator, Reach, Role};
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::office::{Office, post, with_body};
+
+fn editor(reach: Reach) -> Administrator {
+    Administrator { name: "somebody".to_owned(), role: Role::Editor, reach, from: "here".to_owned() }
+}
+
+/// Confined to these APIs.
+fn at(apis: &[&str]) -> Reach {
+    let apis = apis.iter().map(|api| api.parse().expect("a name")).collect();
+    Reach { apis: Some(apis), scopes: vec!["read".parse().expect("a scope")], ..Reach::default() }
+}
+
+/// Confined to this organization.
+fn of(organization: &str) -> Reach {
+    Reach { organization: Some(organization.parse().expect("an id")), apis: None, ..at(&[]) }
+}
+
+fn message(answer: &Value) -> &str {
+    answer["error"]["message"].as_str().expect("a message")
+}
+
+#[tokio::test]
+async fn a_session_goes_as_far_as_whoever_begins_it_and_no_further_later_on() {
+    let office = Office::open().await;
+    let member = with_body(
+        "PUT",
+        "/v1/organizations/globex/members/ada",
+        r#"{ "apis": ["payments"], "scopes": ["write"] }"#,
+    );
+    office.make(member).await;
+    let begin = |more: &str| {
+        post("/v1/sessions?lifetime=3600s", format!(r#"{{ "user": "ada", "apis": ["payments"]{more} }}"#))
+    };
+    for reach in [at(&["payments"]), of("acme"), Reach { apis: at(&["payments"]).apis, ..of("acme") }] {
+        let (status, answer) = office.send(&editor(reach.clone()), begin("")).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{reach:?}: {answer}");
+        assert!(message(&answer).contains("name the organizations"), "{reach:?}: {answer}");
+        let named = begin(r#", "organizations": [{ "organization": "acme", "scopes": ["read"] }]"#);
+        assert_eq!(office.ask(&editor(reach.clone()), named).await, "200", "{reach:?}");
+        // What the store knows of the user adds nothing to what is named.
+        let named = begin(r#", "organizations": [{ "organization": "acme", "scopes": ["write"] }]"#);
+        assert_eq!(office.ask(&editor(reach.clone()), named).await, "403 out_of_reach", "{reach:?}");
+    }
+    assert_eq!(office.ask(&editor(Reach::default()), begin("")).await, "200");
+}
