@@ -49,3 +49,24 @@ async fn a_session_goes_as_far_as_whoever_begins_it_and_no_further_later_on() {
     }
     assert_eq!(office.ask(&editor(Reach::default()), begin("")).await, "200");
 }
+
+#[tokio::test]
+async fn the_scopes_that_the_configuration_gives_are_granted_by_whoever_holds_them() {
+    let office = Office::open().await;
+    let project = r#"{ "id": "apollo", "name": "Apollo", "apis": ["tills"], "organization": "acme" }"#;
+    office.make(post("/v1/projects", project)).await;
+    let holding =
+        |scope: &str| Reach { scopes: vec![scope.parse().expect("a scope")], ..at(&["tills", "absent"]) };
+    let secret = |api: &str| {
+        let what = format!(r#"{{ "api": "{api}", "project": "apollo", "organization": "acme" }}"#);
+        post("/v1/secrets", format!(r#"{{ "secret": {what} }}"#))
+    };
+    let (status, answer) = office.send(&editor(holding("read")), secret("tills")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
+    let expected = "the scope `write`, which the API `tills` gives";
+    assert!(message(&answer).contains(expected), "{answer}");
+    assert_eq!(office.ask(&editor(holding("write")), secret("tills")).await, "200");
+    let (status, answer) = office.send(&editor(holding("write")), secret("absent")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
+    assert!(message(&answer).contains("`absent` may do: it is not configured just now"), "{answer}");
+}

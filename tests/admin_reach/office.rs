@@ -52,6 +52,19 @@ apis:
           signature: { header: x-signature }
           signed: '{timestamp}.{body}'
     routes: [{ match: /** }]
+  - name: tills
+    hosts: [tills.example]
+    scopes: { write: [read] }
+    credentials:
+      - api_key: { prefix: pay_, from: [{ header: { name: x-key } }] }
+      - session: { cookie: sid, scopes: [write] }
+      - signature:
+          project: { header: x-project }
+          timestamp: { header: x-timestamp }
+          signature: { header: x-signature }
+          signed: '{timestamp}.{body}'
+          scopes: [write]
+    routes: [{ match: /** }]
 ";
 
 type Inspector = Arc<Checker<SqlStore>>;
@@ -69,7 +82,7 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// With the organizations `acme` and `globex`, which may use both APIs.
+    /// With the organizations `acme` and `globex`, which may use all APIs.
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let env = [("K1".to_owned(), "1".repeat(64))];
@@ -86,7 +99,8 @@ impl Office {
         let (routes, numbers) = (Routes::new(desk), AtomicUsize::new(0));
         let office = Self { routes, numbers, store, clock, _folder: folder };
         for id in ["acme", "globex"] {
-            let body = format!(r#"{{ "id": "{id}", "name": "{id}", "apis": ["payments", "games"] }}"#);
+            let body =
+                format!(r#"{{ "id": "{id}", "name": "{id}", "apis": ["payments", "games", "tills"] }}"#);
             office.make(post("/v1/organizations", body)).await;
         }
         office

@@ -16,7 +16,7 @@ use super::{
     Answers, CreateSession, Desk, EndSession, EndSessions, Fault, GetSession, Inspects, ListSessions, Stores,
     desk::{author, author_of},
     page::{next, page},
-    reach::{self, Rights},
+    reach::{self, Grantee, Rights},
     reading::{Reading, one, present},
 };
 
@@ -39,7 +39,8 @@ impl<S: Stores, I: Inspects> Answers<CreateSession> for Desk<S, I> {
         change(by, &wanted.apis, organizations)?;
         let within = wanted.memberships.iter().flat_map(|membership| &membership.scopes);
         let scopes = wanted.scopes.iter().chain(within).collect();
-        reach::grant(by, &config.apis, &Rights { apis: &wanted.apis, scopes, plan: None, is_key: false })?;
+        let rights = Rights { to: Grantee::Session, apis: &wanted.apis, scopes, plan: None };
+        reach::grant(by, &config.apis, &rights)?;
         let issued = self.sessions(&config).create(wanted, &mut self.random(), &author).await;
         let admin::IssuedSession { token, record, repeated } =
             issued.map_err(|error| Fault::of_session("session", error))?;
