@@ -39,7 +39,10 @@ fn reaches() -> Vec<(&'static str, Reach)> {
             "the organization acme",
             Reach { organization: organization.clone(), scopes: scopes.clone(), ..Reach::default() },
         ),
-        ("payments and tills of acme", Reach { apis: apis.clone(), organization: organization.clone(), scopes }),
+        (
+            "payments and tills of acme",
+            Reach { apis: apis.clone(), organization: organization.clone(), scopes },
+        ),
         ("payments and tills of acme, no scope", Reach { apis, organization, scopes: Vec::new() }),
         ("no API", Reach { apis: Some(Vec::new()), ..Reach::default() }),
     ]
