@@ -4,7 +4,7 @@ use doorward::domain::{Administrator, Reach, Role};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::office::{Office, post, with_body};
+use crate::office::{Office, plain, post, with_body};
 
 fn editor(reach: Reach) -> Administrator {
     Administrator { name: "somebody".to_owned(), role: Role::Editor, reach, from: "here".to_owned() }
@@ -69,4 +69,44 @@ async fn the_scopes_that_the_configuration_gives_are_granted_by_whoever_holds_th
     let (status, answer) = office.send(&editor(holding("write")), secret("absent")).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
     assert!(message(&answer).contains("`absent` may do: it is not configured just now"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_api_that_is_not_configured_just_now_hides_no_other() {
+    let office = Office::open().await;
+    let key = r#"{ "name": "a key", "apis": ["payments"], "organization": "acme" }"#;
+    office.make(post("/v1/keys", key)).await;
+    let by = editor(at(&["absent", "payments"]));
+    for list in ["keys", "secrets", "sessions", "organizations"] {
+        let path = format!("/v1/{list}");
+        let expected = if matches!(list, "secrets" | "sessions") { "200 none" } else { "200 some" };
+        assert_eq!(office.ask(&by, plain("GET", &path)).await, expected, "{list}");
+        assert_eq!(office.ask(&editor(at(&["absent"])), plain("GET", &path)).await, "200 none", "{list}");
+        let asked = |api: &str| plain("GET", format!("{path}?api={api}"));
+        assert_eq!(office.ask(&by, asked("absent")).await, "400 field_invalid", "{list}");
+        assert_eq!(
+            office.ask(&editor(Reach::default()), asked("nothing")).await,
+            "400 field_invalid",
+            "{list}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_api_of_others_is_answered_like_one_that_is_not_there() {
+    let office = Office::open().await;
+    let by = editor(at(&["payments"]));
+    let verify = |api: &str| {
+        post("/v1/credentials:verify", format!(r#"{{ "api": "{api}", "credential": "pay_nothing" }}"#))
+    };
+    for (there, not) in [
+        (plain("GET", "/v1/keys?api=games"), plain("GET", "/v1/keys?api=nothing")),
+        (plain("GET", "/v1/organizations?api=games"), plain("GET", "/v1/organizations?api=nothing")),
+        (verify("games"), verify("nothing")),
+    ] {
+        let (status, there) = office.send(&by, there).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{there}");
+        let (_, not) = office.send(&by, not).await;
+        assert_eq!(message(&there).replace("games", "nothing"), message(&not));
+    }
 }

@@ -158,22 +158,25 @@ fn is_of(by: &Administrator, organization: Option<&OrganizationId>) -> bool {
     by.reach.organization.as_ref().is_none_or(|own| organization == Some(own))
 }
 
-/// The APIs, one of which what is listed has to do with; `None` is any.
+/// The APIs, one of which what is listed has to do with; `None` is any. If none is asked for, those of the administrator
+/// that are configured: an API whose fragment is missing has nothing to list, and hides no other.
 ///
 /// # Errors
 ///
-/// One is asked for that the administrator does not administer, or that is not configured.
+/// One is asked for that the administrator does not administer, whether there is one of this name or not, or that is not
+/// configured.
 pub(super) fn apis(
     by: &Administrator,
     configured: &[Api],
     asked: Option<ApiName>,
 ) -> Result<Option<Vec<ApiName>>, Fault> {
     let Some(asked) = asked else {
-        return Ok(by.reach.apis.clone());
+        let is_there = |name: &&ApiName| configured.iter().any(|api| api.name == **name);
+        return Ok(by.reach.apis.as_ref().map(|own| own.iter().filter(is_there).cloned().collect()));
     };
+    change(by, std::slice::from_ref(&asked), by.reach.organization.as_ref())?;
     field::api(configured, &asked)
         .map_err(|problem| Fault::problems("", &[Problem { field: "api", ..problem }]))?;
-    change(by, std::slice::from_ref(&asked), by.reach.organization.as_ref())?;
     Ok(Some(vec![asked]))
 }
 
