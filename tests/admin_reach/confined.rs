@@ -110,3 +110,20 @@ async fn an_api_of_others_is_answered_like_one_that_is_not_there() {
         assert_eq!(message(&there).replace("games", "nothing"), message(&not));
     }
 }
+
+#[tokio::test]
+async fn the_plan_of_a_key_is_not_for_whoever_is_confined_to_its_organization() {
+    let office = Office::open().await;
+    let key = r#"{ "name": "a key", "apis": ["payments"], "organization": "acme", "scopes": ["read"], "plan": "free" }"#;
+    let id = office.make(post("/v1/keys", key)).await;
+    let update = |mask: &str, body: &str| {
+        with_body("PATCH", format!("/v1/keys/{id}?update_mask={mask}"), body.to_owned())
+    };
+    let by = editor(of("acme"));
+    assert_eq!(office.ask(&by, update("plan", "{}")).await, "403 out_of_reach", "taking it away");
+    assert_eq!(office.ask(&by, update("plan", r#"{ "plan": "large" }"#)).await, "403 out_of_reach");
+    assert_eq!(office.ask(&by, update("plan", r#"{ "plan": "free" }"#)).await, "200", "as it is");
+    assert_eq!(office.ask(&by, update("name", r#"{ "name": "another" }"#)).await, "200");
+    assert_eq!(office.ask(&editor(at(&["payments"])), update("plan", "{}")).await, "200");
+    assert_eq!(office.ask(&by, update("plan", "{}")).await, "200", "none, as it is");
+}

@@ -117,9 +117,11 @@ impl<S: Stores, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
                 _ => {}
             }
         }
-        let (apis, plan) = (&record.apis, plan.as_ref().filter(|plan| record.plan.as_ref() != Some(plan)));
-        let scopes = scopes.iter().collect();
-        reach::grant(by, &config.apis, &Rights { to: Grantee::Key, apis, scopes, plan })?;
+        if plan != record.plan {
+            reach::stand_above(by, "change the plan of a key")?;
+        }
+        let (apis, scopes) = (&record.apis, scopes.iter().collect());
+        reach::grant(by, &config.apis, &Rights { to: Grantee::Key, apis, scopes, plan: None })?;
         let updated = self.keys(&config).update(&record.id, edits, &author(by)).await;
         Ok(Key::of(&updated.map_err(|error| Fault::of_key("key", error))?, self.now()))
     }
