@@ -127,3 +127,15 @@ async fn the_plan_of_a_key_is_not_for_whoever_is_confined_to_its_organization() 
     assert_eq!(office.ask(&editor(at(&["payments"])), update("plan", "{}")).await, "200");
     assert_eq!(office.ask(&by, update("plan", "{}")).await, "200", "none, as it is");
 }
+
+#[tokio::test]
+async fn an_outage_is_no_empty_list_of_organizations() {
+    let office = Office::open().await;
+    let list = || plain("GET", "/v1/organizations");
+    assert_eq!(office.ask(&editor(of("acme")), list()).await, "200 some");
+    assert_eq!(office.ask(&editor(of("elsewhere")), list()).await, "200 none");
+    office.tamper("ALTER TABLE organizations RENAME TO elsewhere").await;
+    let everybody = office.ask(&editor(Reach::default()), list()).await;
+    assert_ne!(everybody.split_whitespace().next(), Some("200"), "{everybody}");
+    assert_eq!(office.ask(&editor(of("acme")), list()).await, everybody);
+}
