@@ -139,3 +139,16 @@ async fn an_outage_is_no_empty_list_of_organizations() {
     assert_ne!(everybody.split_whitespace().next(), Some("200"), "{everybody}");
     assert_eq!(office.ask(&editor(of("acme")), list()).await, everybody);
 }
+
+#[tokio::test]
+async fn whoever_is_confined_to_an_organization_is_not_told_who_owns_a_project() {
+    let office = Office::open().await;
+    let project = r#"{ "id": "apollo", "name": "Apollo", "apis": ["payments"], "organization": "globex" }"#;
+    office.make(post("/v1/projects", project)).await;
+    let secret = r#"{ "secret": { "api": "payments", "project": "apollo", "organization": "acme" } }"#;
+    for (reach, is_told) in [(of("acme"), false), (at(&["payments"]), true), (Reach::default(), true)] {
+        let (status, answer) = office.send(&editor(reach.clone()), post("/v1/secrets", secret)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{reach:?}: {answer}");
+        assert_eq!(answer.to_string().contains("globex"), is_told, "{reach:?}: {answer}");
+    }
+}

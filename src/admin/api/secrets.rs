@@ -37,6 +37,7 @@ impl<S: Stores, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
         let config = self.config();
         reach::change(by, slice::from_ref(&wanted.api), Some(&wanted.organization))?;
         hand_out(by, &config, &wanted.api)?;
+        self.own(by, &wanted).await?;
         let issued = self.secrets(&config).create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_secret(issued.map_err(|error| Fault::of_secret("secret", error))?))
     }
@@ -119,6 +120,20 @@ impl<S: Stores, I> Desk<S, I> {
         let record = self.secrets(&config).get(&id).await.map_err(|error| Fault::of_secret("", error))?;
         reach::see(by, "secret", slice::from_ref(&record.api), Some(&record.organization))?;
         Ok(record)
+    }
+
+    /// Whether the project of a new secret is of the administrator's organization. Whose it is otherwise is not told to whoever
+    /// is confined to one.
+    async fn own(&self, by: &Administrator, wanted: &NewSecret) -> Result<(), Fault> {
+        let Some(own) = &by.reach.organization else { return Ok(()) };
+        let owner = self.secrets(&self.config()).owner(&wanted.project).await;
+        match owner.map_err(|error| Fault::of_secret("secret", error))? {
+            Some(owner) if owner != *own => {
+                let what = format!("found `{}`, expected a project of `{own}`", wanted.project);
+                Err(Fault::field("secret.project", what))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn issued_secret(&self, issued: admin::IssuedSecret) -> IssuedSecret {
