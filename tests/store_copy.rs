@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use doorward::{
     config::StoreLocation,
-    domain::{Author, CredentialHash, KeyId, KeyKind, KeyRecord, KeyUsage, ScopeSet, Timestamp},
+    domain::{
+        Author, CredentialHash, KeyId, KeyKind, KeyRecord, KeyUsage, ScopeSet, SessionRecord, Timestamp,
+    },
     store::{
         AuditFilter, AuditStore, Changes, CopyError, CopyProgress, CopyStage, Finds, KeyFilter, KeyStore,
-        PageRequest, SqlStore, UsageStore, every_page,
+        PageRequest, SessionStore, SqlStore, UsageStore, every_page,
     },
 };
 use tempfile::TempDir;
@@ -197,8 +199,7 @@ async fn nothing_is_changed_while_it_is_copied() {
         (scene.file(), scene.other_file()),
         (scene.database.location(), StoreLocation::Sqlite(scene.folder.path().join("third.db"))),
     ] {
-        let source = SqlStore::open(&from, patience).await.expect("it opens");
-        furnish(&source, 700).await;
+        furnish(&open(&from).await, 700).await;
         let (there, writer) = (target(&to).await, SqlStore::open(&from, patience).await.expect("it opens"));
         let (begun, beginning) = tokio::sync::oneshot::channel();
         let (go_on, waiting) = std::sync::mpsc::channel::<()>();
@@ -228,4 +229,57 @@ async fn nothing_is_changed_while_it_is_copied() {
         copying.await.expect("no panic");
         writer.revoke(&id(3), Timestamp::UNIX_EPOCH, &by()).await.expect("now it is");
     }
+}
+
+fn session() -> SessionRecord {
+    let at = |second| Timestamp::from_second(second).expect("a moment");
+    SessionRecord {
+        id: "ses_1".parse().expect("an id"),
+        hash: CredentialHash::of("a token"),
+        apis: vec!["board".parse().expect("a name")],
+        user: "ada".parse().expect("an id"),
+        memberships: Vec::new().into(),
+        scopes: ScopeSet::default(),
+        created: at(5),
+        expires: at(5_000),
+        idle: None,
+        used: at(5),
+        ended: None,
+    }
+}
+
+/// Servers of PostgreSQL go on noting uses, for which nobody takes the right to change.
+#[tokio::test]
+async fn uses_that_are_noted_meanwhile_keep_nobody_from_copying() {
+    let scene = Scene::new().await;
+    let source = open(&scene.database.location()).await;
+    furnish(&source, 700).await;
+    source.insert_session(&session(), &by()).await.expect("inserted");
+    let before = source.usage(&[id(2), id(3)]).await.expect("uses");
+    let there = target(&scene.file()).await;
+    let runtime = tokio::runtime::Handle::current();
+    let copying = tokio::task::spawn_blocking({
+        let (source, there) = (source.clone(), there.clone());
+        move || {
+            let note = |second| {
+                let at = Timestamp::from_second(second).expect("a moment");
+                let usage = KeyUsage { uses: 1, used: at };
+                let noted = async {
+                    source.add_uses(&[(id(2), usage), (id(3), usage)]).await.expect("noted");
+                    source.touch(&[(session().hash, at)]).await.expect("noted");
+                };
+                std::thread::scope(|scope| scope.spawn(|| runtime.block_on(noted)).join().expect("noted"));
+            };
+            let mut second = 5;
+            runtime.block_on(source.copy_into(&there, |_| {
+                second += 1;
+                note(second);
+            }))
+        }
+    });
+    copying.await.expect("no panic").expect("copied");
+    assert_eq!(there.usage(&[id(2), id(3)]).await.expect("uses"), before, "as it was when it began");
+    assert_eq!(there.session(&session().id).await.expect("it is there"), session());
+    let after = source.usage(&[id(2)]).await.expect("uses");
+    assert!(after.get(&id(2)).expect("it was used").uses > 7 + 12, "it was used all the time: {after:?}");
 }

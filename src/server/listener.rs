@@ -17,7 +17,7 @@ use std::{
 };
 
 use rustix::{
-    net::{RecvFlags, recv},
+    net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, recv, socket_with},
     process::{Resource, getrlimit},
 };
 use tokio::{
@@ -44,6 +44,8 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The wait after a failed accept, which mostly means that the system is out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many connections to a Unix socket may wait for being accepted, if the system lets so many.
+const BACKLOG: i32 = 1024;
 /// Owner and group may connect: Envoy mostly runs as another user of the same group.
 const SOCKET_MODE: u32 = 0o660;
 /// The most connections of one listener where the system sets no bound to open files.
@@ -111,7 +113,7 @@ pub(super) async fn bind(address: &ListenAddress, mode: u32) -> io::Result<Bound
 /// Binds a Unix socket in place of one that a dead process left behind. One that still answers is in use, and
 /// anything else than a socket is not ours to replace.
 ///
-/// It gets its mode under another name, so that nobody can connect before it has it.
+/// It gets its mode before it listens, so that nobody can connect before it has it.
 async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     if let Ok(metadata) = std::fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
@@ -121,27 +123,17 @@ async fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
             ));
         }
         match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
             Err(error) => return Err(error),
             Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let private = folder.join(format!(".doorward-{}.sock", std::process::id()));
-    match std::fs::remove_file(&private) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        // Whoever left it behind died before it had its place.
-        _ => {}
-    }
-    let listener = UnixListener::bind(&private)?;
-    let placed = std::fs::set_permissions(&private, Permissions::from_mode(mode))
-        .and_then(|()| std::fs::rename(&private, path));
-    if let Err(error) = placed {
-        // Whether it can be removed changes nothing: the error tells of the folder.
-        let _ = std::fs::remove_file(&private);
-        return Err(error);
-    }
-    Ok(listener)
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode))?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    UnixListener::from_std(socket.into())
 }
 
 /// What stands between an accepted connection and the server.
@@ -235,5 +227,33 @@ async fn greet(
         }
         Ok(Err(error)) => debug!(%error, "a connection ended before it began"),
         Err(_) => debug!("a connection took too long to begin"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The longest path that the system takes for a Unix socket, and so the longest that a configuration may name.
+    const PATH_BYTES_MAX: usize = 107;
+
+    #[tokio::test]
+    async fn a_socket_of_the_longest_path_with_the_shortest_name_is_listened_on() {
+        let scene = tempfile::tempdir().expect("a folder");
+        let rest = PATH_BYTES_MAX - scene.path().as_os_str().len() - "//s".len();
+        let folder = scene.path().join("f".repeat(rest));
+        std::fs::create_dir(&folder).expect("a folder");
+        let path = folder.join("s");
+        assert_eq!(path.as_os_str().len(), PATH_BYTES_MAX);
+        for what in ["at first", "in place of one that was left behind"] {
+            let listener = bind_unix(&path, SOCKET_MODE).await.expect(what);
+            let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, SOCKET_MODE, "{what}");
+            let (connected, accepted) = tokio::join!(UnixStream::connect(&path), listener.accept());
+            connected.and(accepted).expect(what);
+            let refused = bind_unix(&path, SOCKET_MODE).await.expect_err("somebody listens there");
+            assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "{what}");
+            assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1, "{what}");
+        }
     }
 }

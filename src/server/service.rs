@@ -90,9 +90,11 @@ pub(super) async fn serve<S: Lookups>(
     Ok(())
 }
 
-/// Tells of a connection that did not end by itself.
+/// Tells of a connection that ended neither by itself nor by our will.
 pub(super) fn tell_panic(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
+    if let Err(error) = ended
+        && !error.is_cancelled()
+    {
         error!(%error, "a connection broke off");
     }
 }

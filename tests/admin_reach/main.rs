@@ -8,6 +8,7 @@
     reason = "a test says what went wrong by ending"
 )]
 
+mod confined;
 mod members;
 mod office;
 mod over_grpc;
@@ -28,18 +29,21 @@ use requests::Side;
 
 /// The confinements, by what the golden file calls them.
 fn reaches() -> Vec<(&'static str, Reach)> {
-    let apis = Some(vec!["payments".parse().expect("a name")]);
+    let apis = Some(["payments", "tills"].map(|api| api.parse().expect("a name")).into());
     let organization = Some("acme".parse().expect("an id"));
     let scopes = vec!["read".parse().expect("a scope")];
     vec![
         ("everything", Reach::default()),
-        ("the API payments", Reach { apis: apis.clone(), scopes: scopes.clone(), ..Reach::default() }),
+        ("payments and tills", Reach { apis: apis.clone(), scopes: scopes.clone(), ..Reach::default() }),
         (
             "the organization acme",
             Reach { organization: organization.clone(), scopes: scopes.clone(), ..Reach::default() },
         ),
-        ("payments of acme", Reach { apis: apis.clone(), organization: organization.clone(), scopes }),
-        ("payments of acme, no scope", Reach { apis, organization, scopes: Vec::new() }),
+        (
+            "payments and tills of acme",
+            Reach { apis: apis.clone(), organization: organization.clone(), scopes },
+        ),
+        ("payments and tills of acme, no scope", Reach { apis, organization, scopes: Vec::new() }),
         ("no API", Reach { apis: Some(Vec::new()), ..Reach::default() }),
     ]
 }

@@ -21,6 +21,7 @@ use doorward::{
 use http::{Request, Response, StatusCode};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 const CONFIG: &str = "
@@ -52,6 +53,19 @@ apis:
           signature: { header: x-signature }
           signed: '{timestamp}.{body}'
     routes: [{ match: /** }]
+  - name: tills
+    hosts: [tills.example]
+    scopes: { write: [read] }
+    credentials:
+      - api_key: { prefix: pay_, from: [{ header: { name: x-key } }] }
+      - session: { cookie: sid, scopes: [write] }
+      - signature:
+          project: { header: x-project }
+          timestamp: { header: x-timestamp }
+          signature: { header: x-signature }
+          signed: '{timestamp}.{body}'
+          scopes: [write]
+    routes: [{ match: /** }]
 ";
 
 type Inspector = Arc<Checker<SqlStore>>;
@@ -65,11 +79,11 @@ pub(crate) struct Office {
     numbers: AtomicUsize,
     pub(crate) store: SqlStore,
     pub(crate) clock: Arc<ManualClock>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Office {
-    /// With the organizations `acme` and `globex`, which may use both APIs.
+    /// With the organizations `acme` and `globex`, which may use all APIs.
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let env = [("K1".to_owned(), "1".repeat(64))];
@@ -84,12 +98,20 @@ impl Office {
         let random = StdRng::seed_from_u64(1);
         let desk = Desk::new(store.clone(), checker, config, clock.clone(), random);
         let (routes, numbers) = (Routes::new(desk), AtomicUsize::new(0));
-        let office = Self { routes, numbers, store, clock, _folder: folder };
+        let office = Self { routes, numbers, store, clock, folder };
         for id in ["acme", "globex"] {
-            let body = format!(r#"{{ "id": "{id}", "name": "{id}", "apis": ["payments", "games"] }}"#);
+            let body =
+                format!(r#"{{ "id": "{id}", "name": "{id}", "apis": ["payments", "games", "tills"] }}"#);
             office.make(post("/v1/organizations", body)).await;
         }
         office
+    }
+
+    /// Another program that does to the store's file what `statement` says.
+    pub(crate) async fn tamper(&self, statement: &'static str) {
+        let file = SqliteConnectOptions::new().filename(self.folder.path().join("keys.db"));
+        let mut connection = SqliteConnection::connect_with(&file).await.expect("it opens");
+        sqlx::raw_sql(statement).execute(&mut connection).await.expect("done");
     }
 
     /// Somebody who may do everything.

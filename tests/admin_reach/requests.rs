@@ -8,7 +8,7 @@ use super::office::{Office, plain, post, with_body};
 /// Where that lies which is asked about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Side {
-    /// At `payments`, of `acme`, with the scope `read`.
+    /// At `payments`, which is theirs as `tills` is, of `acme`, with the scope `read`.
     Own,
     /// At another API.
     OtherApi,
@@ -16,10 +16,13 @@ pub(crate) enum Side {
     OtherOrganization,
     /// With the scope `write`.
     MoreScopes,
+    /// At `tills`, which gives `write` to every session and to whoever signs.
+    GivenScopes,
 }
 
 impl Side {
-    pub(crate) const ALL: [Self; 4] = [Self::Own, Self::OtherApi, Self::OtherOrganization, Self::MoreScopes];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Own, Self::OtherApi, Self::OtherOrganization, Self::MoreScopes, Self::GivenScopes];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -27,11 +30,16 @@ impl Side {
             Self::OtherApi => "other API",
             Self::OtherOrganization => "other organization",
             Self::MoreScopes => "more scopes",
+            Self::GivenScopes => "given scopes",
         }
     }
 
     fn api(self) -> &'static str {
-        if matches!(self, Self::OtherApi) { "games" } else { "payments" }
+        match self {
+            Self::OtherApi => "games",
+            Self::GivenScopes => "tills",
+            Self::Own | Self::OtherOrganization | Self::MoreScopes => "payments",
+        }
     }
 
     fn organization(self) -> &'static str {

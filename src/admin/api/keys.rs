@@ -32,7 +32,7 @@ use super::{
     desk::{author, author_of},
     mask::Masked,
     page::{next, page},
-    reach::{self, Rights},
+    reach::{self, Grantee, Rights},
     reading::{Reading, one, present},
 };
 
@@ -45,7 +45,7 @@ impl<S: Stores, I: Inspects> Answers<CreateKey> for Desk<S, I> {
         reach::change(by, &wanted.apis, Some(&wanted.organization))?;
         let scopes = wanted.scope_set(&config.apis).map_err(|problem| Fault::problems("key", &[problem]))?;
         let (apis, scopes, plan) = (&wanted.apis, scopes.iter().collect(), wanted.plan.as_ref());
-        reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
+        reach::grant(by, &config.apis, &Rights { to: Grantee::Key, apis, scopes, plan })?;
         let issued = keys.create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_key(issued.map_err(|error| Fault::of_key("key", error))?))
     }
@@ -117,9 +117,11 @@ impl<S: Stores, I: Inspects> Answers<UpdateKey> for Desk<S, I> {
                 _ => {}
             }
         }
-        let (apis, plan) = (&record.apis, plan.as_ref().filter(|plan| record.plan.as_ref() != Some(plan)));
-        let scopes = scopes.iter().collect();
-        reach::grant(by, &config.apis, &Rights { apis, scopes, plan, is_key: true })?;
+        if plan != record.plan {
+            reach::stand_above(by, "change the plan of a key")?;
+        }
+        let (apis, scopes) = (&record.apis, scopes.iter().collect());
+        reach::grant(by, &config.apis, &Rights { to: Grantee::Key, apis, scopes, plan: None })?;
         let updated = self.keys(&config).update(&record.id, edits, &author(by)).await;
         Ok(Key::of(&updated.map_err(|error| Fault::of_key("key", error))?, self.now()))
     }
@@ -164,7 +166,7 @@ impl<S: Stores, I: Inspects> Answers<ImportKeys> for Desk<S, I> {
         let config = self.config();
         let permit = |record: &KeyRecord| {
             let (apis, scopes, plan) = (&record.apis, record.scopes.iter().collect(), record.plan.as_ref());
-            let rights = Rights { apis, scopes, plan, is_key: true };
+            let rights = Rights { to: Grantee::Key, apis, scopes, plan };
             let may = reach::change(by, apis, Some(&record.organization))
                 .and_then(|()| reach::grant(by, &config.apis, &rights));
             may.map_err(|fault| Problem::new("line", "a key that you may not make", fault.message))
@@ -218,7 +220,7 @@ impl<S: Stores, I> Desk<S, I> {
 fn hold(by: &Administrator, config: &crate::config::Config, record: &KeyRecord) -> Result<(), Fault> {
     reach::change(by, &record.apis, Some(&record.organization))?;
     let (apis, scopes) = (&record.apis, record.scopes.iter().collect());
-    reach::grant(by, &config.apis, &Rights { apis, scopes, plan: None, is_key: true })
+    reach::grant(by, &config.apis, &Rights { to: Grantee::Key, apis, scopes, plan: None })
 }
 
 /// What of an import is refused: so nothing of it is there.

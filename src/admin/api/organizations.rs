@@ -12,7 +12,7 @@ use crate::{
         },
     },
     domain::{Administrator, OrganizationId, OrganizationRecord},
-    store::{OrganizationEdit, OrganizationFilter},
+    store::{OrganizationEdit, OrganizationFilter, StoreError},
 };
 
 use super::{
@@ -59,11 +59,14 @@ impl<S: Stores, I: Inspects> Answers<ListOrganizations> for Desk<S, I> {
         let config = self.config();
         let apis = reach::apis(by, &config.apis, api_filter(request.api.as_deref())?)?;
         if let Some(own) = &by.reach.organization {
-            let own = self.store.organization(own).await;
-            let own = own.into_iter().filter(|record| {
+            let own = match self.store.organization(own).await {
+                Err(StoreError::NotFound(_)) => None,
+                found => Some(found?),
+            };
+            let own = own.filter(|record| {
                 apis.as_ref().is_none_or(|apis| apis.iter().any(|api| record.apis.contains(api)))
             });
-            let organizations = own.map(|record| Organization::of(&record)).collect();
+            let organizations = own.iter().map(Organization::of).collect();
             return Ok(ListOrganizationsResponse { organizations, next_page_token: String::new() });
         }
         let filter = OrganizationFilter { apis };

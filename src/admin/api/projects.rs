@@ -18,7 +18,7 @@ use super::{
     ListProjects, PutMember, Stores,
     desk::author,
     page::{next, page},
-    reach::{self, Rights},
+    reach::{self, Grantee, Rights},
     reading::{Reading, one, present},
 };
 
@@ -91,7 +91,7 @@ impl<S: Stores, I: Inspects> Answers<PutMember> for Desk<S, I> {
         }
         let config = self.config();
         let scopes = wanted.scopes.iter().collect();
-        let rights = Rights { apis: &wanted.apis, scopes, plan: None, is_key: false };
+        let rights = Rights { to: Grantee::Member, apis: &wanted.apis, scopes, plan: None };
         reach::grant(by, &config.apis, &rights)?;
         let put = self.organizations(&config).put_member(wanted, &author(by)).await;
         Ok(Member::of(&put.map_err(|error| Fault::of_organization("member", error))?))

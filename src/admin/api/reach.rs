@@ -1,12 +1,12 @@
 //! How far the role of an administrator extends: which records they see, which they may change, and what they may grant.
 //!
 //! Whoever is confined sees what has to do with one of their APIs and is of their organization; they change what
-//! has to do with no other; and they grant no scope that they do not hold themselves. What they do not see is not there for
-//! them.
+//! has to do with no other; and they grant no scope that they do not hold themselves, be it one that the configuration gives.
+//! What they do not see is not there for them.
 
 use crate::{
     admin::{Problem, field},
-    config::Api,
+    config::{Api, CredentialRule},
     domain::{Administrator, ApiName, OrganizationId, PlanName, Scope, ScopeSet},
 };
 
@@ -68,16 +68,41 @@ pub(super) fn stand_above(by: &Administrator, what: &str) -> Result<(), Fault> {
     }
 }
 
-/// What a credential would be allowed.
+/// What would be allowed.
 pub(super) struct Rights<'a> {
+    /// To whom.
+    pub(super) to: Grantee,
     /// At these APIs.
     pub(super) apis: &'a [ApiName],
-    /// These scopes.
+    /// These scopes, beside those that the configuration gives.
     pub(super) scopes: Vec<&'a Scope>,
     /// This plan.
     pub(super) plan: Option<&'a PlanName>,
-    /// Whether it is a key, which may be allowed everything if it has no scopes.
-    pub(super) is_key: bool,
+}
+
+/// To whom something is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grantee {
+    /// Whoever has a key, which may be allowed everything if it has no scopes.
+    Key,
+    /// Whoever has a session.
+    Session,
+    /// Whoever signs with a secret.
+    Signer,
+    /// A user, in an organization.
+    Member,
+}
+
+impl Grantee {
+    /// The scopes that an API gives to every one of them.
+    fn given(self, api: &Api) -> impl Iterator<Item = &Scope> {
+        let scopes = api.credentials.iter().filter_map(move |rule| match (self, rule) {
+            (Self::Session, CredentialRule::Session(rule)) => Some(&rule.scopes),
+            (Self::Signer, CredentialRule::Signature(rule)) => Some(&rule.scopes),
+            _ => None,
+        });
+        scopes.flatten()
+    }
 }
 
 /// Whether an administrator may see to it that somebody has these rights.
@@ -102,8 +127,20 @@ pub(super) fn grant(by: &Administrator, configured: &[Api], rights: &Rights<'_>)
             let message = format!("you may not grant the scope `{beyond}`, which you do not hold yourself");
             return Err(Fault::out_of_reach(message));
         }
+        if let Some(beyond) = api.and_then(|api| rights.to.given(api).find(|scope| !is_held(scope))) {
+            let message = format!(
+                "you may not grant the scope `{beyond}`, which the API `{name}` gives and you do not hold yourself"
+            );
+            return Err(Fault::out_of_reach(message));
+        }
+        if rights.to == Grantee::Signer && api.is_none() {
+            let message = format!(
+                "nobody knows what whoever signs for the API `{name}` may do: it is not configured just now"
+            );
+            return Err(Fault::out_of_reach(message));
+        }
         let may_mean_all = api.is_none_or(|api| api.unscoped_keys_grant_all);
-        if rights.is_key && rights.scopes.is_empty() && may_mean_all {
+        if rights.to == Grantee::Key && rights.scopes.is_empty() && may_mean_all {
             let message =
                 format!("you may not make a key without scopes: for the API `{name}` it would have all");
             return Err(Fault::out_of_reach(message));
@@ -121,22 +158,25 @@ fn is_of(by: &Administrator, organization: Option<&OrganizationId>) -> bool {
     by.reach.organization.as_ref().is_none_or(|own| organization == Some(own))
 }
 
-/// The APIs, one of which what is listed has to do with; `None` is any.
+/// The APIs, one of which what is listed has to do with; `None` is any. If none is asked for, those of the administrator
+/// that are configured: an API whose fragment is missing has nothing to list, and hides no other.
 ///
 /// # Errors
 ///
-/// One is asked for that the administrator does not administer, or that is not configured.
+/// One is asked for that the administrator does not administer, whether there is one of this name or not, or that is not
+/// configured.
 pub(super) fn apis(
     by: &Administrator,
     configured: &[Api],
     asked: Option<ApiName>,
 ) -> Result<Option<Vec<ApiName>>, Fault> {
     let Some(asked) = asked else {
-        return Ok(by.reach.apis.clone());
+        let is_there = |name: &&ApiName| configured.iter().any(|api| api.name == **name);
+        return Ok(by.reach.apis.as_ref().map(|own| own.iter().filter(is_there).cloned().collect()));
     };
+    change(by, std::slice::from_ref(&asked), by.reach.organization.as_ref())?;
     field::api(configured, &asked)
         .map_err(|problem| Fault::problems("", &[Problem { field: "api", ..problem }]))?;
-    change(by, std::slice::from_ref(&asked), by.reach.organization.as_ref())?;
     Ok(Some(vec![asked]))
 }
 

@@ -1,5 +1,7 @@
 //! Methods about the secrets with which projects sign.
 
+use std::slice;
+
 use secrecy::SecretString;
 
 use crate::{
@@ -10,7 +12,8 @@ use crate::{
             RevealSecretRequest, RevealedSecret, RevokeSecretRequest, RotateSecretRequest, Secret,
         },
     },
-    domain::{Administrator, PlainSecret, SecretId, SecretRecord},
+    config::Config,
+    domain::{Administrator, ApiName, PlainSecret, SecretId, SecretRecord},
     store::SecretFilter,
 };
 
@@ -19,7 +22,7 @@ use super::{
     RotateSecret, Stores,
     desk::{author, author_of},
     page::{next, page},
-    reach,
+    reach::{self, Grantee, Rights},
     reading::{Reading, one, present},
 };
 
@@ -32,7 +35,9 @@ impl<S: Stores, I: Inspects> Answers<CreateSecret> for Desk<S, I> {
         let author = author_of::<CreateSecret>(by, &request.request_id, &request)?;
         let wanted = wanted(&present("secret", request.secret)?, request.plain)?;
         let config = self.config();
-        reach::change(by, std::slice::from_ref(&wanted.api), Some(&wanted.organization))?;
+        reach::change(by, slice::from_ref(&wanted.api), Some(&wanted.organization))?;
+        hand_out(by, &config, &wanted.api)?;
+        self.own(by, &wanted).await?;
         let issued = self.secrets(&config).create(wanted, &mut self.random(), &author).await;
         Ok(self.issued_secret(issued.map_err(|error| Fault::of_secret("secret", error))?))
     }
@@ -77,6 +82,7 @@ impl<S: Stores, I: Inspects> Answers<RotateSecret> for Desk<S, I> {
         let overlap = reading.span("overlap", request.overlap).unwrap_or_default();
         reading.end(Some(()))?;
         let config = self.config();
+        hand_out(by, &config, &record.api)?;
         let issued = self.secrets(&config).rotate(&record.id, overlap, &mut self.random(), &author).await;
         Ok(self.issued_secret(issued.map_err(|error| Fault::of_secret("", error))?))
     }
@@ -99,6 +105,7 @@ impl<S: Stores, I: Inspects> Answers<RevealSecret> for Desk<S, I> {
     ) -> Result<RevealedSecret, Fault> {
         let record = self.secret(by, &request.id).await?;
         let config = self.config();
+        hand_out(by, &config, &record.api)?;
         let revealed = self.secrets(&config).reveal(&record.id, &author(by)).await;
         let revealed = revealed.map_err(|error| Fault::of_secret("", error))?;
         Ok(RevealedSecret { id: revealed.record.id.to_string(), secret: revealed.secret.expose().to_owned() })
@@ -111,8 +118,22 @@ impl<S: Stores, I> Desk<S, I> {
         let id: SecretId = one("id", id)?;
         let config = self.config();
         let record = self.secrets(&config).get(&id).await.map_err(|error| Fault::of_secret("", error))?;
-        reach::see(by, "secret", std::slice::from_ref(&record.api), Some(&record.organization))?;
+        reach::see(by, "secret", slice::from_ref(&record.api), Some(&record.organization))?;
         Ok(record)
+    }
+
+    /// Whether the project of a new secret is of the administrator's organization. Whose it is otherwise is not told to whoever
+    /// is confined to one.
+    async fn own(&self, by: &Administrator, wanted: &NewSecret) -> Result<(), Fault> {
+        let Some(own) = &by.reach.organization else { return Ok(()) };
+        let owner = self.secrets(&self.config()).owner(&wanted.project).await;
+        match owner.map_err(|error| Fault::of_secret("secret", error))? {
+            Some(owner) if owner != *own => {
+                let what = format!("found `{}`, expected a project of `{own}`", wanted.project);
+                Err(Fault::field("secret.project", what))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn issued_secret(&self, issued: admin::IssuedSecret) -> IssuedSecret {
@@ -123,6 +144,12 @@ impl<S: Stores, I> Desk<S, I> {
             record: Some(Secret::of(&issued.record, self.now())),
         }
     }
+}
+
+/// Whether the administrator holds what whoever signs with a secret may do, so that they may be told one.
+fn hand_out(by: &Administrator, config: &Config, api: &ApiName) -> Result<(), Fault> {
+    let (apis, scopes) = (slice::from_ref(api), Vec::new());
+    reach::grant(by, &config.apis, &Rights { to: Grantee::Signer, apis, scopes, plan: None })
 }
 
 fn wanted(secret: &Secret, plain: Option<String>) -> Result<NewSecret, Fault> {

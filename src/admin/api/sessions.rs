@@ -16,7 +16,7 @@ use super::{
     Answers, CreateSession, Desk, EndSession, EndSessions, Fault, GetSession, Inspects, ListSessions, Stores,
     desk::{author, author_of},
     page::{next, page},
-    reach::{self, Rights},
+    reach::{self, Grantee, Rights},
     reading::{Reading, one, present},
 };
 
@@ -29,11 +29,18 @@ impl<S: Stores, I: Inspects> Answers<CreateSession> for Desk<S, I> {
         let author = author_of::<CreateSession>(by, &request.request_id, &request)?;
         let wanted = wanted(request, self.now())?;
         let config = self.config();
+        if wanted.memberships.is_empty() && by.reach.is_confined() {
+            // What the store knows of the user may change, and lie beyond what is administered here.
+            let message = "name the organizations in which the user may act: without any the session acts \
+                           wherever they belong, now and later on, which may be beyond your reach";
+            return Err(Fault::out_of_reach(message));
+        }
         let organizations = wanted.memberships.iter().map(|membership| &membership.organization);
         change(by, &wanted.apis, organizations)?;
         let within = wanted.memberships.iter().flat_map(|membership| &membership.scopes);
         let scopes = wanted.scopes.iter().chain(within).collect();
-        reach::grant(by, &config.apis, &Rights { apis: &wanted.apis, scopes, plan: None, is_key: false })?;
+        let rights = Rights { to: Grantee::Session, apis: &wanted.apis, scopes, plan: None };
+        reach::grant(by, &config.apis, &rights)?;
         let issued = self.sessions(&config).create(wanted, &mut self.random(), &author).await;
         let admin::IssuedSession { token, record, repeated } =
             issued.map_err(|error| Fault::of_session("session", error))?;

@@ -319,18 +319,27 @@ impl<'a, S: SecretStore + ProjectStore + AuditStore> Secrets<'a, S> {
         (!accepts).then(|| Problem::new("api", quoted(name.as_str()), expected))
     }
 
-    /// What is wrong with the organization: a project has one, whichever way it is known.
-    async fn owner_problem(&self, wanted: &NewSecret) -> Result<Option<Problem>, SecretError> {
-        let owner = match self.store.project(&wanted.project).await {
-            Ok(project) => Some(project.organization),
+    /// The organization that owns a project, whichever way that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Store`].
+    pub async fn owner(&self, project: &ProjectId) -> Result<Option<OrganizationId>, SecretError> {
+        match self.store.project(project).await {
+            Ok(project) => Ok(Some(project.organization)),
             Err(StoreError::NotFound(_)) => {
                 let first = PageRequest { size: 1, after: None };
-                let filter =
-                    SecretFilter { project: Some(wanted.project.clone()), ..SecretFilter::default() };
-                self.store.secrets(&filter, &first).await?.records.pop().map(|other| other.organization)
+                let filter = SecretFilter { project: Some(project.clone()), ..SecretFilter::default() };
+                let other = self.store.secrets(&filter, &first).await?.records.pop();
+                Ok(other.map(|other| other.organization))
             }
-            Err(error) => return Err(error.into()),
-        };
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is wrong with the organization: a project has one.
+    async fn owner_problem(&self, wanted: &NewSecret) -> Result<Option<Problem>, SecretError> {
+        let owner = self.owner(&wanted.project).await?;
         Ok(owner.filter(|owner| *owner != wanted.organization).map(|owner| {
             let expected = format!("expected {}, which owns the project", quoted(owner.as_str()));
             Problem::new("organization", quoted(wanted.organization.as_str()), expected)

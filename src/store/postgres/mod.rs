@@ -97,8 +97,15 @@ impl Postgres {
     /// The same for a long time, in which nothing happens.
     pub(super) async fn begin_long(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
         let mut change = self.begin().await?;
-        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *change).await?;
+        stay(&mut change).await?;
         Ok(change)
+    }
+
+    /// Begins to read what is there when it is first asked, and nothing that is written later, for a long time.
+    pub(super) async fn begin_view(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+        let mut view = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        stay(&mut view).await?;
+        Ok(view)
     }
 
     /// Begins to write what needs no order.
@@ -160,6 +167,11 @@ impl Postgres {
     pub(super) fn duplicate(error: &sqlx::Error) -> Option<StoreError> {
         failure::duplicate(error)
     }
+}
+
+/// Keeps a transaction open, however long nothing is asked in it.
+async fn stay(open: &mut Transaction<'static, sqlx::Postgres>) -> Result<(), sqlx::Error> {
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut **open).await.map(drop)
 }
 
 /// Commits a change, and tells everybody who listens that there is one.

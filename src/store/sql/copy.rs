@@ -1,15 +1,16 @@
 //! All records of one store into another, of whatever engine.
 //!
-//! Nothing can be changed in the source meanwhile; Checks go on. What is copied goes into the target in parts, in the order
-//! of their places, and a mark in the target says until the end that it is not whole: nobody opens it before. A copy that
-//! broke off goes on where it was, as long as the source holds what it held.
+//! Nothing can be changed in the source meanwhile; Checks go on, and what they note of uses is not copied: all is read in
+//! one view. What is copied goes into the target in parts, in the order of their places, and a mark in the target says until
+//! the end that it is not whole: nobody opens it before. A copy that broke off goes on where it was, as long as the source
+//! holds what it held; tables whose rows change untold are copied anew.
 
 use sha2::{Digest, Sha256};
 
 use crate::store::{Changes, StoreError};
 
 use super::{
-    Asks, SqlStore, Statement, Version,
+    Asks, Change, SqlStore, Statement, Version,
     statement::Value,
     tables::{Kind, TABLES, Table},
 };
@@ -75,9 +76,10 @@ impl SqlStore {
             Err(_) => None,
         };
         target.mark_unfinished(&self.state().await?).await?;
+        let mut view = self.engine.begin_view().await?;
         let mut all = 0;
         for table in TABLES {
-            all += self.count_of(table.counted(), self).await?;
+            all += self.count_of(table.counted(), &mut view).await?;
         }
         let mut tell = |stage, done| progress(CopyProgress { stage, done, all });
         let mut done = 0;
@@ -91,7 +93,7 @@ impl SqlStore {
             let mut after = target.last_place(table).await?;
             loop {
                 tell(CopyStage::Copying, done);
-                let rows = self.engine.fetch(table.selection(after.take())).await?;
+                let rows = view.fetch(table.selection(after.take())).await?;
                 let Some(last) = rows.last() else { break };
                 after = Some(table.place_of(last)?);
                 let mut change = target.begin_note().await?;
@@ -100,28 +102,40 @@ impl SqlStore {
                 done += rows.len() as u64;
             }
         }
-        done = 0;
+        target.compare(&mut view, |done| tell(CopyStage::Comparing, done)).await?;
+        target.finish().await?;
+        drop((view, held));
+        Ok(all)
+    }
+
+    /// Compares what the copy holds with what is seen of the source; `tell` is told how many rows are done.
+    async fn compare(&self, source: &mut Change, mut tell: impl FnMut(u64)) -> Result<(), CopyError> {
+        let mut view = self.engine.begin_view().await?;
+        let mut done = 0;
         for table in TABLES {
             let mut count = |rows: u64| {
                 done += rows;
-                tell(CopyStage::Comparing, done);
+                tell(done);
             };
-            if self.digest(table, &mut count).await? != target.digest(table, &mut |_| {}).await? {
+            if digest(source, table, &mut count).await? != digest(&mut view, table, &mut |_| {}).await? {
                 return Err(CopyError::Differs { table: table.name });
             }
         }
-        let mut change = target.begin().await?;
+        Ok(())
+    }
+
+    /// Takes away the mark that it is not whole.
+    async fn finish(&self) -> Result<(), StoreError> {
+        let mut change = self.begin().await?;
         for table in TABLES {
             if let [(column, Kind::Integer), ..] = table.columns
-                && let Some(numbering) = target.engine.numbering(table.name, column)
+                && let Some(numbering) = self.engine.numbering(table.name, column)
             {
                 let _ = change.fetch(Statement::built(numbering, Vec::new())).await?;
             }
         }
         change.run(Statement::new("DELETE FROM copies")).await?;
-        change.commit().await?;
-        drop(held);
-        Ok(all)
+        change.commit().await.map(drop)
     }
 
     /// What a store holds, as far as a row of `changes` tells of it.
@@ -168,21 +182,25 @@ impl SqlStore {
         let rows = self.engine.fetch(Statement::built(last, Vec::new())).await?;
         rows.first().map(|row| table.place_of(row)).transpose()
     }
+}
 
-    /// What a table holds, as a digest; `count` is told of the rows.
-    async fn digest(&self, table: Table, count: &mut impl FnMut(u64)) -> Result<[u8; 32], StoreError> {
-        let (mut digest, mut after) = (Sha256::new(), None);
-        loop {
-            let rows = self.engine.fetch(table.selection(after.take())).await?;
-            for row in &rows {
-                for (column, kind) in table.columns {
-                    kind.of(row, column)?.update(&mut digest);
-                }
+/// What is seen of a table, as a digest; `count` is told of the rows.
+async fn digest(
+    view: &mut Change,
+    table: Table,
+    count: &mut impl FnMut(u64),
+) -> Result<[u8; 32], StoreError> {
+    let (mut digest, mut after) = (Sha256::new(), None);
+    loop {
+        let rows = view.fetch(table.selection(after.take())).await?;
+        for row in &rows {
+            for (column, kind) in table.columns {
+                kind.of(row, column)?.update(&mut digest);
             }
-            count(rows.len() as u64);
-            let Some(last) = rows.last() else { return Ok(digest.finalize().into()) };
-            after = Some(table.place_of(last)?);
         }
+        count(rows.len() as u64);
+        let Some(last) = rows.last() else { return Ok(digest.finalize().into()) };
+        after = Some(table.place_of(last)?);
     }
 }
 

@@ -149,6 +149,15 @@ impl Engine {
         open.map(|open| Change::new(open, self.clone())).map_err(|error| self.failed(error))
     }
 
+    /// Begins to read, for as long as it takes, what is there now, whatever is written meanwhile.
+    pub(super) async fn begin_view(&self) -> Result<Change, StoreError> {
+        let open = match self {
+            Self::Sqlite(sqlite) => sqlite.begin_view().await.map(Open::Sqlite),
+            Self::Postgres(postgres) => postgres.begin_view().await.map(Open::Postgres),
+        };
+        open.map(|open| Change::new(open, self.clone())).map_err(|error| self.failed(error))
+    }
+
     /// The statement after which a column that numbers rows goes on after those that are there, where that does not go
     /// without saying.
     pub(super) fn numbering(&self, table: &str, column: &str) -> Option<String> {

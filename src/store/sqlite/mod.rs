@@ -90,6 +90,11 @@ impl Sqlite {
         self.pool.begin_with("BEGIN IMMEDIATE").await
     }
 
+    /// Begins to read what is there when it is first asked, and nothing that is written later.
+    pub(super) async fn begin_view(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        self.pool.begin().await
+    }
+
     pub(super) async fn try_to_write(&self) -> Result<(), sqlx::Error> {
         self.begin().await?.rollback().await
     }
