@@ -81,7 +81,7 @@ fn judge_scopes(standing: &Standing, api: &Api, route: &Route) -> Result<(), Ref
     }
     for required in &route.scopes {
         if !held.is_some_and(|held| api.implications.grants(held, required)) {
-            let cause = format!("the scope {required} is missing");
+            let cause = ["the scope ", required.as_str(), " is missing"].concat();
             return Err(Refusal::denied(DenialReason::ScopeMissing, cause));
         }
     }
