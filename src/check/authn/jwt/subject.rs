@@ -11,6 +11,7 @@ use crate::{
     config::{ClaimPath, JwtCredential},
     domain::{
         HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, HeaderName, Membership, OrganizationId, Scope, ScopeSet,
+        UserId,
     },
 };
 
@@ -27,6 +28,11 @@ const ORGANIZATIONS_MAX: usize = 64;
 pub(super) fn of(claims: &Value, rule: &JwtCredential) -> Result<TokenSubject, ClaimFault> {
     let paths = &rule.claims;
     let id = paths.id.find(claims).and_then(Value::as_str).ok_or_else(|| wrong(&paths.id, "a string"))?;
+    let own_id: UserId = parse(id, "id", &paths.id)?;
+    let user = match &paths.id_prefix {
+        Some(prefix) => parse(&format!("{prefix}{own_id}"), "id", &paths.id)?,
+        None => own_id,
+    };
     let own = match &paths.scopes {
         Some(path) => path.find(claims).map_or_else(|| Ok(Vec::new()), |claim| scopes(claim, path))?,
         None => Vec::new(),
@@ -39,7 +45,7 @@ pub(super) fn of(claims: &Value, rule: &JwtCredential) -> Result<TokenSubject, C
     };
     let scopes_path = paths.scopes.as_ref().unwrap_or(&paths.id);
     Ok(TokenSubject {
-        user: parse(id, "id", &paths.id)?,
+        user,
         memberships: memberships.map(Arc::from),
         scopes: set(rule.scopes.iter().cloned().chain(own).collect(), scopes_path)?,
         headers: headers(claims, rule)?,

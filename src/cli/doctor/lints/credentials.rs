@@ -1,9 +1,9 @@
-//! Where credentials stand.
+//! Where credentials stand, and whose ids they tell.
 
 use crate::{
     cli::doctor::finding::{Finding, Level},
-    config::{Access, Api, CredentialPlace, Route},
-    domain::MethodSet,
+    config::{Access, Api, CredentialPlace, CredentialRule, JwtCredential, Route},
+    domain::{MethodSet, UserId},
 };
 
 /// Methods that only read (RFC 9110, section 9.2.1), for which a cookie needs no `Origin`.
@@ -32,7 +32,33 @@ pub(super) fn examine(api: &Api) -> Vec<Finding> {
             _ => {}
         }
     }
+    findings.extend(examine_issuers(api));
     findings
+}
+
+/// Ids are unique within their issuer alone (OpenID Connect Core 1.0, section 5.7).
+fn examine_issuers(api: &Api) -> Option<Finding> {
+    let rules: Vec<&JwtCredential> = api
+        .credentials
+        .iter()
+        .filter_map(|rule| match rule {
+            CredentialRule::Jwt(rule) => Some(&**rule),
+            _ => None,
+        })
+        .collect();
+    let prefix = |rule: &JwtCredential| rule.claims.id_prefix.as_ref().map_or("", UserId::as_str).to_owned();
+    let are_alike = |one: &JwtCredential, two: &JwtCredential| {
+        let (one, two) = (prefix(one), prefix(two));
+        one.starts_with(&two) || two.starts_with(&one)
+    };
+    let (one, two) = rules.iter().enumerate().find_map(|(at, one)| {
+        let two = rules.iter().skip(at + 1).find(|two| are_alike(one, two))?;
+        Some((one, two))
+    })?;
+    let found = format!("somebody of `{}` can have the id of somebody of `{}`", two.issuer, one.issuer);
+    let advice = "Give each an `id_prefix` in its `claims`, none of which begins with another, unless both tell of the \
+                  same people.";
+    Some(Finding::new(Level::Warning, "ids_of_two_issuers", api.name.to_string(), found).advise(advice))
 }
 
 /// Whether a request that may change something can take the route with a credential.

@@ -212,6 +212,24 @@ fn places_that_are_not_safe_are_named() {
 }
 
 #[test]
+fn issuers_whose_ids_can_be_alike_are_named() {
+    let issuers = |prefixes: [&str; 2]| {
+        let rule = |(name, prefix): (&str, &str)| {
+            format!(
+                "{{ jwt: {{ issuer: {name}, audience: a, keys: {{ jwks: 'https://a.test' }}, \
+                 from: [{{ header: {{ name: x-token }} }}], claims: {{ id: sub{prefix} }} }} }}"
+            )
+        };
+        format!("credentials: [{}, {}]", rule(("one", prefixes[0])), rule(("two", prefixes[1])))
+    };
+    let expected = ["warning      one: somebody of `two` can have the id of somebody of `one`"];
+    let good = issuers([", id_prefix: 'a|'", ", id_prefix: 'b|'"]);
+    for alike in [["", ""], ["", ", id_prefix: 'b|'"], [", id_prefix: ab", ", id_prefix: a"]] {
+        trips("ids_of_two_issuers", &[&issuers(alike)], &expected, &[&good]);
+    }
+}
+
+#[test]
 fn what_is_switched_off_is_named() {
     trips(
         "path_ambiguous",

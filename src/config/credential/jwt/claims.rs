@@ -12,7 +12,7 @@ use crate::{
         problem::Report,
         text::{Format, Text, names},
     },
-    domain::{HeaderName, folds_to},
+    domain::{HeaderName, UserId, folds_to},
 };
 
 /// The longest name of a claim, in bytes.
@@ -23,6 +23,8 @@ const PATH_BYTES_MAX: usize = 256;
 pub struct Claims {
     /// The principal's id.
     pub id: ClaimPath,
+    /// What the id begins with here, so that nobody of another issuer has the same.
+    pub id_prefix: Option<UserId>,
     /// The organizations: a string, a list, or a mapping of organization → scopes.
     pub organizations: Option<ClaimPath>,
     /// The scopes: a string with spaces between, or a list.
@@ -87,6 +89,9 @@ impl Format for ClaimPath {
 pub(super) struct RawClaims {
     /// The principal's id.
     id: Text<ClaimPath>,
+    /// What is put before the id, such as `partner|`: ids are unique within their issuer alone. None, if not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_prefix: Option<Text<UserId>>,
     /// The organizations that the principal belongs to: a string, a list, or a mapping of organization to scopes.
     /// If none is named, the store knows where people belong.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,14 +109,14 @@ pub(super) struct RawClaims {
 impl Default for Claims {
     fn default() -> Self {
         let id = ClaimPath("sub".to_owned());
-        Self { id, organizations: None, scopes: None, headers: Vec::new() }
+        Self { id, id_prefix: None, organizations: None, scopes: None, headers: Vec::new() }
     }
 }
 
 impl Default for RawClaims {
     fn default() -> Self {
         let id = Claims::default().id.into();
-        Self { id, organizations: None, scopes: None, headers: BTreeMap::new() }
+        Self { id, id_prefix: None, organizations: None, scopes: None, headers: BTreeMap::new() }
     }
 }
 
@@ -128,6 +133,7 @@ impl RawClaims {
         let path = |path: &Text<ClaimPath>| path.value.clone();
         Claims {
             id: path(&self.id),
+            id_prefix: self.id_prefix.as_ref().map(|prefix| prefix.value.clone()),
             organizations: self.organizations.as_ref().map(path),
             scopes: self.scopes.as_ref().map(path),
             headers: self.headers.iter().map(|(name, claim)| (name.value.clone(), path(claim))).collect(),

@@ -184,6 +184,22 @@ fn an_id_is_taken_as_it_is_or_not_at_all() {
 }
 
 #[test]
+fn an_id_can_begin_with_what_tells_its_issuer() {
+    let partner = rule("claims: { id_prefix: 'partner|' }");
+    let user = judged(&partner, |_| ()).map(|subject| subject.user.to_string());
+    assert_eq!(user, Ok("partner|me".to_owned()));
+    check_claim(
+        &partner,
+        "sub",
+        &[
+            (json!("x".repeat(256 - "partner%7C".len())), None),
+            (json!("x".repeat(257 - "partner|".len())), Some("no id: expected at most 256 bytes")),
+            (json!(""), Some("no id: expected one character")),
+        ],
+    );
+}
+
+#[test]
 fn scopes_are_a_string_or_a_list_beside_those_of_the_rule() {
     let rule = rule("scopes: [base], claims: { scopes: permissions }");
     let granted =
