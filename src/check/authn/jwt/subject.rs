@@ -10,8 +10,8 @@ use crate::{
     check::authn::TokenSubject,
     config::{ClaimPath, JwtCredential},
     domain::{
-        HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, HeaderName, Membership, OrganizationId, Scope, ScopeSet,
-        UserId,
+        HEADER_VALUE_BYTES_MAX, HEADER_VALUE_ESCAPES, HeaderName, Membership, OrganizationId, Scope,
+        ScopeSet, UserId,
     },
 };
 

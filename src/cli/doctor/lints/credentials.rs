@@ -36,7 +36,7 @@ pub(super) fn examine(api: &Api) -> Vec<Finding> {
     findings
 }
 
-/// Ids are unique within their issuer alone (OpenID Connect Core 1.0, section 5.7).
+/// Ids are unique within their issuer alone (`OpenID` Connect Core 1.0, section 5.7).
 fn examine_issuers(api: &Api) -> Option<Finding> {
     let rules: Vec<&JwtCredential> = api
         .credentials
