@@ -12,7 +12,7 @@ use super::{CLOCK_STEP_SECONDS, Use};
 
 /// How many parts the memory has, each under a lock of its own.
 const SHARDS: usize = 16;
-/// The most uses that one part remembers; together they are a million, which occupy some 130 MB.
+/// The most uses that one part remembers; together they are a million, which occupy some 150 MB.
 const SHARD_USES_MAX: usize = 1024 * 1024 / SHARDS;
 
 /// What the memory says of a use.
