@@ -52,9 +52,11 @@ impl Recipe {
         )
     }
 
-    /// With more of a body shown than Doorward reads.
+    /// With more of a body shown than Doorward reads. Envoy itself refuses what does not fit into its buffer.
     pub(crate) fn with_large_bodies(self) -> Self {
+        let room = "    - name: front\n      per_connection_buffer_limit_bytes: 4194304\n";
         self.with("max_request_bytes: 1048576", "max_request_bytes: 2097152")
+            .with("    - name: front\n", room)
     }
 
     /// With requests let through when Doorward cannot answer.

@@ -13,7 +13,7 @@ use crate::{
 use super::*;
 
 impl Scene {
-    async fn import(&mut self, text: &str) -> Result<usize, KeyError> {
+    pub(super) async fn import(&mut self, text: &str) -> Result<usize, KeyError> {
         let keys = Keys::new(&self.store, &self.apis, &self.plans, &self.clock);
         let import = Import {
             reader: text.as_bytes(),

@@ -1,6 +1,7 @@
 //! What becomes of keys, with a real store and a clock that stands still.
 
 mod import;
+mod projects;
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use crate::{
     admin::fixture,
     domain::{
-        Author, CredentialHash, KeyKind, ManualClock, OrganizationRecord, ProjectRecord, Request,
-        is_well_formed_key, parse_moment, parse_network,
+        Author, CredentialHash, KeyKind, ManualClock, Request, is_well_formed_key, parse_moment,
+        parse_network,
     },
-    store::{Finds, KeyEdit, OrganizationStore, PageRequest, SqlStore},
+    store::{Finds, KeyEdit, PageRequest, SqlStore},
 };
 
 use super::*;
@@ -152,41 +153,6 @@ async fn what_the_configuration_does_not_allow_is_named() {
     let all =
         scene.keys().list(&KeyFilter::default(), &PageRequest::default()).await.expect("a list").records;
     assert_eq!(all, []);
-}
-
-#[tokio::test]
-async fn a_project_that_the_store_has_is_one_of_the_keys_organization() {
-    let mut scene = Scene::new().await;
-    let globex = |text: &str| text.parse().expect("an id");
-    let organization = OrganizationRecord {
-        id: globex("globex"),
-        name: "Globex".to_owned(),
-        apis: Vec::new(),
-        plan: None,
-        entitlements: Vec::new(),
-        suspended: None,
-        created: moment("2029-01-01"),
-    };
-    let project = ProjectRecord {
-        id: "gemini".parse().expect("an id"),
-        name: "Gemini".to_owned(),
-        apis: Vec::new(),
-        organization: globex("globex"),
-        created: moment("2029-01-01"),
-    };
-    let by = Author::on_the_store(0);
-    scene.store.insert_organization(&organization, &by).await.expect("a new organization");
-    scene.store.insert_project(&project, &by).await.expect("a new project");
-    let within = |organization: &str, project: &str| NewKey {
-        organization: organization.parse().expect("an id"),
-        project: project.parse().ok(),
-        ..for_api("payments", Some("live"))
-    };
-    let refused = scene.create(within("acme", "gemini")).await.expect_err("it is another's");
-    assert_eq!(refused.to_string(), "project: found \"gemini\", expected one of the organization \"acme\"");
-    for good in [within("globex", "gemini"), within("acme", "of-no-store")] {
-        scene.create(good).await.expect("a key");
-    }
 }
 
 #[tokio::test]
