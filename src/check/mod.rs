@@ -195,16 +195,14 @@ impl<S: Lookups> Checker<S> {
         response
     }
 
-    /// Answers a Check that is too large to be read: it is denied, whatever it asks for, since an error would let it pass
-    /// where Envoy fails open. A `CheckResponse` is appended to `out`.
+    /// Answers a Check that is too large to be read, as `cause` says: it is denied, whatever it asks for, since an error
+    /// would let it pass where Envoy fails open. A `CheckResponse` is appended to `out`.
     ///
     /// # Errors
     ///
-    /// None: a denial is always an answer.
-    pub fn refuse_unread(&self, out: &mut Vec<u8>) -> Result<(), Status> {
+    /// As [`Checker::check`]; a denial has none.
+    pub fn refuse_unread(&self, cause: &'static str, out: &mut Vec<u8>) -> Result<(), Status> {
         let (began, policy) = (Instant::now(), self.policy.load());
-        let cause =
-            "the Check is larger than 1.25 MiB: lower `max_request_bytes` in Envoy's `with_request_body`";
         let refusal = Refusal::denied(DenialReason::BodyIncomplete, cause);
         let decision = decision::conclude(Seen::default(), Err(refusal), self.clock.now());
         let response = policy.render(&decision, out);

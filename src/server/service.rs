@@ -45,7 +45,10 @@ const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// The largest Check: a body of 1 MiB, and all that stands beside it.
 const MESSAGE_BYTES_MAX: usize = (1024 + 256) * 1024;
-/// A larger Check is decided by a task of its own: reading and signing of bodies takes time.
+/// What the operator is told of a larger one.
+const TOO_LARGE: &str =
+    "the Check is larger than 1.25 MiB: lower `max_request_bytes` in Envoy's `with_request_body`";
+/// A Check that is larger than this is decided by a task of its own: reading and signing of bodies takes time.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
 /// What stands before a message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
@@ -158,7 +161,7 @@ async fn check<S: Lookups>(body: Incoming, checker: &Checker<S>) -> Result<Bytes
             }
             checker.check(&message, &mut answer).await?;
         }
-        None => checker.refuse_unread(&mut answer)?,
+        None => checker.refuse_unread(TOO_LARGE, &mut answer)?,
     }
     let length = u32::try_from(answer.len() - PREFIX_BYTES);
     let length = length.map_err(|_| Status::internal("the answer is too large"))?;

@@ -46,19 +46,20 @@ fn examine_issuers(api: &Api) -> Option<Finding> {
             _ => None,
         })
         .collect();
-    let prefix = |rule: &JwtCredential| rule.claims.id_prefix.as_ref().map_or("", UserId::as_str).to_owned();
-    let are_alike = |one: &JwtCredential, two: &JwtCredential| {
-        let (one, two) = (prefix(one), prefix(two));
-        one.starts_with(&two) || two.starts_with(&one)
-    };
     let (one, two) = rules.iter().enumerate().find_map(|(at, one)| {
-        let two = rules.iter().skip(at + 1).find(|two| are_alike(one, two))?;
+        let two = rules.iter().skip(at + 1).find(|two| can_be_alike(one, two))?;
         Some((one, two))
     })?;
     let found = format!("somebody of `{}` can have the id of somebody of `{}`", two.issuer, one.issuer);
     let advice = "Give each an `id_prefix` in its `claims`, none of which begins with another, unless both tell of the \
                   same people.";
     Some(Finding::new(Level::Warning, "ids_of_two_issuers", api.name.to_string(), found).advise(advice))
+}
+
+/// Whether both issuers could tell one id: the prefix of one begins with that of the other.
+fn can_be_alike(one: &JwtCredential, two: &JwtCredential) -> bool {
+    let [one, two] = [one, two].map(|rule| rule.claims.id_prefix.as_ref().map_or("", UserId::as_str));
+    one.starts_with(two) || two.starts_with(one)
 }
 
 /// Whether a request that may change something can take the route with a credential.
