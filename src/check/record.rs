@@ -113,6 +113,8 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
     let principal = seen.principal.as_ref();
     tracing::info!(
         target: "doorward::audit",
+        // Texts of their own cost less than what has to be formatted.
+        message = "refused",
         reason = refusal.kind.code(),
         cause = &*seen.redact(&refusal.cause),
         api = seen.api.map(|api| api.config.name.as_str()),
@@ -120,12 +122,11 @@ fn audit(seen: &Seen<'_>, refusal: &Refusal, waived: bool) {
         method = seen.request.map(|request| shown(request.method)),
         host = seen.request.map(|request| shown(request.host)),
         path = seen.request.map(|request| seen.redact(request.path)).as_deref().map(shown),
-        peer = seen.request.and_then(|request| request.peer).map(tracing::field::display),
+        peer = seen.request.and_then(|request| request.peer).map(shown),
         principal = principal.and_then(Principal::id),
         organization = seen.organization().map(OrganizationId::as_str),
         retry_after = refusal.retry_after_seconds(),
         waived = waived.then_some(true),
-        "refused"
     );
 }
 

@@ -93,24 +93,26 @@ impl Line {
 
     fn string(&mut self, text: &str) {
         self.text.push('"');
-        self.escaped(text);
+        if is_plain(text) {
+            self.text.push_str(text);
+        } else {
+            self.escaped(text);
+        }
         self.text.push('"');
     }
 
-    /// A text as it stands in a string.
+    /// A text that cannot stand in a string as it is.
     fn escaped(&mut self, text: &str) {
         let mut rest = text;
-        if !is_plain(text) {
-            while let Some((plain, special, after)) = split_at_special(rest) {
-                self.text.push_str(plain);
-                match special {
-                    b'"' => self.text.push_str("\\\""),
-                    b'\\' => self.text.push_str("\\\\"),
-                    b'\n' => self.text.push_str("\\n"),
-                    other => self.unquoted(format_args!("\\u{other:04x}")),
-                }
-                rest = after;
+        while let Some((plain, special, after)) = split_at_special(rest) {
+            self.text.push_str(plain);
+            match special {
+                b'"' => self.text.push_str("\\\""),
+                b'\\' => self.text.push_str("\\\\"),
+                b'\n' => self.text.push_str("\\n"),
+                other => self.unquoted(format_args!("\\u{other:04x}")),
             }
+            rest = after;
         }
         self.text.push_str(rest);
     }
@@ -133,28 +135,29 @@ impl Line {
     }
 }
 
-/// Whether all of a text can stand in a string as it is; mostly it can. Eight bytes are looked at in one go, by the
-/// arithmetic of "Determine if a word has a byte less than n" (S. E. Anderson, Bit Twiddling Hacks).
+/// Whether all of a text can stand in a string as it is; mostly it can. So many bytes are looked at in one go as there are:
+/// the last of them with some of what was looked at already.
 fn is_plain(text: &str) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let has_less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGHS;
-    let special = |word: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*word);
-        let [quote, backslash] = [b'"', b'\\'].map(|byte| has_less(word ^ (ONES * u64::from(byte)), 1));
-        has_less(word, 0x20) | quote | backslash
-    };
-    let (words, rest) = text.as_bytes().as_chunks();
-    match text.as_bytes().last_chunk() {
-        // What is left over stands in the last word, with some of what was looked at already.
-        Some(last) => words.iter().fold(special(last), |found, word| found | special(word)) == 0,
-        None => rest.iter().fold(true, |plain, byte| plain & !is_special(*byte)),
+    let bytes = text.as_bytes();
+    if let (chunks, Some(last)) = (bytes.as_chunks::<16>().0, bytes.last_chunk::<16>()) {
+        chunks.iter().fold(are_plain(last), |plain, chunk| plain & are_plain(chunk))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        are_plain(first) & are_plain(last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        are_plain(first) & are_plain(last)
+    } else {
+        bytes.iter().all(|byte| !is_special(*byte))
     }
 }
 
-/// Whether a byte cannot stand in a string as it is.
+/// Without a branch, so that the compiler compares all of them at once.
+fn are_plain<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(0, |found, byte| found | u8::from(is_special(*byte))) == 0
+}
+
+/// Whether a byte cannot stand in a string as it is. Told by comparing, not by matching, for what [`are_plain`] needs.
 fn is_special(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..=0x1f)
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// What stands before the first byte that cannot stand in a string, that byte, and what comes after it.

@@ -22,7 +22,7 @@ const KEPT_BYTES_MAX: usize = 1 << 20;
 /// How long writing the last lines may take.
 const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 /// For how long lines are gathered once some were written.
-const GATHERING: Duration = Duration::from_millis(5);
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// Where lines are put. Clones are the same.
 #[derive(Clone)]

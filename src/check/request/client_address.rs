@@ -17,7 +17,7 @@ impl InboundRequest<'_> {
     #[must_use]
     pub fn client_address(&self, rule: ClientAddress) -> Option<IpAddr> {
         let address = match rule {
-            ClientAddress::Peer => self.peer?,
+            ClientAddress::Peer => self.peer?.parse().ok()?,
             ClientAddress::Hops(hops) => self.forwarded(hops)?,
         };
         Some(address.to_canonical())

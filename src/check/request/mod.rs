@@ -4,8 +4,6 @@ mod body;
 mod call;
 mod client_address;
 
-use std::net::IpAddr;
-
 use crate::domain::{DenialReason, PATH_BYTES_MAX};
 
 use super::refusal::Refusal;
@@ -41,8 +39,8 @@ pub struct InboundRequest<'r> {
     pub headers: Headers<'r>,
     /// The body, as far as Envoy sent it.
     pub body: Body<'r>,
-    /// The address of Envoy's peer.
-    pub peer: Option<IpAddr>,
+    /// The address of Envoy's peer, as Envoy writes it.
+    pub peer: Option<&'r str>,
     /// The API that Envoy's route claims to belong to. It can only make a rule tighter.
     pub claimed_api: Option<&'r str>,
 }

@@ -27,8 +27,8 @@ use super::{
 
 use self::{
     fields::{
-        DENIED_BODY, DENIED_HEADERS, DENIED_RESPONSE, DENIED_STATUS, DYNAMIC_METADATA, ERROR_RESPONSE,
-        HTTP_STATUS_CODE, OK_RESPONSE, OK_RESPONSE_HEADERS, STATUS, STATUS_CODE, set_header, set_member,
+        DENIED_HEADERS, DENIED_RESPONSE, DYNAMIC_METADATA, ERROR_RESPONSE, OK_RESPONSE, OK_RESPONSE_HEADERS,
+        STATUS, STATUS_CODE, set_header, set_member,
     },
     hygiene::Hygiene,
     refusals::Refusals,
@@ -129,7 +129,7 @@ fn denied(
     let is_unauthenticated = reason.is_unauthenticated();
     status(response, if is_unauthenticated { Code::Unauthenticated } else { Code::PermissionDenied });
     response.message(DENIED_RESPONSE, |denied| {
-        refused(denied, refusals, seen, refusal);
+        refusals.write(seen, refusal, denied);
         rate_limit_headers::write(seen, Some(refusal), DENIED_HEADERS, denied);
         if is_unauthenticated {
             set_header(denied, DENIED_HEADERS, "www-authenticate", [refusals.challenges(reason)]);
@@ -140,16 +140,8 @@ fn denied(
 
 fn unavailable(response: &mut Message<'_>, refusals: &Refusals, seen: &Seen<'_>, refusal: &Refusal) {
     status(response, Code::Unavailable);
-    response.message(ERROR_RESPONSE, |denied| refused(denied, refusals, seen, refusal));
+    response.message(ERROR_RESPONSE, |denied| refusals.write(seen, refusal, denied));
     metadata(response, seen, Some(("reason", UNAVAILABLE)));
-}
-
-/// What all refusals have: a status, a body and its type.
-fn refused(denied: &mut Message<'_>, refusals: &Refusals, seen: &Seen<'_>, refusal: &Refusal) {
-    let status = refusals.status(refusal.kind);
-    denied.message(DENIED_STATUS, |http| http.number(HTTP_STATUS_CODE, u64::from(status)));
-    set_header(denied, DENIED_HEADERS, "content-type", [refusals.content_type()]);
-    refusals.with_body(seen, refusal, |body| denied.text(DENIED_BODY, body));
 }
 
 fn status(response: &mut Message<'_>, code: Code) {

@@ -5,12 +5,16 @@ use crate::{
     check::{
         decision::Seen,
         refusal::{Refusal, RefusalKind},
+        wire::Message,
     },
     config::{Api, CredentialPlace, Denials},
     domain::DenialReason,
 };
 
-use super::denial_body::{self, Filling};
+use super::{
+    denial_body::{self, Filling},
+    fields::{DENIED_BODY, DENIED_HEADERS, DENIED_STATUS, HTTP_STATUS_CODE, set_header},
+};
 
 /// The status of an answer that could not be found out (RFC 9110, section 15.6.4).
 const SERVICE_UNAVAILABLE: u16 = 503;
@@ -21,9 +25,9 @@ const DEFAULT_SCHEME: &str = "ApiKey";
 #[derive(Debug)]
 pub(super) struct Refusals {
     denials: Denials,
-    /// The bodies of the denial reasons, in their order, and then that of an outage, for refusals that are not over after
-    /// some time. `None` where the body tells of the request.
-    bodies: Vec<Option<String>>,
+    /// What is written for the denial reasons, in their order, and then for an outage, if the refusal is not over after some
+    /// time. `None` where the body tells of the request.
+    ready: Vec<Option<Vec<u8>>>,
     /// What a 401 asks for, if nothing was presented.
     challenges: String,
     /// The same, if something was presented in vain.
@@ -35,49 +39,35 @@ impl Refusals {
     pub(super) fn new(api: Option<&Api>) -> Self {
         let denials = api.map(|api| api.denials.clone()).unwrap_or_default();
         let kinds = DenialReason::ALL.into_iter().map(RefusalKind::Denied).chain([RefusalKind::Unavailable]);
-        let body = |kind| {
-            let name = api.map(|api| api.name.as_str());
-            let filling =
-                Filling { denials: &denials, kind, status: status(&denials, kind), api: name, of: None };
-            denial_body::is_fixed(&denials, kind).then(|| denial_body::render(&filling))
+        let ready = |kind| {
+            denial_body::is_fixed(&denials, kind).then(|| {
+                let name = api.map(|api| api.name.as_str());
+                let mut ready = Vec::new();
+                write(&mut Message::new(&mut ready), &denials, kind, name, None);
+                ready
+            })
         };
         Self {
-            bodies: kinds.map(body).collect(),
+            ready: kinds.map(ready).collect(),
             challenges: challenges(api, false),
             challenges_in_vain: challenges(api, true),
             denials,
         }
     }
 
-    /// The HTTP status of a refusal.
-    pub(super) fn status(&self, kind: RefusalKind) -> u16 {
-        status(&self.denials, kind)
-    }
-
-    /// The content type of the bodies.
-    pub(super) fn content_type(&self) -> &str {
-        &self.denials.content_type
-    }
-
-    /// Does something with the body of a refusal.
-    pub(super) fn with_body<T>(&self, seen: &Seen<'_>, refusal: &Refusal, act: impl FnOnce(&str) -> T) -> T {
+    /// Appends what every refusal has: a status, a body and its type.
+    pub(super) fn write(&self, seen: &Seen<'_>, refusal: &Refusal, denied: &mut Message<'_>) {
         let place = match refusal.kind {
             RefusalKind::Denied(reason) => reason as usize,
             RefusalKind::Unavailable => DenialReason::ALL.len(),
         };
         if refusal.retry_after.is_none()
-            && let Some(Some(ready)) = self.bodies.get(place)
+            && let Some(Some(ready)) = self.ready.get(place)
         {
-            return act(ready);
+            return denied.fields(ready);
         }
-        let filling = Filling {
-            denials: &self.denials,
-            kind: refusal.kind,
-            status: self.status(refusal.kind),
-            api: seen.api.map(|api| api.config.name.as_str()),
-            of: Some((seen, refusal)),
-        };
-        act(&denial_body::render(&filling))
+        let api = seen.api.map(|api| api.config.name.as_str());
+        write(denied, &self.denials, refusal.kind, api, Some((seen, refusal)));
     }
 
     /// The challenges that go with a 401.
@@ -89,11 +79,21 @@ impl Refusals {
     }
 }
 
-fn status(denials: &Denials, kind: RefusalKind) -> u16 {
-    match kind {
+/// Writes them; `of` is the request and its refusal, if there is one already.
+fn write(
+    denied: &mut Message<'_>,
+    denials: &Denials,
+    kind: RefusalKind,
+    api: Option<&str>,
+    of: Option<(&Seen<'_>, &Refusal)>,
+) {
+    let status = match kind {
         RefusalKind::Denied(reason) => denials.status(reason),
         RefusalKind::Unavailable => SERVICE_UNAVAILABLE,
-    }
+    };
+    denied.message(DENIED_STATUS, |http| http.number(HTTP_STATUS_CODE, u64::from(status)));
+    set_header(denied, DENIED_HEADERS, "content-type", [&*denials.content_type]);
+    denied.text(DENIED_BODY, &denial_body::render(&Filling { denials, kind, status, api, of }));
 }
 
 /// The challenges that go with a 401 (RFC 9110, section 11.6.1): one for each scheme that the API accepts. With

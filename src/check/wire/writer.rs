@@ -34,6 +34,11 @@ impl<'b> Message<'b> {
         });
     }
 
+    /// Appends fields that are encoded already.
+    pub fn fields(&mut self, encoded: &[u8]) {
+        self.buffer.extend_from_slice(encoded);
+    }
+
     /// Appends a message. Its length stands before it and is known after it: one byte is left for that, and a message
     /// of more than 127 bytes moves on by what is missing. That is cheaper than computing each length first.
     pub fn message(&mut self, field: u32, write: impl FnOnce(&mut Message<'_>)) {
@@ -44,7 +49,18 @@ impl<'b> Message<'b> {
         let length = self.buffer.len() - place - 1;
         match (u8::try_from(length), self.buffer.get_mut(place)) {
             (Ok(short @ ..=0x7f), Some(byte)) => *byte = short,
-            _ => drop(self.buffer.splice(place..=place, Varint::of(length as u64).bytes().iter().copied())),
+            _ => self.insert_length(place, length),
+        }
+    }
+
+    /// Moves a message on, so that its length has room from `place` on, where one byte is left.
+    fn insert_length(&mut self, place: usize, length: usize) {
+        let (begin, varint) = (place + 1, Varint::of(length as u64));
+        let digits = varint.bytes();
+        self.buffer.extend_from_slice(digits.get(1..).unwrap_or_default());
+        self.buffer.copy_within(begin..begin + length, place + digits.len());
+        if let Some(room) = self.buffer.get_mut(place..place + digits.len()) {
+            room.copy_from_slice(digits);
         }
     }
 
@@ -52,8 +68,12 @@ impl<'b> Message<'b> {
         self.varint(u64::from(field) << 3 | BYTES);
     }
 
+    /// Nearly all numbers are short: an answer has some hundred of them.
     fn varint(&mut self, number: u64) {
-        self.buffer.extend_from_slice(Varint::of(number).bytes());
+        match u8::try_from(number) {
+            Ok(short @ ..=0x7f) => self.buffer.push(short),
+            _ => self.buffer.extend_from_slice(Varint::of(number).bytes()),
+        }
     }
 }
 
