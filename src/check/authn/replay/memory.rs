@@ -1,14 +1,18 @@
 //! Uses that this process alone remembers.
+//!
+//! No signer takes all of its room: one may have as many uses there as could be added. So whoever signs without measure gets half
+//! of it, two of them a third each, and the rest is left for all others ("Dynamic queue length thresholds for shared-memory
+//! packet switches", Choudhury and Hahne, IEEE/ACM Transactions on Networking 6 (2), 1998, with α = 1).
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::domain::Timestamp;
 
-use super::{CLOCK_STEP_SECONDS, Use};
+use super::{CLOCK_STEP_SECONDS, Signer, Use};
 
 /// How many parts the memory has, each under a lock of its own.
 const SHARDS: usize = 16;
@@ -22,7 +26,7 @@ pub(super) enum Answer {
     First,
     /// It was seen before.
     Again,
-    /// It cannot be remembered, as there is no room: nothing is forgotten before its time.
+    /// It cannot be remembered, as there is no room for its signer: nothing is forgotten before its time.
     Full,
 }
 
@@ -44,9 +48,25 @@ impl fmt::Debug for Memory {
 #[derive(Default)]
 struct Shard {
     /// The second after which each use is forgotten.
-    ends: HashMap<Use, i64>,
+    ends: HashMap<Kept, i64>,
     /// The same, in the order of their ends.
-    by_end: BTreeSet<(i64, Use)>,
+    by_end: BTreeSet<(i64, Kept)>,
+    /// How many of them each signer has; none has none.
+    held: HashMap<Signer, usize>,
+}
+
+/// A use as it is kept: who signed, and of the hash as much as tells one use from another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Kept {
+    hash: [u8; 24],
+    signer: Signer,
+}
+
+impl From<&Use> for Kept {
+    fn from(Use { hash, signer }: &Use) -> Self {
+        let (hash, _) = hash.split_first_chunk().unwrap_or((&[0; 24], &[]));
+        Self { hash: *hash, signer: *signer }
+    }
 }
 
 impl Default for Memory {
@@ -63,6 +83,7 @@ impl Memory {
     /// Notes a use that could be repeated until the end of the second `until`. Of any number of calls at once
     /// with the same use, one is told that it is the first.
     pub(super) fn note(&self, used: Use, until: Timestamp, now: Timestamp) -> Answer {
+        let used = Kept::from(&used);
         let Some(mut shard) = self.shard(&used) else {
             return Answer::Full;
         };
@@ -72,13 +93,15 @@ impl Memory {
 
     /// Forgets a use before its time.
     pub(super) fn forget(&self, used: &Use) {
-        if let Some(mut shard) = self.shard(used) {
-            shard.forget(used);
+        let used = Kept::from(used);
+        if let Some(mut shard) = self.shard(&used) {
+            shard.forget(&used);
         }
     }
 
-    fn shard(&self, used: &Use) -> Option<MutexGuard<'_, Shard>> {
-        let shard = self.shards.get(used.part(SHARDS))?;
+    fn shard(&self, used: &Kept) -> Option<MutexGuard<'_, Shard>> {
+        let [first, ..] = used.hash;
+        let shard = self.shards.get(usize::from(first) % SHARDS)?;
         // A shard is whole between any two of its statements: a panic elsewhere leaves nothing half done.
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -95,19 +118,27 @@ impl Shard {
         }
     }
 
-    fn forget(&mut self, used: &Use) {
+    fn forget(&mut self, used: &Kept) {
         if let Some(end) = self.ends.remove(used) {
             self.by_end.remove(&(end, *used));
+            if let Entry::Occupied(mut held) = self.held.entry(used.signer) {
+                *held.get_mut() -= 1;
+                if *held.get() == 0 {
+                    held.remove();
+                }
+            }
         }
     }
 
-    fn note(&mut self, used: Use, end: i64, uses_max: usize) -> Answer {
+    fn note(&mut self, used: Kept, end: i64, uses_max: usize) -> Answer {
         if self.ends.contains_key(&used) {
             return Answer::Again;
         }
-        if self.ends.len() >= uses_max {
+        let held = self.held.get(&used.signer).copied().unwrap_or_default();
+        if held >= uses_max.saturating_sub(self.ends.len()) {
             return Answer::Full;
         }
+        self.held.insert(used.signer, held + 1);
         self.ends.insert(used, end);
         self.by_end.insert((end, used));
         Answer::First
@@ -121,7 +152,11 @@ mod tests {
     use super::*;
 
     fn numbered(number: u32) -> Use {
-        Use::of(&"notes".parse().expect("a name"), &"apollo".parse().expect("an id"), &number.to_be_bytes())
+        signed_by("apollo", number)
+    }
+
+    fn signed_by(project: &str, number: u32) -> Use {
+        Use::of(&"notes".parse().expect("a name"), &project.parse().expect("an id"), &number.to_be_bytes())
     }
 
     fn second(second: i64) -> Timestamp {
@@ -133,7 +168,7 @@ mod tests {
         fn capacity(&self) -> usize {
             let capacity = |shard: &Mutex<Shard>| {
                 let shard = shard.lock().expect("no panic");
-                shard.ends.capacity() + shard.by_end.len()
+                shard.ends.capacity() + shard.by_end.len() + shard.held.len()
             };
             self.shards.iter().map(capacity).sum()
         }
@@ -175,17 +210,35 @@ mod tests {
 
     #[test]
     fn without_room_nothing_is_forgotten_early_and_nothing_new_is_taken() {
-        let replays = Memory::with_room_for(4);
+        let replays = Memory::with_room_for(8);
         let noted: Vec<Answer> =
             (0..1_000).map(|number| replays.note(numbered(number), second(300), second(0))).collect();
         let taken = (0..1_000).filter(|number| noted[*number as usize] == Answer::First);
-        assert_eq!(taken.clone().count(), 4 * SHARDS);
+        assert_eq!(taken.clone().count(), 4 * SHARDS, "half of it");
         for number in taken {
             assert_eq!(replays.note(numbered(number), second(300), second(300)), Answer::Again);
         }
         assert!(noted.iter().all(|noted| *noted != Answer::Again));
         let later = second(301 + CLOCK_STEP_SECONDS);
         assert_eq!(replays.note(numbered(2_000), second(900), later), Answer::First, "there is room again");
+    }
+
+    #[test]
+    fn whoever_signs_without_measure_leaves_room_for_others() {
+        let replays = Memory::with_room_for(12);
+        let flood = |project: &str| {
+            let note = |number| replays.note(signed_by(project, number), second(300), second(0));
+            (0..10_000).filter(|number| note(*number) == Answer::First).count()
+        };
+        // In turn, the first gets a half, the second half of the rest, and somebody else is let in all the same.
+        assert_eq!(
+            [flood("apollo"), flood("gemini"), flood("mercury")],
+            [6 * SHARDS, 3 * SHARDS, 2 * SHARDS]
+        );
+        for number in 0..10_000 {
+            replays.forget(&signed_by("apollo", number));
+        }
+        assert_eq!(flood("mercury"), 3 * SHARDS, "what is given back is there for all");
     }
 
     #[test]

@@ -20,9 +20,17 @@ use self::memory::{Answer, Memory};
 /// back that was forgotten already.
 const CLOCK_STEP_SECONDS: i64 = 60;
 
-/// One use of a signature: the SHA-256 of API, project and MAC, each with its length.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Use([u8; 32]);
+/// One use of a signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Use {
+    /// The SHA-256 of API, project and MAC, each with its length.
+    hash: [u8; 32],
+    /// Who signed: the first bytes of the same of API and project.
+    signer: Signer,
+}
+
+/// A project of an API.
+type Signer = [u8; 8];
 
 /// A use that was noted where its rule says.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,21 +49,25 @@ impl fmt::Debug for Noted {
 impl Use {
     /// The use of a MAC by this project of this API.
     pub(super) fn of(api: &ApiName, project: &ProjectId, mac: &[u8]) -> Self {
-        let mut hash = Context::new(&SHA256);
-        for part in [api.as_str().as_bytes(), project.as_str().as_bytes(), mac] {
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(hash.finish().as_ref());
-        Self(bytes)
+        let mut context = Context::new(&SHA256);
+        add(&mut context, api.as_str().as_bytes());
+        add(&mut context, project.as_str().as_bytes());
+        let signer = first_bytes(context.clone());
+        add(&mut context, mac);
+        Self { hash: first_bytes(context), signer }
     }
+}
 
-    /// One of so many parts.
-    fn part(&self, parts: usize) -> usize {
-        let [first, ..] = self.0;
-        usize::from(first) % parts
-    }
+fn add(context: &mut Context, part: &[u8]) {
+    context.update(&(part.len() as u64).to_be_bytes());
+    context.update(part);
+}
+
+/// As many bytes of a hash as there is room for; it has 32.
+fn first_bytes<const N: usize>(context: Context) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(byte, hashed)| *byte = *hashed);
+    bytes
 }
 
 /// Remembers uses.
@@ -91,14 +103,14 @@ impl Replays {
             (Some(redis), Once::Everywhere) => {
                 let seconds = until.as_second().saturating_add(CLOCK_STEP_SECONDS + 1) - now.as_second();
                 let life = Duration::from_secs(seconds.unsigned_abs());
-                let noted = timeout_at(deadline, redis.note_once(&used.0, life)).await;
+                let noted = timeout_at(deadline, redis.note_once(&used.hash, life)).await;
                 let too_late = |_| "whether the signature was used did not come to light in time".to_owned();
                 noted.map_err(too_late)?.map_err(|error| error.to_string())
             }
             (None, Once::Everywhere) | (_, Once::Memory) => match self.memory.note(used, until, now) {
                 Answer::First => Ok(true),
                 Answer::Again => Ok(false),
-                Answer::Full => Err("too many signatures are remembered already".to_owned()),
+                Answer::Full => Err("too many signatures of the project are remembered already".to_owned()),
             },
         }
     }
@@ -109,7 +121,7 @@ impl Replays {
         match (&self.shared, noted.once) {
             (_, Once::No) => {}
             (Some(redis), Once::Everywhere) => {
-                let _ = timeout_at(deadline, redis.forget_use(&noted.used.0)).await;
+                let _ = timeout_at(deadline, redis.forget_use(&noted.used.hash)).await;
             }
             (None, Once::Everywhere) | (_, Once::Memory) => self.memory.forget(&noted.used),
         }
