@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::floor::FloorArguments;
+use crate::{floor::FloorArguments, ratios::Part};
 
 /// Measures Doorward against servers that decide nothing, on this machine.
 ///
@@ -17,7 +17,8 @@ use crate::floor::FloorArguments;
     after_help = "\
 Examples:
   cargo bench --bench serving                                 all tables, in half an hour
-  cargo bench --bench serving -- ratios --runs 9              one of them
+  cargo bench --bench serving -- ratios --runs 9              some of them
+  cargo bench --bench serving -- ratios refusals --runs 41    one, in a minute or two
   cargo bench --bench serving -- ratios --product ./doorward  another build of the product
 
 Tables go to standard output, in Markdown; what is being done, to standard error. `ratios` needs
@@ -51,7 +52,11 @@ pub(crate) struct How {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// Every kind of request, in ratio to what decides nothing and to each other, beside the goals
-    Ratios,
+    Ratios {
+        /// Which tables; without any, all of them
+        #[arg(value_name = "TABLE")]
+        parts: Vec<Part>,
+    },
     /// What a client sees through a real Envoy: with Doorward, with Envoy's own filters, and with none
     Envoy,
     /// How figures grow with keys, routes, organizations, requests in flight and connections; draws docs/performance/*.svg

@@ -33,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 
@@ -41,7 +41,7 @@ use cli::{Action, Arguments, How};
 use compare::Method;
 use growth::Growth;
 use progress::Progress;
-use ratios::Ratios;
+use ratios::{Part, Ratios};
 use site::{Site, Size};
 
 /// The floors are measured with the allocator that makes them fastest.
@@ -68,7 +68,7 @@ fn main() {
         Some(Action::Smoke) => {
             Stick::new(How { runs: 1, seconds: SMOKE_SECONDS, ..how }, SMOKE_IN_FLIGHT_MAX).smoke();
         }
-        Some(Action::Ratios) => Stick::new(how, IN_FLIGHT_MAX).ratios(),
+        Some(Action::Ratios { parts }) => Stick::new(how, IN_FLIGHT_MAX).ratios(&parts),
         Some(Action::Envoy) => Stick::new(how, IN_FLIGHT_MAX).envoy(),
         Some(Action::Growth) => Stick::new(how, IN_FLIGHT_MAX).growth(),
         Some(Action::ColdStart) => Stick::new(how, IN_FLIGHT_MAX).cold_start(),
@@ -107,7 +107,7 @@ impl Stick {
     }
 
     fn all(&self) {
-        self.ratios();
+        self.ratios(&[]);
         self.envoy();
         self.growth();
         self.cold_start();
@@ -121,11 +121,21 @@ impl Stick {
         self.many.get_or_init(|| self.site(Size { keys: self.keys, ..ratios::FEW }))
     }
 
-    fn ratios(&self) {
+    fn ratios(&self, parts: &[Part]) {
+        let parts = if parts.is_empty() { Part::value_variants() } else { parts };
         let few = self.site(ratios::FEW);
+        self.ratios_with_few(&few, parts);
+        if parts.contains(&Part::Memory) {
+            ratios::memory(&self.method, &self.product, &few, self.many());
+        }
+    }
+
+    fn ratios_with_few(&self, few: &Site, parts: &[Part]) {
         let redis = self.runtime.block_on(redis_servers::Server::start(&[]));
-        Ratios::start(&self.method, &self.product, &few, redis).all();
-        ratios::memory(&self.method, &self.product, &few, self.many());
+        let ratios = Ratios::start(&self.method, &self.product, few, redis);
+        for part in parts {
+            ratios.tell_part(*part);
+        }
     }
 
     fn envoy(&self) {
@@ -149,8 +159,7 @@ impl Stick {
     /// All tables, of few keys and with runs so short that their figures say nothing: but wrong answers end it.
     fn smoke(&self) {
         let few = self.site(ratios::FEW);
-        let redis = self.runtime.block_on(redis_servers::Server::start(&[]));
-        Ratios::start(&self.method, &self.product, &few, redis).all();
+        self.ratios_with_few(&few, Part::value_variants());
         let more = self.site(Size { keys: 2 * ratios::FEW_KEYS, ..ratios::FEW });
         ratios::memory(&self.method, &self.product, &few, &more);
         envoy::tell(&self.method, &self.product, &few);

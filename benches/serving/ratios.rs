@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
+
 use crate::{
     checks::{self, Presented},
     compare::{Entrant, Heat, Method},
@@ -21,6 +23,23 @@ use crate::{
 pub(crate) const FEW_KEYS: usize = 1000;
 /// From how many addresses the cold counters are asked.
 const ADDRESSES: usize = 100_000;
+
+/// What can be told by itself, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// API keys against servers that decide nothing
+    Floors,
+    /// Tokens, sessions and signatures against keys
+    Kinds,
+    /// What is refused against what is allowed
+    Refusals,
+    /// Counting in memory and in Redis
+    Limits,
+    /// Few and many requests at a time
+    InFlight,
+    /// Memory, idle and with many keys
+    Memory,
+}
 
 /// One thing against another.
 struct Row {
@@ -85,16 +104,16 @@ impl<'a> Ratios<'a> {
         Entrant::new("API key", &self.product, self.keys())
     }
 
-    /// Everything that is allowed or refused is remembered: each request is sent before it counts.
-    pub(crate) fn all(&self) {
-        for over in Over::BOTH {
-            self.against_the_floors(over);
-        }
-        self.kinds();
-        self.refusals();
-        self.limits();
-        for over in Over::BOTH {
-            self.in_flight(over);
+    /// Tells one part. Everything that is allowed or refused is remembered: each request is sent before it counts.
+    pub(crate) fn tell_part(&self, part: Part) {
+        match part {
+            Part::Floors => Over::BOTH.into_iter().for_each(|over| self.against_the_floors(over)),
+            Part::Kinds => self.kinds(),
+            Part::Refusals => self.refusals(),
+            Part::Limits => self.limits(),
+            Part::InFlight => Over::BOTH.into_iter().for_each(|over| self.in_flight(over)),
+            // That is asked of servers of its own.
+            Part::Memory => {}
         }
     }
 
