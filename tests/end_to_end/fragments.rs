@@ -91,11 +91,10 @@ fn a_fragment_that_is_bad_at_start_is_an_outage_of_its_hosts_alone() {
         assert_eq!(status(&mut client, "nobody.test", "/a").await, 404);
         assert_refused_now(&world, 1).await;
 
-        let log = world.doorward.process.log();
-        let line = log.lines().find(|line| line.contains("pay.yaml:1:8")).unwrap_or_else(|| panic!("{log}"));
+        let line = world.doorward.line("pay.yaml:1:8").await;
         assert!(line.contains("ERROR") && line.contains("apis[0]: found no field `hosts`"), "{line}");
-        let line = log.lines().find(|line| line.contains("the fragment `pay` is refused"));
-        assert!(line.is_some_and(|line| line.contains("\"reason\":\"unavailable\"")), "{log}");
+        let line = world.doorward.line("the fragment `pay` is refused").await;
+        assert!(line.contains("\"reason\":\"unavailable\""), "{line}");
 
         change(&world.site, "pay", &open("pay.test", "/a"));
         eventually_answered(&mut client, "pay.test", "/a", 200).await;

@@ -162,8 +162,7 @@ fn a_changed_configuration_takes_effect_without_dropping_a_request() {
         })
         .await;
         assert_eq!(client.send(&by_change).await.status, 200, "the old configuration stays");
-        let log = world.doorward.process.log();
-        let line = log.lines().find(|line| line.contains("hostss")).unwrap_or_else(|| panic!("{log}"));
+        let line = world.doorward.line("hostss").await;
         assert!(line.contains("ERROR") && line.contains("doorward.yaml"), "{line}");
 
         let by_signal = Request::get("shop.test", "/by-signal");

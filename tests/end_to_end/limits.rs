@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use crate::{
     harness::{
-        PATIENCE,
         client::{Http2, Request, Response},
         envoy::{NEWEST, OLDEST},
-        eventually, run,
+        run,
         site::Site,
         world::World,
     },
@@ -193,12 +192,8 @@ fn an_audit_line_says_for_how_long_it_is_refused() {
         for _ in 0..3 {
             client.send(&get("/status")).await;
         }
-        let line: Value = eventually("the audit line", PATIENCE, async || {
-            let log = world.doorward.process.log();
-            let line = log.lines().find(|line| line.contains("rate_limited"));
-            line.and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| "there is none".to_owned())
-        })
-        .await;
+        let line = world.doorward.line("rate_limited").await;
+        let line: Value = serde_json::from_str(&line).expect("a JSON object");
         assert!(
             line["retry_after"].as_u64().is_some_and(|seconds| (1..=86_400).contains(&seconds)),
             "{line}"

@@ -181,12 +181,8 @@ fn a_body_that_is_too_long_is_refused_with_the_limit_to_raise() {
         assert_eq!(response.status, 413, "{response:?}");
         let told: Value = serde_json::from_slice(&response.body).expect("Doorward's own answer, in JSON");
         assert_eq!(told["reason"], "body_incomplete", "{told}");
-        let line = eventually("the audit line", PATIENCE, async || {
-            let log = world.doorward.process.log();
-            let line = log.lines().find(|line| line.contains("body_incomplete")).map(str::to_owned);
-            line.ok_or_else(|| "there is none".to_owned())
-        });
-        assert!(line.await.contains("raise `max_request_bytes`"));
+        let line = world.doorward.line("body_incomplete").await;
+        assert!(line.contains("raise `max_request_bytes`"), "{line}");
     });
 }
 
@@ -394,8 +390,7 @@ async fn reloaded(world: &World, before: f64) {
 fn a_sealing_key_is_replaced_while_requests_go_on() {
     run(async {
         let world = World::start(NEWEST, site(), |recipe| recipe).await;
-        let log = world.doorward.process.log();
-        assert!(log.contains("warning: apis[1].credentials[0].signature.signed: found no `{body}`"), "{log}");
+        world.doorward.line("warning: apis[1].credentials[0].signature.signed: found no `{body}`").await;
         let signer = Signer::new(&world.site, "apollo");
         let works = async || send(&world, &signer.post(b"x")).await.status;
         assert_eq!(works().await, 200, "sealed under k1");
@@ -422,11 +417,7 @@ fn a_sealing_key_is_replaced_while_requests_go_on() {
         write_key(&world.site, "k2.key", '3');
         reloaded(&world, before).await;
         assert_eq!(works().await, 503, "the key was changed");
-        eventually("the audit line", PATIENCE, async || {
-            let log = world.doorward.process.log();
-            if log.contains("its sealing key `k2` does not open it") { Ok(()) } else { Err(log) }
-        })
-        .await;
+        world.doorward.line("its sealing key `k2` does not open it").await;
         world.assert_no_secret().await;
     });
 }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
+    PATIENCE,
     client::{self, Response},
+    eventually,
     process::Process,
     site::Site,
 };
@@ -34,6 +36,17 @@ impl Doorward {
             }
         }
         panic!("{name} found no free port in {PORTS_TRIED_MAX} attempts");
+    }
+
+    /// The first whole line of its log with this text. Lines are written some milliseconds after what they tell of.
+    pub(crate) async fn line(&self, text: &str) -> String {
+        eventually("a line of the log", PATIENCE, async || {
+            let log = self.process.log();
+            let mut whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let line = whole.find(|line| line.contains(text)).map(str::to_owned);
+            line.ok_or_else(|| format!("none has {text:?}:\n{log}"))
+        })
+        .await
     }
 
     fn spawn(site: &Site, name: &str, addresses: &str, socket: PathBuf) -> Self {

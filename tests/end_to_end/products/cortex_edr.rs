@@ -254,12 +254,8 @@ fn line_audit_an_authentication_failure_is_logged() {
         product.site().revoke(&revoked.id);
         let target = "/v1/scans/the-one-that-is-audited";
         assert_eq!(ask(&product, "GET", target, Some(&revoked.key)).await.status, 401);
-        let line: Value = eventually("the audit line", PATIENCE, async || {
-            let log = product.world.doorward.process.log();
-            let line = log.lines().find(|line| line.contains(target));
-            line.and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| "there is none".to_owned())
-        })
-        .await;
+        let line = product.world.doorward.line(target).await;
+        let line: Value = serde_json::from_str(&line).expect("a JSON object");
         assert_eq!(line["reason"], "credential_invalid", "{line}");
         assert_eq!(line["api"], "cortex-edr", "{line}");
         assert_eq!(line["method"], "GET", "{line}");

@@ -51,7 +51,7 @@ struct Shard {
     ends: HashMap<Kept, i64>,
     /// The same, in the order of their ends.
     by_end: BTreeSet<(i64, Kept)>,
-    /// How many of them each signer has; none has none.
+    /// How many of them each signer has. Whoever has none is not among them.
     held: HashMap<Signer, usize>,
 }
 
@@ -64,8 +64,7 @@ struct Kept {
 
 impl From<&Use> for Kept {
     fn from(Use { hash, signer }: &Use) -> Self {
-        let (hash, _) = hash.split_first_chunk().unwrap_or((&[0; 24], &[]));
-        Self { hash: *hash, signer: *signer }
+        Self { hash: hash.first_chunk().copied().unwrap_or_default(), signer: *signer }
     }
 }
 
