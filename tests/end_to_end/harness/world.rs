@@ -1,8 +1,11 @@
 //! The whole way: Envoy, Doorward behind it, and an upstream.
 
-use std::slice;
+use std::{slice, time::Duration};
 
 use super::{doorward::Doorward, envoy::Envoy, recipe::Recipe, site::Site, upstream::Upstream};
+
+/// How long the last lines of a log may be on their way: they are gathered for a tenth of that.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 pub(crate) struct World {
     pub(crate) envoy: Envoy,
@@ -23,6 +26,7 @@ impl World {
 
     /// Panics if a key stands in a log, in the metrics or in Envoy's access log.
     pub(crate) async fn assert_no_secret(&self) {
+        tokio::time::sleep(LAST_LINES).await;
         self.site.assert_no_secret("Doorward's log", &self.doorward.process.log());
         self.site.assert_no_secret("Doorward's output", &self.doorward.process.output());
         self.site.assert_no_secret("the metrics", &self.doorward.metrics().await);
