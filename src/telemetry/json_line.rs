@@ -135,8 +135,8 @@ impl Line {
     }
 }
 
-/// Whether all of a text can stand in a string as it is; mostly it can. So many bytes are looked at in one go as there are:
-/// the last of them with some of what was looked at already.
+/// Whether all of a text can stand in a string as it is; mostly it can. Sixteen bytes are looked at in one go, of a shorter text
+/// eight or four; the last of them with some of what was looked at already.
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     if let (chunks, Some(last)) = (bytes.as_chunks::<16>().0, bytes.last_chunk::<16>()) {
